@@ -1,0 +1,1 @@
+"""Pure functions on tensors and arrays: resizing, colour spaces, blocks, tiles."""

@@ -1,0 +1,1 @@
+"""Losses, registered by name."""

@@ -1,0 +1,1 @@
+"""Metrics under the stated evaluation protocol."""

@@ -1,0 +1,1 @@
+"""Networks, one a file: plain modules that know neither Lightning nor losses."""

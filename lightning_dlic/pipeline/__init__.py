@@ -1,0 +1,1 @@
+"""Composes networks and codec into a compressor."""

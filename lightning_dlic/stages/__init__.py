@@ -1,0 +1,1 @@
+"""Stages: the trainable LightningModules, one a file."""

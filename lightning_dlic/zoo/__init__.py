@@ -1,0 +1,1 @@
+"""Trained networks that ship in the package, each with a card."""
