@@ -1,0 +1,1 @@
+"""Names of plug-ins: the registry."""
