@@ -1,0 +1,63 @@
+"""Pieces that several networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+
+def upsampler(width: int, scale: int, activation: type[nn.Module]) -> nn.Sequential:
+    """Sub-pixel upsampling (Shi et al. 2016), each step with a 3x3 convolution and an activation.
+
+    Args:
+        width: Channels in and out.
+        scale: 1, 2, 3, 4 or 8; powers of two go in steps of two.
+        activation: Class of the activation, built without arguments.
+
+    Returns:
+        Module mapping ``[B, width, h, w]`` to ``[B, width, h*scale, w*scale]``.
+
+    Raises:
+        ValueError: The scale is none of these.
+    """
+    steps = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}.get(scale)
+    if steps is None:
+        raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
+    layers: list[nn.Module] = []
+    for step in steps:
+        layers += [nn.Conv2d(width, width * step * step, 3, padding=1), nn.PixelShuffle(step), activation()]
+    return nn.Sequential(*layers)
+
+
+def convolutions(module: nn.Module) -> Iterator[nn.Conv2d]:
+    """All convolutions of a module, in order of definition."""
+    return (m for m in module.modules() if isinstance(m, nn.Conv2d))
+
+
+@torch.no_grad()
+def icnr_(conv: nn.Conv2d, step: int) -> None:
+    """Initialises the convolution before a pixel shuffle so that its output starts without a checkerboard.
+
+    All sub-pixels of a channel start with the same weights (Aitken et al. 2017).
+
+    Args:
+        conv: Convolution with a multiple of ``step**2`` output channels.
+        step: The shuffle's factor.
+    """
+    weight = conv.weight[:: step * step].clone()
+    conv.weight.copy_(weight.repeat_interleave(step * step, dim=0))
+
+
+def pixel_repeat(x: Tensor, scale: int) -> Tensor:
+    """Nearest-neighbour enlargement in the channel order that a pixel shuffle expects.
+
+    Args:
+        x: ``[B, C, h, w]``.
+        scale: Whole factor.
+
+    Returns:
+        ``[B, C*scale**2, h, w]``: its pixel shuffle is the enlarged picture.
+    """
+    return x.repeat_interleave(scale * scale, dim=1)

@@ -1,0 +1,48 @@
+"""SRCNN: three convolutions on a bicubic enlargement (Dong et al., TPAMI 2016)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from lightning_dlic.imaging.resize import resize
+
+
+class SRCNNNet(nn.Module):
+    """SRCNN 9-1-5 (8 K parameters on luma) or 9-5-5 (57 K).
+
+    Enlarges by bicubic first, so that it takes the small picture like every other network. Borders are replicated
+    rather than lost.
+    """
+
+    def __init__(self, scale: int = 4, channels: int = 1, middle: int = 1) -> None:
+        """Builds the network.
+
+        Args:
+            scale: Whole factor of enlargement.
+            channels: 1 (luma) or 3 (RGB).
+            middle: Kernel of the middle layer: 1 (9-1-5) or 5 (9-5-5).
+
+        Raises:
+            ValueError: ``middle`` is even.
+        """
+        super().__init__()
+        if middle % 2 == 0:
+            raise ValueError(f"middle must be odd (the paper has 1 and 5), not {middle}")
+        self.scale, self.channels = scale, channels
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 64, 9, padding=4, padding_mode="replicate"),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(64, 32, middle, padding=middle // 2, padding_mode="replicate"),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, channels, 5, padding=2, padding_mode="replicate"),
+        )
+        for layer in (self.body[0], self.body[2], self.body[4]):
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        # Start as the bicubic enlargement itself, near enough: a large random last layer costs thousands of steps.
+        nn.init.normal_(self.body[4].weight, std=1e-3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Enlarges ``[B, C, h, w]`` in [0, 1] to ``[B, C, h*s, w*s]``, not clipped."""
+        x = resize(x, scale=float(self.scale))
+        return x + self.body(x)

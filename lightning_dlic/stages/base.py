@@ -1,0 +1,228 @@
+"""The base of all stages: a LightningModule that makes its own task of plain pictures and owns its optimisation.
+
+Optimisation is manual for every stage, so that one network and a GAN clip, accumulate, count and schedule alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pytorch_lightning as pl
+import torch
+from dlic_registry import load
+from torch import Tensor, nn
+
+from lightning_dlic.stages.optim import build_optimizer, build_schedule
+from lightning_dlic.stages.settings import Settings, Spec
+
+Batch = Mapping[str, Any]
+Terms = Mapping[str, Tensor]
+
+
+class Stage(pl.LightningModule):
+    """A trainable part of the codec.
+
+    A subclass sets `net`, says how a batch of pictures becomes a task (`task`), what its roles minimise (`updates`), and
+    how good a result is (`score`). All else is here.
+
+    Attributes:
+        kind: Kind under which such stages register.
+        roles: Names of what is optimised separately; each has an optimizer.
+        loss_terms: Names of the terms a recipe may set under ``losses``.
+        default_optim: Optimizer of each role where the recipe names none.
+        default_losses: Losses where the recipe names none.
+        net: The network the codec uses.
+        batches: Batches trained on so far, by all runs that led here.
+    """
+
+    dlic_api: ClassVar[int] = 1
+    kind: ClassVar[str] = ""
+    roles: ClassVar[tuple[str, ...]] = ("net",)
+    loss_terms: ClassVar[tuple[str, ...]] = ("pixel",)
+    default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-4}}
+    default_losses: ClassVar[Mapping[str, Spec | None]] = {"pixel": {"name": "l1", "weight": 1.0}}
+    monitor: ClassVar[str] = "psnr_y"
+
+    net: nn.Module
+
+    def __init__(self) -> None:
+        """Starts with default settings; `configure` replaces them."""
+        super().__init__()
+        self.automatic_optimization = False
+        self.batches = 0
+        self.settings = Settings()
+        self.losses: dict[str, nn.Module] = {}
+        self.loss_weights: dict[str, float] = {}
+
+    # What a subclass defines
+
+    def task(self, batch: Batch) -> tuple[Any, Tensor]:
+        """Makes inputs and target of a batch, on the device.
+
+        Args:
+            batch: ``{"image": uint8 [B, 3|1, H, W]}``, perhaps with ``base`` and ``name``.
+
+        Returns:
+            What `forward` takes, and the float target.
+        """
+        raise NotImplementedError
+
+    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
+        """Yields each role with the terms it minimises, in the order of their updates.
+
+        Each yield is followed by that role's backward pass and step before the generator goes on. The default has one
+        role and one term: the network's output against the target.
+        """
+        yield "net", {"pixel": self.term("pixel", self(inputs), target)}
+
+    def score(self, inputs: Any, output: Tensor, target: Tensor) -> dict[str, float]:
+        """Figures of one picture under the evaluation protocol."""
+        raise NotImplementedError
+
+    def baseline(self, inputs: Any) -> Tensor:
+        """What does the task without any network: the figure to beat."""
+        raise NotImplementedError
+
+    def panel(self, inputs: Any, output: Tensor, target: Tensor) -> Tensor:
+        """A picture float ``[3, H, W]`` in [0, 1] for people: baseline, output and target side by side."""
+        raise NotImplementedError
+
+    def role_parameters(self, role: str) -> Iterable[nn.Parameter]:
+        """Parameters that a role optimises. The default gives those of the attribute of the role's name."""
+        module: nn.Module = getattr(self, role)
+        return module.parameters()
+
+    # What every stage shares
+
+    def forward(self, inputs: Any) -> Tensor:
+        """Applies the network."""
+        output: Tensor = self.net(inputs)
+        return output
+
+    def configure(self, settings: Settings) -> None:
+        """Takes the recipe's settings and builds the losses.
+
+        Args:
+            settings: Optimizers, losses and the rest; roles and terms left out keep the stage's defaults.
+        """
+        self.settings = settings
+        chosen = {**self.default_losses, **settings.losses}
+        for term, spec in chosen.items():
+            if spec is None:
+                continue
+            arguments = {key: value for key, value in spec.items() if key not in ("name", "weight")}
+            # Held in plain dicts: frozen loss networks must not enter the state dict.
+            self.losses[term] = load("loss", spec["name"])(**arguments)
+            self.loss_weights[term] = float(spec.get("weight", 1.0))
+
+    def term(self, name: str, output: Tensor, target: Tensor) -> Tensor:
+        """A loss term, weighted; zero where the recipe switched it off."""
+        if name not in self.losses:
+            return output.new_zeros(())
+        value: Tensor = self.losses[name](output, target) * self.loss_weights[name]
+        return value
+
+    def configure_optimizers(self) -> Any:
+        """Builds one optimizer a role, with its schedule where one is named."""
+        built = []
+        for role in self.roles:
+            spec = self.settings.optim.get(role) or self.default_optim[role]
+            optimizer = build_optimizer(spec, self.role_parameters(role))
+            entry: dict[str, Any] = {"optimizer": optimizer}
+            if spec.get("schedule"):
+                steps = -(-self.settings.max_steps // self.settings.accumulate)
+                entry["lr_scheduler"] = {
+                    "scheduler": build_schedule(spec["schedule"], optimizer, steps),
+                    "name": f"lr/{role}",
+                }
+            built.append(entry)
+        return built
+
+    def on_fit_start(self) -> None:
+        """Moves what is not part of the module's state to the device."""
+        for loss in self.losses.values():
+            loss.to(self.device)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seeds what is drawn on the device from the step itself: a resumed run draws as an undisturbed one does."""
+        torch.manual_seed(hash((self.settings.seed, self.batches, self.global_rank)) & 0x7FFF_FFFF_FFFF_FFFF)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Runs the updates of all roles on a batch."""
+        inputs, target = self.task(batch)
+        record = (self.batches + 1) % self.settings.log_every == 0 or self.batches == 0
+        for role, terms in self.updates(inputs, target):
+            self._update(role, terms)
+            if record:
+                self._record(role, terms)
+        self.batches += 1
+
+    def _update(self, role: str, terms: Terms) -> None:
+        """Backward, and, after the last batch of an accumulation, the optimizer's and the schedule's step."""
+        index = self.roles.index(role)
+        loss = torch.stack(list(terms.values())).sum() / self.settings.accumulate
+        self.manual_backward(loss)
+        last = self.batches + 1 == self.settings.max_steps
+        if (self.batches + 1) % self.settings.accumulate and not last:
+            return
+        optimizer = self._all(self.optimizers())[index]
+        optimizer.step()
+        optimizer.zero_grad()
+        scheduled = [r for r in self.roles if (self.settings.optim.get(r) or self.default_optim[r]).get("schedule")]
+        if role in scheduled:
+            self._all(self.lr_schedulers())[scheduled.index(role)].step()
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clips here, where gradients are unscaled under mixed precision, and before any optimizer's step."""
+        if self.settings.clip_norm is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
+
+    def _record(self, role: str, terms: Terms) -> None:
+        """Logs the terms of a role; stops a run that has left the numbers."""
+        for name, value in terms.items():
+            number = value.detach()
+            if not torch.isfinite(number):
+                raise FloatingPointError(
+                    f"the {name} loss of {role} is {number.item()} at batch {self.batches + 1}: "
+                    "lower the learning rate or set trainer.clip_norm"
+                )
+            self.log(f"train/{role}_{name}", number, on_step=True, batch_size=1)
+        rate = self._all(self.optimizers())[self.roles.index(role)].param_groups[0]["lr"]
+        self.log(f"lr/{role}", rate, on_step=True, batch_size=1)
+
+    @contextmanager
+    def frozen(self, module: nn.Module) -> Iterator[None]:
+        """Holds a module's parameters out of the graphs made inside: the other side of a GAN, for one."""
+        wanted = [p for p in module.parameters() if p.requires_grad]
+        for parameter in wanted:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in wanted:
+                parameter.requires_grad_(True)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Scores one whole picture and logs the mean over pictures."""
+        inputs, target = self.task(batch)
+        figures = self.score(inputs, self(inputs), target)
+        for name, value in figures.items():
+            self.log(f"val/{name}", value, on_epoch=True, batch_size=1, sync_dist=True, prog_bar=name == self.monitor)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Stores the count of batches."""
+        checkpoint["dlic_batches"] = self.batches
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the count of batches back."""
+        self.batches = int(checkpoint["dlic_batches"])
+
+    @staticmethod
+    def _all(value: Any) -> list[Any]:
+        """Lightning hands out one thing where there is one, a list where there are more."""
+        if value is None:
+            return []
+        return value if isinstance(value, list) else [value]

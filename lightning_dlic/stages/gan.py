@@ -1,0 +1,57 @@
+"""The machinery of a GAN, for any stage whose network makes pictures or blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from dlic_registry import load
+from torch import Tensor, nn
+
+from lightning_dlic.stages.base import Stage, Terms
+from lightning_dlic.stages.settings import Spec
+
+
+class Adversarial(Stage):
+    """Trains the stage's network against a discriminator.
+
+    Mixed into a stage that defines the task; its network is the role ``generator``. Terms: ``content`` (features),
+    ``pixel`` (pictures) and ``adversarial``.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
+    loss_terms: ClassVar[tuple[str, ...]] = ("content", "pixel", "adversarial")
+    default_optim: ClassVar[Mapping[str, Spec]] = {
+        "generator": {"name": "adam", "lr": 1e-4},
+        "discriminator": {"name": "adam", "lr": 1e-4},
+    }
+    default_losses: ClassVar[Mapping[str, Spec | None]] = {
+        "pixel": {"name": "l1", "weight": 1.0},
+        "adversarial": {"name": "bce", "weight": 1e-3},
+    }
+
+    discriminator: nn.Module
+
+    def add_discriminator(self, spec: Mapping[str, Any], channels: int) -> None:
+        """Builds the discriminator of registered name ``spec["name"]`` with its arguments."""
+        arguments = {key: value for key, value in spec.items() if key != "name"}
+        self.discriminator = load("net", spec["name"])(channels=channels, **arguments)
+
+    def role_parameters(self, role: str) -> Iterator[nn.Parameter]:
+        """Parameters of the network for ``generator``, of the discriminator for the other."""
+        return (self.net if role == "generator" else self.discriminator).parameters()
+
+    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
+        """Yields the generator's terms, then the discriminator's on the same made pictures."""
+        adversarial = self.losses.get("adversarial")
+        made = self(inputs)
+        terms = {name: self.term(name, made, target) for name in ("content", "pixel") if name in self.losses}
+        if adversarial is None:
+            yield "generator", terms
+            return
+        weight = self.loss_weights["adversarial"]
+        with self.frozen(self.discriminator):
+            terms["adversarial"] = weight * adversarial.generator(self.discriminator(made))  # type: ignore[operator]
+        yield "generator", terms
+        real, fake = self.discriminator(target), self.discriminator(made.detach())
+        yield "discriminator", {"adversarial": adversarial.discriminator(real, fake)}  # type: ignore[operator]

@@ -1,0 +1,85 @@
+"""What all super-resolution stages share: the task, the figures and the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
+import torch
+from dlic_registry import Component, load
+from torch import Tensor
+
+from lightning_dlic.imaging.color import luma_uint8
+from lightning_dlic.imaging.resize import resize
+from lightning_dlic.metrics.protocol import score
+from lightning_dlic.stages.base import Batch, Stage
+
+Net = Annotated[Mapping[str, Any] | None, Component("net", provides=("scale", "channels"))]
+Downsize = Annotated[Mapping[str, Any] | None, Component("downsize", provides=("scale",))]
+
+
+class SuperResolution(Stage):
+    """Enlarges pictures by a whole factor with any registered network.
+
+    The low-resolution input is made of the batch by the downsizing operator, MATLAB's bicubic unless named otherwise;
+    where the batch carries ``base`` (a decoded small picture), that is the input instead.
+    """
+
+    kind: ClassVar[str] = "sr"
+    default_net: ClassVar[Mapping[str, Any]] = {"name": "compact"}
+
+    def __init__(self, scale: int = 4, channels: int = 3, net: Net = None, downsize: Downsize = None) -> None:
+        """Builds the network.
+
+        Args:
+            scale: Whole factor of enlargement.
+            channels: 3 for RGB, 1 for full-range luma.
+            net: Network by registered name, with its arguments; the stage's own by default.
+            downsize: Operator that makes the input, by registered name.
+
+        Raises:
+            ValueError: ``channels`` is neither 1 nor 3, or ``scale`` is below 1.
+        """
+        super().__init__()
+        if channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (luma) or 3 (RGB), not {channels}")
+        if scale < 1:
+            raise ValueError(f"scale must be at least 1, not {scale}")
+        self.scale, self.channels = scale, channels
+        self.net_spec = {**(net or self.default_net)}
+        self.net = self._build("net", self.net_spec, scale=scale, channels=channels)
+        self.downsize = self._build("downsize", downsize or {"name": "bicubic"}, scale=scale)
+
+    @staticmethod
+    def _build(kind: str, spec: Mapping[str, Any], **provided: Any) -> Any:
+        arguments = {key: value for key, value in spec.items() if key != "name"}
+        return load(kind, spec["name"])(**provided, **arguments)
+
+    def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Gives the small picture ``[B, C, h, w]`` and the original ``[B, C, h*s, w*s]``, floats in [0, 1]."""
+        image = self._planes(batch["image"])
+        height, width = (side - side % self.scale for side in image.shape[-2:])
+        image = image[..., :height, :width]
+        if "base" in batch:
+            small = self._planes(batch["base"]).to(self.dtype) / 255.0
+        else:
+            small = self.downsize(image).to(self.dtype)
+        layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
+        return small.contiguous(memory_format=layout), (image.to(self.dtype) / 255.0).contiguous(memory_format=layout)
+
+    def _planes(self, image: Tensor) -> Tensor:
+        """The channels this stage works on, of colour or grey pictures alike."""
+        return luma_uint8(image) if self.channels == 1 else image.expand(-1, 3, -1, -1)
+
+    def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
+        """PSNR and SSIM on Y, and on RGB where there is colour, with a border of the scale cut off."""
+        return score(output, (target * 255.0).round().to(torch.uint8), self.scale)
+
+    def baseline(self, inputs: Tensor) -> Tensor:
+        """The bicubic enlargement."""
+        return resize(inputs.float(), scale=float(self.scale))
+
+    def panel(self, inputs: Tensor, output: Tensor, target: Tensor) -> Tensor:
+        """Bicubic, output and original side by side."""
+        row = torch.cat([self.baseline(inputs)[0], output[0].float(), target[0].float()], dim=-1)
+        return row.clamp(0.0, 1.0).expand(3, -1, -1)
