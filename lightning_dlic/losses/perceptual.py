@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from dlic_registry import DlicError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dlic_registry import DlicError
 from lightning_dlic.weights import find_weights
 
 FILE = "vgg19_features.safetensors"

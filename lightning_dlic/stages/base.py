@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
-from dlic_registry import load
 from torch import Tensor, nn
 
+from dlic_registry import load
 from lightning_dlic.stages.optim import build_optimizer, build_schedule
 from lightning_dlic.stages.settings import Settings, Spec
 
@@ -24,7 +24,7 @@ Terms = Mapping[str, Tensor]
 class Stage(pl.LightningModule):
     """A trainable part of the codec.
 
-    A subclass sets `net`, says how a batch of pictures becomes a task (`task`), what its roles minimise (`updates`), and
+    A subclass sets `net`, says how a batch of pictures becomes a task (`task`), what its roles minimise (`updates`) and
     how good a result is (`score`). All else is here.
 
     Attributes:
@@ -34,6 +34,8 @@ class Stage(pl.LightningModule):
         default_optim: Optimizer of each role where the recipe names none.
         default_losses: Losses where the recipe names none.
         net: The network the codec uses.
+        monitor: The figure of `score` by which the best network is kept; higher is better.
+        baseline_name: What `baseline` is called in results.
         batches: Batches trained on so far, by all runs that led here.
     """
 
@@ -44,6 +46,7 @@ class Stage(pl.LightningModule):
     default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-4}}
     default_losses: ClassVar[Mapping[str, Spec | None]] = {"pixel": {"name": "l1", "weight": 1.0}}
     monitor: ClassVar[str] = "psnr_y"
+    baseline_name: ClassVar[str] = ""
 
     net: nn.Module
 
@@ -89,6 +92,14 @@ class Stage(pl.LightningModule):
         """A picture float ``[3, H, W]`` in [0, 1] for people: baseline, output and target side by side."""
         raise NotImplementedError
 
+    def net_recipe(self) -> dict[str, Any]:
+        """``{"name": ..., "args": {...}}`` from which `net` can be built again without this stage."""
+        raise NotImplementedError
+
+    def describe_net(self) -> dict[str, Any]:
+        """What a weights file needs so that the network alone can be built and used again."""
+        return {"net": self.net_recipe(), "steps": self.batches}
+
     def role_parameters(self, role: str) -> Iterable[nn.Parameter]:
         """Parameters that a role optimises. The default gives those of the attribute of the role's name."""
         module: nn.Module = getattr(self, role)
@@ -98,18 +109,20 @@ class Stage(pl.LightningModule):
 
     def forward(self, inputs: Any) -> Tensor:
         """Applies the network."""
-        output: Tensor = self.net(inputs)
+        # Whole pictures come in many sizes; only the crops of training go through a compiled network.
+        apply = self.net if self.training else self.net.forward
+        output: Tensor = apply(inputs)
         return output
 
     def configure(self, settings: Settings) -> None:
         """Takes the recipe's settings and builds the losses.
 
         Args:
-            settings: Optimizers, losses and the rest; roles and terms left out keep the stage's defaults.
+            settings: Optimizers, losses and the rest. Roles left out keep the stage's defaults; losses do where none is
+                named at all.
         """
         self.settings = settings
-        chosen = {**self.default_losses, **settings.losses}
-        for term, spec in chosen.items():
+        for term, spec in (settings.losses or self.default_losses).items():
             if spec is None:
                 continue
             arguments = {key: value for key, value in spec.items() if key not in ("name", "weight")}
@@ -152,7 +165,7 @@ class Stage(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Runs the updates of all roles on a batch."""
         inputs, target = self.task(batch)
-        record = (self.batches + 1) % self.settings.log_every == 0 or self.batches == 0
+        record = (self.batches + 1) % self.settings.log_every == 0
         for role, terms in self.updates(inputs, target):
             self._update(role, terms)
             if record:

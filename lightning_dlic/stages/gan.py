@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from dlic_registry import load
 from torch import Tensor, nn
 
+from dlic_registry import load
 from lightning_dlic.stages.base import Stage, Terms
 from lightning_dlic.stages.settings import Spec
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from dlic_registry import load
 from torch.optim.lr_scheduler import LRScheduler
 
+from dlic_registry import load
 from lightning_dlic.stages.settings import Spec
 
 

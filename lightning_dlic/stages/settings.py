@@ -16,7 +16,7 @@ class Settings:
 
     Attributes:
         optim: Optimizer (and its ``schedule``) of each role.
-        losses: Loss (and its ``weight``) of each term; a term set to None is off.
+        losses: Loss (and its ``weight``) of each term; a term that is None or not named is off.
         max_steps: Length of the run in batches, for schedules that must know it.
         accumulate: Batches whose gradients are summed before an optimizer steps.
         clip_norm: Largest norm of a role's gradient, or None.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import torch
-from dlic_registry import Component, load
 from torch import Tensor
 
+from dlic_registry import Component, load
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
@@ -26,6 +26,7 @@ class SuperResolution(Stage):
     """
 
     kind: ClassVar[str] = "sr"
+    baseline_name: ClassVar[str] = "bicubic"
     default_net: ClassVar[Mapping[str, Any]] = {"name": "compact"}
 
     def __init__(self, scale: int = 4, channels: int = 3, net: Net = None, downsize: Downsize = None) -> None:
@@ -49,6 +50,18 @@ class SuperResolution(Stage):
         self.net_spec = {**(net or self.default_net)}
         self.net = self._build("net", self.net_spec, scale=scale, channels=channels)
         self.downsize = self._build("downsize", downsize or {"name": "bicubic"}, scale=scale)
+
+    def net_recipe(self) -> dict[str, Any]:
+        """Name and arguments from which `net` can be built again."""
+        arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
+        return {
+            "name": self.net_spec["name"],
+            "args": {"scale": self.scale, "channels": self.channels, **arguments},
+        }
+
+    def describe_net(self) -> dict[str, Any]:
+        """The network's origin, with scale and channels."""
+        return {**super().describe_net(), "scale": self.scale, "channels": self.channels}
 
     @staticmethod
     def _build(kind: str, spec: Mapping[str, Any], **provided: Any) -> Any:

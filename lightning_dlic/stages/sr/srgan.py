@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from dlic_registry import Component
-
 from lightning_dlic.stages.gan import Adversarial
 from lightning_dlic.stages.sr.base import Downsize, Net, SuperResolution
 

@@ -1,0 +1,66 @@
+"""``dlic fit`` (and ``dlic-fit``): train by recipe."""
+
+from __future__ import annotations
+
+import signal
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlic_registry import DlicError
+
+
+def fit(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Recipe: a path, or the name of one that ships, such as quickstart.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Values in place of the recipe's: trainer.max_steps=1000 ...")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with an interrupted run: its folder. Needs no recipe.")
+    ] = None,
+    print_recipe: Annotated[
+        bool, typer.Option("--print-recipe", help="Print the recipe as resolved, check it, train nothing.")
+    ] = False,
+) -> None:
+    """Train the stages of a recipe."""
+    from lightning_dlic.training.recipe import check, load_recipe, to_yaml
+
+    words = list(overrides or [])
+    if recipe is not None and resume is not None and "=" in recipe:
+        recipe, words = None, [recipe, *words]
+    if recipe is None and resume is None:
+        raise DlicError(
+            "which recipe? dlic-fit RECIPE [key=value ...], or dlic-fit --resume RUN\nTry: dlic-fit quickstart"
+        )
+    loaded = load_recipe(recipe or _recipe_of(resume), words)
+    if print_recipe:
+        check(loaded)
+        print(to_yaml(loaded), end="")
+        return
+    warnings.showwarning = _note
+    from lightning_dlic.training.fit import fit as train
+
+    result = train(loaded, resume)
+    if result.figures is not None:
+        print(f"run: {result.run.folder}")
+    elif result.batches < loaded.trainer.max_steps:
+        print(f"stopped after batch {result.batches}; go on with: dlic-fit --resume {result.run.folder}")
+        raise typer.Exit(128 + (result.signal or signal.SIGINT))
+
+
+def _recipe_of(run: Path | None) -> Path:
+    """The resolved recipe of a run."""
+    path = Path(run or ".") / "recipe.yaml"
+    if not path.is_file():
+        raise DlicError(f"--resume: {run} is not a run's folder (it has no recipe.yaml)")
+    return path
+
+
+def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """Shows our own warnings as notes, without the source line; drops those of libraries."""
+    if "lightning_dlic" in filename or "dlic_" in filename:
+        typer.echo(f"note: {message}", err=True)

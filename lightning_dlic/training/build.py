@@ -1,0 +1,184 @@
+"""Turns a recipe into objects: stage, data, logger, trainer."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from dlic_datamodules.base import PictureDataModule
+from torch import Tensor
+
+from dlic_registry import DlicError, load
+from lightning_dlic.stages.base import Stage
+from lightning_dlic.stages.settings import Settings
+from lightning_dlic.training.provenance import network_state, read_checkpoint, verify
+from lightning_dlic.training.recipe import Recipe
+from lightning_dlic.training.run import Run
+from lightning_dlic.zoo import load_net
+
+
+def build_stage(recipe: Recipe, kind: str) -> Stage:
+    """Builds a stage of a recipe, initialised and with its settings.
+
+    Args:
+        recipe: The recipe.
+        kind: Which of its stages.
+
+    Returns:
+        The stage, on the CPU.
+
+    Raises:
+        DlicError: An argument is refused by the stage, or ``init`` cannot be loaded.
+    """
+    spec, trainer = recipe.stages[kind], recipe.trainer
+    pl.seed_everything(recipe.seed, verbose=False)
+    try:
+        stage: Stage = load(kind, spec.name)(**spec.args)
+    except (ValueError, TypeError) as error:
+        raise DlicError(f"{recipe.where(f'stages.{kind}.args')}: stages.{kind}.args: {error}") from error
+    start = spec.init or spec.weights
+    if start is not None:
+        _initialise(stage, start, f"{recipe.where(f'stages.{kind}')}: stages.{kind}.init")
+    stage.configure(
+        Settings(
+            optim=recipe.optim,
+            losses=recipe.losses,
+            max_steps=trainer.max_steps,
+            accumulate=trainer.accumulate,
+            clip_norm=trainer.clip_norm,
+            seed=recipe.seed,
+            channels_last=trainer.channels_last,
+            log_every=trainer.log_every,
+        )
+    )
+    if trainer.channels_last:
+        stage.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return stage
+
+
+def _initialise(stage: Stage, source: str, where: str) -> None:
+    """Loads what fits of trained weights; says what did not."""
+    if source.endswith(".ckpt"):
+        checkpoint = read_checkpoint(Path(source))
+        verify(checkpoint, Path(source))
+        given: dict[str, Tensor] = network_state(checkpoint)
+    else:
+        given = load_net(source)[0].state_dict()
+    wanted = stage.net.state_dict()
+    fitting = {name: value for name, value in given.items() if name in wanted and wanted[name].shape == value.shape}
+    if not fitting:
+        raise DlicError(f"{where}: nothing in {source} fits this network (another net, or another width?)")
+    missing = [name for name in wanted if name not in fitting]
+    if missing:
+        warnings.warn(
+            f"{where}: {len(fitting)} of {len(wanted)} tensors taken from {source}; fresh: {', '.join(missing[:6])}"
+            + (" ..." if len(missing) > 6 else ""),
+            stacklevel=2,
+        )
+    stage.net.load_state_dict(fitting, strict=False)
+
+
+def build_data(recipe: Recipe) -> PictureDataModule:
+    """Builds the DataModule of a recipe.
+
+    Args:
+        recipe: The recipe.
+
+    Returns:
+        The DataModule, not yet set up.
+
+    Raises:
+        DlicError: An argument is refused.
+    """
+    try:
+        data: PictureDataModule = load("data", recipe.data.name)(**recipe.data.args)
+    except (ValueError, TypeError) as error:
+        raise DlicError(f"{recipe.where('data.args')}: data.args: {error}") from error
+    return data
+
+
+def build_logger(recipe: Recipe, run: Run) -> pl.loggers.Logger | None:
+    """Builds the logger a recipe names, if it names one, and gives it the resolved recipe."""
+    if recipe.logger is None:
+        return None
+    arguments = {key: value for key, value in recipe.logger.items() if key != "name"}
+    # ``name`` is taken by the registry; a run's display name is ``title`` in a recipe.
+    logger: pl.loggers.Logger = load("logger", recipe.logger["name"])(save_dir=str(run.folder), **arguments)
+    logger.log_hyperparams(recipe.resolved())
+    return logger
+
+
+def build_trainer(
+    recipe: Recipe, run: Run, stage: Stage, loggers: list[pl.loggers.Logger], callbacks: list[pl.Callback]
+) -> pl.Trainer:
+    """Builds Lightning's trainer: one epoch that is the whole run, counted in batches.
+
+    Args:
+        recipe: The recipe.
+        run: The run's folder.
+        stage: What is trained.
+        loggers: Loggers.
+        callbacks: Callbacks.
+
+    Returns:
+        The trainer.
+
+    Raises:
+        DlicError: Lightning refuses a setting.
+    """
+    spec = recipe.trainer
+    try:
+        return pl.Trainer(
+            default_root_dir=run.folder,
+            accelerator=spec.accelerator,
+            devices=spec.devices,
+            num_nodes=spec.num_nodes,
+            strategy=_strategy(spec.strategy, spec.devices, spec.num_nodes, stage),
+            precision=_precision(spec.precision, spec.accelerator),
+            max_epochs=1,
+            min_epochs=0,
+            val_check_interval=min(spec.val_every, spec.max_steps),
+            check_val_every_n_epoch=None,
+            limit_val_batches=spec.limit_val if spec.limit_val is not None else 1.0,
+            num_sanity_val_steps=spec.sanity_steps,
+            log_every_n_steps=spec.log_every,
+            # Some operations (adaptive pooling backwards on a GPU) have no deterministic form: warn, do not fail.
+            deterministic="warn" if spec.deterministic else False,
+            use_distributed_sampler=False,
+            enable_checkpointing=True,
+            enable_model_summary=False,
+            enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
+            logger=loggers,
+            callbacks=callbacks,
+        )
+    except (pl.utilities.exceptions.MisconfigurationException, ValueError) as error:
+        raise DlicError(f"{recipe.where('trainer')}: trainer: {str(error).splitlines()[0]}") from error
+
+
+def _strategy(name: str, devices: Any, nodes: int, stage: Stage) -> str:
+    """A GAN's two backward passes each leave the other side's parameters unused, which plain DDP does not forgive."""
+    many = nodes > 1 or (isinstance(devices, int) and devices > 1) or (devices == "auto" and _gpus() > 1)
+    if len(stage.roles) > 1 and many and name in ("auto", "ddp", "ddp_spawn", "ddp_fork"):
+        return f"{'ddp' if name == 'auto' else name}_find_unused_parameters_true"
+    return name
+
+
+def _gpus() -> int:
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _precision(precision: str, accelerator: str) -> Any:
+    """Half precision on a CPU is several times slower than single: fall back, and say so."""
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+    if on_cpu and precision not in ("32", "32-true", "64", "64-true") and not os.environ.get("DLIC_CPU_HALF"):
+        warnings.warn(
+            f"trainer.precision: {precision} is slower than 32-true on a CPU; using 32-true "
+            "(set DLIC_CPU_HALF=1 to insist)",
+            stacklevel=2,
+        )
+        return "32-true"
+    return precision

@@ -1,0 +1,107 @@
+"""Where a checkpoint comes from, and whether what it needs is here."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlic_registry import DlicError, UnknownNameError, get
+
+
+class CheckpointError(DlicError):
+    """A checkpoint that cannot be used."""
+
+
+def record(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says of its origin, as plain types.
+
+    Args:
+        recipe: The resolved recipe.
+
+    Returns:
+        ``{"recipe": ..., "stages": {kind: {"kind", "name", "distribution", "version"}}}``.
+    """
+    stages = {}
+    for kind, spec in recipe["stages"].items():
+        entry = get(kind, spec["name"])
+        stages[kind] = {
+            "kind": kind,
+            "name": spec["name"],
+            "distribution": entry.distribution,
+            "version": entry.version,
+        }
+    return {"recipe": recipe, "stages": stages}
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint without unpickling anything but tensors and plain types.
+
+    Args:
+        path: A ``.ckpt`` file of ours.
+
+    Returns:
+        The checkpoint, tensors on the CPU.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or not a checkpoint of ours.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such checkpoint") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason})") from error
+    if not isinstance(checkpoint, dict) or "dlic" not in checkpoint:
+        raise CheckpointError(f"{path}: not a checkpoint of dlic-fit (it records no recipe)")
+    return checkpoint
+
+
+def verify(checkpoint: dict[str, Any], path: Path) -> None:
+    """Checks that every stage of a checkpoint is installed.
+
+    Args:
+        checkpoint: From `read_checkpoint`.
+        path: Its file, for messages.
+
+    Raises:
+        CheckpointError: A stage is not registered here.
+    """
+    for kind, made in checkpoint["dlic"]["stages"].items():
+        try:
+            entry = get(kind, made["name"])
+        except UnknownNameError as error:
+            raise CheckpointError(
+                f"{path}: was trained with {kind} {made['name']!r} of {made['distribution']} {made['version']}, "
+                f"which is not installed.\nInstall it: pip install {made['distribution']}=={made['version']}"
+            ) from error
+        if entry.distribution != made["distribution"]:
+            raise CheckpointError(
+                f"{path}: was trained with {kind} {made['name']!r} of {made['distribution']} {made['version']}, but "
+                f"here that name belongs to {entry.distribution} {entry.version}.\n"
+                f"Name it '{made['distribution']}:{made['name']}', with that distribution installed."
+            )
+        if entry.version != made["version"]:
+            warnings.warn(
+                f"{path}: made by {made['distribution']} {made['version']}, read by {entry.version}", stacklevel=2
+            )
+
+
+def network_state(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The network's tensors in a checkpoint, averaged where the run kept an average.
+
+    Args:
+        checkpoint: From `read_checkpoint`.
+
+    Returns:
+        State dict of the stage's `net`.
+    """
+    state = {k.removeprefix("net."): v for k, v in checkpoint["state_dict"].items() if k.startswith("net.")}
+    for name, callback in checkpoint.get("callbacks", {}).items():
+        if name.startswith("EMA"):
+            state.update(callback["shadow"])
+    return state

@@ -1,0 +1,96 @@
+"""The end of a run: final figures beside the baseline's, as JSON and as a table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lightning_dlic.metrics.protocol import summarize
+from lightning_dlic.stages.base import Batch, Stage
+
+_PACKAGES = ("lightning-dlic", "torch", "pytorch-lightning", "torchmetrics", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Means over pictures.
+
+    Attributes:
+        pictures: How many.
+        net: The trained network's.
+        baseline: Those of doing the task without one.
+    """
+
+    pictures: int
+    net: dict[str, float]
+    baseline: dict[str, float]
+
+
+@torch.inference_mode()
+def measure(stage: Stage, batches: Iterable[Batch]) -> Figures:
+    """Scores a stage and its baseline on whole pictures.
+
+    Args:
+        stage: The stage, in evaluation mode, on its device.
+        batches: One picture each.
+
+    Returns:
+        The figures.
+    """
+    net, baseline = [], []
+    for batch in batches:
+        inputs, target = stage.task({k: v.to(stage.device) if torch.is_tensor(v) else v for k, v in batch.items()})
+        net.append(stage.score(inputs, stage(inputs), target))
+        baseline.append(stage.score(inputs, stage.baseline(inputs), target))
+    return Figures(len(net), summarize(net), summarize(baseline))
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a figure depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
+    """Writes ``result.json``, whole or not at all.
+
+    Args:
+        path: The file.
+        figures: What was measured.
+        facts: Everything else that it states.
+    """
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps({**facts, "figures": asdict(figures), "versions": versions()}, indent=2) + "\n")
+    fresh.replace(path)
+
+
+def print_table(figures: Figures, title: str) -> None:
+    """Prints the figures for people."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    table.add_column("")
+    for name in figures.net:
+        table.add_column(name, justify="right")
+    for label, row in (("baseline", figures.baseline), ("trained", figures.net)):
+        table.add_row(label, *(_number(row[name]) for name in figures.net))
+    gain = {name: figures.net[name] - figures.baseline[name] for name in figures.net}
+    table.add_row("gain", *(f"{value:+.4f}" if abs(value) < 0.1 else f"{value:+.2f}" for value in gain.values()))
+    Console().print(table)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"

@@ -1,0 +1,80 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from dlic_registry import DlicError, load
+from lightning_dlic.losses.perceptual import FILE, Perceptual, _features
+
+WEIGHTS = Path(os.environ.get("DLIC_DATA", "../shared/data")) / "weights" / FILE
+
+
+@pytest.mark.parametrize("name", ["l1", "mse", "charbonnier"])
+def test_pixel_losses_are_least_where_pictures_agree(name: str) -> None:
+    loss = load("loss", name)()
+    x = torch.rand(2, 3, 8, 8)
+    assert float(loss(x, x)) < float(loss(x + 0.1, x)) < float(loss(x + 0.3, x))
+
+
+def test_pixel_losses_have_their_textbook_values() -> None:
+    x, y = torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 0.5)
+    assert float(load("loss", "l1")()(x, y)) == 0.5
+    assert float(load("loss", "mse")()(x, y)) == 0.25
+    assert abs(float(load("loss", "charbonnier")(epsilon=0.0)(x, y)) - 0.5) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["bce", "hinge"])
+def test_both_sides_of_a_gan_pull_apart(name: str) -> None:
+    loss = load("loss", name)()
+    believed, doubted = torch.full((4, 1), 3.0), torch.full((4, 1), -3.0)
+    assert loss.generator(believed) < loss.generator(doubted)
+    assert loss.discriminator(real=believed, fake=doubted) < loss.discriminator(real=doubted, fake=believed)
+
+
+def vgg_file(folder: Path) -> None:
+    torch.manual_seed(0)
+    save_file({f"features.{k}": v.half() for k, v in _features(34).state_dict().items()}, folder / FILE)
+
+
+def test_perceptual_reads_local_weights_and_keeps_them_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vgg_file(tmp_path)
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    loss = Perceptual(layer="2_2")
+    picture = torch.rand(1, 3, 32, 32, requires_grad=True)
+    target = torch.rand(1, 1, 32, 32)
+    value = loss(picture, target)
+    value.backward()
+    assert float(value) > 0
+    assert float(loss(picture, picture)) == 0
+    assert picture.grad is not None
+    assert float(picture.grad.abs().max()) > 0
+    assert all(p.grad is None for p in loss.parameters())
+
+
+def test_perceptual_names_the_file_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("DLIC_DATA", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    # A proxy where nobody listens: the download fails at once, as without a network.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(DlicError, match=FILE):
+        Perceptual()
+
+
+def test_a_layer_that_vgg_lacks_is_refused() -> None:
+    with pytest.raises(DlicError, match="7_1"):
+        Perceptual(layer="7_1")
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"needs {WEIGHTS}")
+def test_real_vgg_features_see_blur_more_than_a_shift_in_brightness(monkeypatch: pytest.MonkeyPatch) -> None:
+    from skimage import data
+
+    monkeypatch.setenv("DLIC_WEIGHTS", str(WEIGHTS.parent))
+    cat = torch.from_numpy(data.chelsea()[60:188, 140:268].copy()).permute(2, 0, 1)[None].float() / 255
+    blurred = torch.nn.functional.avg_pool2d(cat, 5, 1, 2)
+    brighter = cat + (blurred - cat).abs().mean()
+    loss = Perceptual()
+    assert loss(blurred, cat) > 3 * loss(brighter, cat)
