@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -172,13 +171,16 @@ def _gpus() -> int:
 
 
 def _precision(precision: str, accelerator: str) -> Any:
-    """Half precision on a CPU is several times slower than single: fall back, and say so."""
+    """Half precision on a CPU without instructions for it is several times slower than single: fall back, and say so."""
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
-    if on_cpu and precision not in ("32", "32-true", "64", "64-true") and not os.environ.get("DLIC_CPU_HALF"):
-        warnings.warn(
-            f"trainer.precision: {precision} is slower than 32-true on a CPU; using 32-true "
-            "(set DLIC_CPU_HALF=1 to insist)",
-            stacklevel=2,
-        )
-        return "32-true"
-    return precision
+    if not on_cpu or precision.startswith(("32", "64")) or (precision.startswith("bf16") and _native_bf16()):
+        return precision
+    warnings.warn(
+        f"trainer.precision: {precision} would be slower than 32-true on this CPU; using 32-true", stacklevel=2
+    )
+    return "32-true"
+
+
+def _native_bf16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))

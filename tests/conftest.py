@@ -1,0 +1,56 @@
+"""Fixtures shared by all tests: small real photographs, and recipes that train on them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Tests of the default suite measure behaviour, not speed, and two of them may run beside each other.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("WANDB_MODE", "offline")
+os.environ.setdefault("DLIC_DATA", str((Path(__file__).parents[2] / "shared" / "data").resolve()))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the tests' picture caches out of the user's."""
+    monkeypatch.setenv("DLIC_CACHE", str(tmp_path_factory.getbasetemp() / "dlic-cache"))
+    monkeypatch.delenv("DLIC_RUN_DIR", raising=False)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``train`` (6) and ``valid`` (2) photographs of 64x72 pixels."""
+    from PIL import Image
+    from skimage import data
+
+    folder = tmp_path_factory.mktemp("pictures")
+    sources = {"train": [data.astronaut(), data.coffee(), data.rocket()], "valid": [data.chelsea()]}
+    for part, photographs in sources.items():
+        (folder / part).mkdir()
+        for number, photograph in enumerate(photographs):
+            for corner in (60, 160):
+                crop = photograph[corner : corner + 64, corner : corner + 72]
+                Image.fromarray(crop).save(folder / part / f"{number}-{corner}.png")
+    return folder
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path, pictures: Path) -> Callable[..., Path]:
+    """Writes a recipe that extends ``base/sr.yaml`` and trains a few steps on `pictures`, with its runs in tmp_path."""
+
+    def write(name: str = "tiny", body: str = "", stage: str = "compact", args: str = "width: 8, blocks: 1") -> Path:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(f"""\
+extends: [base/sr.yaml]
+train: sr
+stages: {{sr: {{name: {stage}, args: {{scale: 2, channels: 3, {args}}}}}}}
+data: {{name: folder, args: {{root: "{pictures}", crop: 24, batch_size: 2, workers: 0}}}}
+trainer: {{accelerator: cpu, devices: 1, max_steps: 6, val_every: 3, checkpoint_every: 3, log_every: 1}}
+run: {{root: "{tmp_path / "runs"}"}}
+{body}
+""")
+        return path
+
+    return write

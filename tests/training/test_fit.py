@@ -1,0 +1,222 @@
+"""What a training leaves behind, and that its settings do what they say."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dlic_registry import DlicError
+from lightning_dlic.training.build import build_stage
+from lightning_dlic.training.fit import Result, fit
+from lightning_dlic.training.provenance import network_state, read_checkpoint
+from lightning_dlic.training.recipe import load_recipe
+from lightning_dlic.zoo import load_net
+
+Write = Callable[..., Path]
+GAN = {
+    "stage": "srgan",
+    "args": "generator: {name: compact, width: 8, blocks: 1}, discriminator: {name: srgan_discriminator, width: 4, dense: 8}",
+}
+
+
+def train(path: Path, *overrides: str) -> Result:
+    return fit(load_recipe(path, overrides))
+
+
+def rows(result: Result) -> dict[int, dict[str, str]]:
+    with result.run.metrics.open() as stream:
+        return {int(row["step"]): row for row in csv.DictReader(stream)}
+
+
+def start_and_end(
+    result: Result, path: Path, *overrides: str
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """The network's parameters before and after a training."""
+
+    before = build_stage(load_recipe(path, overrides), "sr").net.state_dict()
+    return before, network_state(read_checkpoint(result.run.last))
+
+
+def test_a_run_leaves_all_that_is_needed_to_judge_and_repeat_it(write_recipe: Write) -> None:
+    result = train(write_recipe())
+    run = result.run
+    assert result.batches == 6
+    assert result.figures is not None
+    assert (run.checkpoints / "step-00000006.ckpt").is_file()
+    written = json.loads(run.result.read_text())
+    assert written["batches"] == 6
+    assert written["baseline"] == "bicubic"
+    assert written["figures"]["net"]["psnr_y"] == pytest.approx(result.figures.net["psnr_y"])
+    assert written["figures"]["pictures"] == 2
+    assert {"border", "resizer"} <= {
+        key for key in str(written["protocol"]).replace("crop_", "").replace("'", " ").split()
+    } or written["protocol"]
+    assert list(run.samples.glob("0-step-*.png"))
+    assert {1, 3, 6} <= set(rows(result))
+    assert float(rows(result)[6]["val/psnr_y"]) > 0
+    again = load_recipe(run.recipe)
+    assert again.trainer.max_steps == 6
+    net, facts = load_net(run.weights)
+    assert facts["steps"] == 6
+    assert net(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
+
+
+@pytest.mark.parametrize("kind", ["plain", "gan"])
+def test_one_seed_gives_one_network(write_recipe: Write, kind: str) -> None:
+    path = write_recipe(**(GAN if kind == "gan" else {}))
+    first, second, other = (train(path, f"seed={seed}").run.weights.read_bytes() for seed in (5, 5, 6))
+    assert first == second
+    assert first != other
+
+
+def test_the_number_of_workers_changes_nothing(write_recipe: Write) -> None:
+    path = write_recipe()
+    alone, helped = (train(path, f"data.args.workers={n}").run.weights.read_bytes() for n in (0, 2))
+    assert alone == helped
+
+
+def test_a_gan_counts_batches_not_optimizer_steps(write_recipe: Write) -> None:
+    result = train(write_recipe(**GAN))
+    assert result.batches == 6
+    assert max(rows(result)) == 6
+    assert {p.name for p in result.run.checkpoints.glob("step*")} == {"step-00000003.ckpt", "step-00000006.ckpt"}
+
+
+def test_a_gan_trains_both_sides(write_recipe: Write) -> None:
+    path = write_recipe(**GAN)
+    result = train(path)
+    before, after = start_and_end(result, path)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    columns = rows(result)[6]
+    for name in ("train/generator_pixel", "train/generator_adversarial", "train/discriminator_adversarial"):
+        assert float(columns[name]) > 0
+
+
+def test_accumulation_equals_a_larger_batch(write_recipe: Write) -> None:
+    body = "optim: {net: {name: sgd, lr: 0.1}}"
+    path = write_recipe(body=body)
+    split = train(path, "trainer.accumulate=2", "data.args.batch_size=2", "trainer.max_steps=4")
+    whole = train(path, "data.args.batch_size=4", "trainer.max_steps=2")
+    one, other = (network_state(read_checkpoint(r.run.last)) for r in (split, whole))
+    for name in one:
+        torch.testing.assert_close(one[name], other[name])
+
+
+@pytest.mark.parametrize("kind", ["plain", "gan"])
+def test_clipping_bounds_every_step(write_recipe: Write, kind: str) -> None:
+    roles = ("generator", "discriminator") if kind == "gan" else ("net",)
+    optim = ", ".join(f"{role}: {{name: sgd, lr: 1.0}}" for role in roles)
+    path = write_recipe(body=f"optim: {{{optim}}}", **(GAN if kind == "gan" else {}))
+    overrides = ("trainer.max_steps=1", "trainer.clip_norm=0.001")
+    before, after = start_and_end(train(path, *overrides), path)
+    moved = torch.stack([(after[n] - before[n]).norm() for n in before]).norm()
+    assert 0.0005 < float(moved) <= 0.0010001
+
+
+@pytest.mark.parametrize("kind", ["plain", "gan"])
+def test_schedules_step_once_a_batch(write_recipe: Write, kind: str) -> None:
+    role = "generator" if kind == "gan" else "net"
+    body = f"optim: {{{role}: {{name: adam, lr: 0.01, schedule: {{name: multistep, milestones: [2, 4], gamma: 0.1}}}}}}"
+    result = train(write_recipe(body=body, **(GAN if kind == "gan" else {})))
+    rates = [float(rows(result)[step][f"lr/{role}"]) for step in (1, 3, 5)]
+    assert rates == pytest.approx([0.01, 0.001, 0.0001], rel=0.01)
+
+
+def test_a_schedule_takes_its_length_from_the_run(write_recipe: Write) -> None:
+    body = "optim: {net: {name: adam, lr: 0.01, schedule: {name: cosine}}}"
+    result = train(write_recipe(body=body), "trainer.max_steps=10")
+    assert float(rows(result)[10]["lr/net"]) < 1e-4
+
+
+def test_the_average_is_of_the_generator_alone_and_is_what_ships(write_recipe: Write) -> None:
+    result = train(write_recipe(**GAN), "trainer.ema=0.9")
+    checkpoint = read_checkpoint(result.run.last)
+    live = {k.removeprefix("net."): v for k, v in checkpoint["state_dict"].items() if k.startswith("net.")}
+    shadow = checkpoint["callbacks"]["EMA"]["shadow"]
+    shipped = load_file(result.run.weights)
+    assert set(shadow) == set(live) == set(shipped)
+    assert any(not torch.equal(live[name], shadow[name]) for name in live)
+    for name, value in shadow.items():
+        torch.testing.assert_close(shipped[name].reshape(value.shape), value, rtol=0, atol=0)
+
+
+def test_a_checkpoint_says_where_it_comes_from(write_recipe: Write) -> None:
+    checkpoint = torch.load(train(write_recipe()).run.last, weights_only=True)
+    made = checkpoint["dlic"]["stages"]["sr"]
+    assert (made["kind"], made["name"], made["distribution"]) == ("sr", "compact", "lightning-dlic")
+    assert made["version"]
+    assert checkpoint["dlic"]["recipe"]["trainer"]["max_steps"] == 6
+
+
+def test_frozen_loss_networks_stay_out_of_checkpoints(
+    write_recipe: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    from lightning_dlic.losses.perceptual import FILE, _features
+
+    save_file({f"features.{k}": v for k, v in _features(2).state_dict().items()}, tmp_path / FILE)
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    body = "losses: {content: {name: perceptual, layer: '1_2', weight: 0.006}, adversarial: {name: bce, weight: 0.001}}"
+    result = train(write_recipe(body=body, **GAN))
+    state = read_checkpoint(result.run.last)["state_dict"]
+    assert {key.split(".")[0] for key in state} == {"net", "discriminator"}
+    assert float(rows(result)[6]["train/generator_content"]) > 0
+    assert "train/generator_pixel" not in rows(result)[6]
+
+
+def test_init_takes_a_trained_generator(write_recipe: Write) -> None:
+    trained = train(write_recipe("first"), "trainer.max_steps=3").run.last
+    path = write_recipe("second", **GAN)
+    overrides = (
+        f"stages.sr.init={trained}",
+        "optim.generator.lr=0.0",
+        "optim.generator.name=sgd",
+        "trainer.max_steps=1",
+    )
+    after = network_state(read_checkpoint(train(path, *overrides).run.last))
+    for name, value in network_state(read_checkpoint(trained)).items():
+        assert torch.equal(after[name], value)
+
+
+def test_init_from_something_else_says_so(write_recipe: Write, tmp_path: Path) -> None:
+    (tmp_path / "not.ckpt").write_bytes(b"no checkpoint")
+    for value, message in ((tmp_path / "absent.ckpt", "no such"), (tmp_path / "not.ckpt", "safely")):
+        with pytest.raises(DlicError, match=message):
+            train(write_recipe(), f"stages.sr.init={value}")
+
+
+def test_half_precision_that_a_cpu_cannot_do_falls_back_and_says_so(write_recipe: Write) -> None:
+    with pytest.warns(UserWarning, match="32-true"):
+        result = train(write_recipe(), "trainer.precision=16-mixed")
+    assert result.figures is not None
+
+
+def test_a_crop_that_the_scale_does_not_divide_is_refused(write_recipe: Write) -> None:
+    with pytest.raises(DlicError, match=r"data\.args\.crop is 25"):
+        train(write_recipe(), "data.args.crop=25")
+
+
+def test_a_run_of_that_name_is_never_overwritten(write_recipe: Write) -> None:
+    path = write_recipe()
+    result = train(path, "run.name=mine")
+    before = result.run.weights.read_bytes()
+    with pytest.raises(DlicError, match="--resume"):
+        train(path, "run.name=mine", "seed=9")
+    assert result.run.weights.read_bytes() == before
+
+
+def test_numbers_that_are_none_stop_the_run(write_recipe: Write) -> None:
+    with pytest.raises(FloatingPointError, match="clip_norm"):
+        train(write_recipe(body="optim: {net: {name: sgd, lr: 1.0e+30}}"))
+
+
+@pytest.mark.slow
+def test_compiled_training_gives_a_network_that_scores(write_recipe: Write) -> None:
+    result = train(write_recipe(), "trainer.compile=true", "trainer.max_steps=4")
+    assert result.figures is not None
+    assert result.figures.net["psnr_y"] > 10

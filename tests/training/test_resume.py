@@ -1,0 +1,103 @@
+"""Real processes, real signals: what survives."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FIT = [sys.executable, "-c", "from lightning_dlic.cli.main import fit_main; fit_main()"]
+GAN = {
+    "stage": "srgan",
+    "args": "generator: {name: compact, width: 8, blocks: 1}, "
+    "discriminator: {name: srgan_discriminator, width: 4, dense: 8}",
+    "body": "optim: {generator: {name: adam, lr: 0.001, schedule: {name: multistep, milestones: [20], gamma: 0.5}}}",
+}
+# Six pictures in batches of two: batch 37 lies inside the thirteenth pass over them.
+LONG = [
+    "trainer.max_steps=60",
+    "trainer.checkpoint_every=5",
+    "trainer.val_every=25",
+    "data.args.workers=2",
+    "trainer.ema=0.99",
+]
+
+
+def launch(*arguments: str) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*FIT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+
+
+def complete(*arguments: str) -> str:
+    process = launch(*arguments)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+    limit = time.monotonic() + 240
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["plain", "gan"])
+def test_a_killed_run_resumes_to_the_very_same_weights(
+    write_recipe: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
+    recipe = str(write_recipe(kind, **(GAN if kind == "gan" else {})))
+    killed = launch(recipe, *LONG, "run.name=killed")
+    checkpoint = random.randrange(5, 50, 5)
+    folder = tmp_path / "runs" / kind / "killed"
+    wait_for(folder / "checkpoints" / f"step-{checkpoint:08d}.ckpt", killed)
+    # Somewhere between two checkpoints.
+    time.sleep(random.uniform(0.0, 0.05))
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not (folder / "weights.safetensors").exists()
+    complete(recipe, *LONG, "run.name=whole")
+    complete("--resume", str(folder))
+    whole = folder.with_name("whole")
+    assert (folder / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    last = [line.split(",")[0] for line in (folder / "metrics.csv").read_text().splitlines()[1:]]
+    assert last == [str(step) for step in range(1, 61)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_in_a_checkpoint_and_says_how_to_go_on(
+    write_recipe: Callable[..., Path], tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    recipe = str(write_recipe())
+    process = launch(
+        recipe, "trainer.max_steps=100000", "trainer.checkpoint_every=5", "trainer.val_every=100000", "run.name=stopped"
+    )
+    folder = tmp_path / "runs" / "tiny" / "stopped"
+    wait_for(folder / "checkpoints" / "last.ckpt", process)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == status, output
+    assert f"dlic-fit --resume {folder}" in output
+    assert "Traceback" not in output
+    stopped = int(output.split("stopped after batch ")[1].split(";")[0])
+    if number == signal.SIGINT:
+        output = complete("--resume", str(folder), f"trainer.max_steps={stopped + 2}")
+        assert (folder / "weights.safetensors").exists()
+
+
+def test_resuming_what_is_no_run_is_a_clear_error(tmp_path: Path) -> None:
+    process = launch("--resume", str(tmp_path))
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "is not a run's folder" in output
+    assert "Traceback" not in output
