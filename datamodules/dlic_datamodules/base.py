@@ -1,0 +1,314 @@
+"""The base of all sets of pictures: split, decode or cache, stream."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+
+from dlic_datamodules.cache import CachedPictures
+from dlic_datamodules.cache_build import open_cache
+from dlic_datamodules.decode import DecodeOptions
+from dlic_datamodules.decoded import DecodedPictures, Pictures
+from dlic_datamodules.errors import DataError
+from dlic_datamodules.source import Source
+from dlic_datamodules.stream import (
+    CropStream,
+    PictureLoader,
+    Policy,
+    StepSampler,
+    Transform,
+    WholePictures,
+    as_is,
+    write_listing,
+)
+
+__all__ = ["PictureDataModule", "Splits"]
+
+_log = logging.getLogger("dlic.data")
+_PREFETCH = 4
+
+
+@dataclass
+class Splits:
+    """A set's parts; `test` falls back to `valid`."""
+
+    train: Source | None = None
+    valid: Source | None = None
+    test: Source | None = None
+
+
+def _merged(cls: type, base: type) -> inspect.Signature:
+    """The signature of a set: its own arguments, then those that all sets share instead of ``**shared``."""
+    own = inspect.signature(cls.__init__, eval_str=True)  # type: ignore[misc]
+    shared = inspect.signature(base.__init__, eval_str=True)  # type: ignore[misc]
+    named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    extra = [p for name, p in shared.parameters.items() if name != "self" and name not in own.parameters]
+    return own.replace(parameters=[*named, *extra])
+
+
+class PictureDataModule(LightningDataModule):
+    """Pictures and nothing else: crops in one continuous stream for training, whole pictures for evaluation.
+
+    A set overrides `splits`. Training batches are ``{"image": uint8 [B, 3 or 1, crop, crop]}``, evaluation batches
+    ``{"image": uint8 [1, 3 or 1, H, W], "name": [str]}``. Batch number ``s`` of a run is the same tensor whatever the
+    number of workers and whether or not the run was resumed.
+
+    Args:
+        crop: Side of the training crops in pixels.
+        batch_size: Crops a batch (and rank).
+        workers: Loader processes; 0 loads in the training process.
+        augment: Draw one of the eight flips and rotations a crop.
+        to_gray: Share of crops turned grey (in three channels), 0 to 1.
+        gray: One channel, full-range luma, instead of RGB.
+        downsize: Both sides of every picture are divided by this (antialiased bicubic) before anything else.
+        on_error: ``raise`` stops at a picture that cannot be used, ``skip`` leaves it out and lists it.
+        max_failed: Largest share of pictures that may be left out.
+        small: Pictures smaller than the crop: ``pad`` continues them by mirroring, ``skip`` leaves them out.
+        cache: Keep decoded pictures in a memory map; without it each crop decodes its picture.
+        cache_dir: Root of the cache; by default ``$DLIC_CACHE`` or ``~/.cache/dlic``.
+        max_pixels: Pictures that declare more are refused before decoding.
+        val_limit: Evaluate on at most so many pictures, spread over the set.
+        val_crop: Evaluate on the centre crop of this side.
+
+    Raises:
+        DataError: An argument is out of its range.
+    """
+
+    dlic_api: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        *,
+        crop: int = 96,
+        batch_size: int = 16,
+        workers: int = 2,
+        augment: bool = True,
+        to_gray: float = 0.0,
+        gray: bool = False,
+        downsize: float = 1.0,
+        on_error: Literal["raise", "skip"] = "raise",
+        max_failed: float = 0.05,
+        small: Literal["pad", "skip"] = "pad",
+        cache: bool = True,
+        cache_dir: str | None = None,
+        max_pixels: int = 1 << 26,
+        val_limit: int | None = None,
+        val_crop: int | None = None,
+    ) -> None:
+        super().__init__()
+        _check(crop >= 1, "crop", crop, "at least 1")
+        _check(batch_size >= 1, "batch_size", batch_size, "at least 1")
+        _check(workers >= 0, "workers", workers, "0 or more")
+        _check(0 <= to_gray <= 1, "to_gray", to_gray, "a share from 0 to 1")
+        _check(downsize >= 1, "downsize", downsize, "at least 1")
+        _check(on_error in ("raise", "skip"), "on_error", on_error, "raise or skip")
+        _check(0 <= max_failed <= 1, "max_failed", max_failed, "a share from 0 to 1")
+        _check(small in ("pad", "skip"), "small", small, "pad or skip")
+        _check(1 <= max_pixels < 1 << 31, "max_pixels", max_pixels, "from 1 to 2147483647")
+        _check(val_limit is None or val_limit >= 1, "val_limit", val_limit, "at least 1")
+        _check(val_crop is None or val_crop >= 1, "val_crop", val_crop, "at least 1")
+        self.crop, self.batch_size, self.workers = crop, batch_size, workers
+        self.augment, self.to_gray, self.small = augment, to_gray, small
+        self.options = DecodeOptions(gray, float(downsize), max_pixels)
+        self.on_error, self.max_failed = on_error, max_failed
+        self.cache, self.cache_dir = cache, cache_dir
+        self.val_limit, self.val_crop = val_limit, val_crop
+        self._steps: int | None = None
+        self._start = self._seed = 0
+        self._run_dir: Path | None = None
+        self._transform: Transform | None = None
+        self._splits: Splits | None = None
+        self._opened: dict[str, Pictures | None] = {}
+        self._skipped: list[tuple[str, str, str]] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            signature = _merged(cls, PictureDataModule)
+            hints = {name: p.annotation for name, p in signature.parameters.items() if name != "self"}
+            cls.__init__.__signature__ = signature  # type: ignore[attr-defined]
+            cls.__init__.__annotations__ = {**hints, "return": None}
+
+    # What a set defines.
+
+    def splits(self) -> Splits:
+        """Finds the set's pictures without decoding them.
+
+        Raises:
+            DataError: They are not there; the message says where they were looked for and how to get them.
+        """
+        raise NotImplementedError
+
+    # What the training calls.
+
+    def configure(
+        self,
+        *,
+        steps: int,
+        start: int = 0,
+        seed: int = 0,
+        run_dir: Path | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        """Sets the run: to be called before `train_dataloader`, and again before a resumed run goes on.
+
+        Args:
+            steps: Batches of the whole run.
+            start: Batches already done; the stream begins with this number.
+            seed: Seeds order, crops and flips.
+            run_dir: Where ``skipped.csv`` goes.
+            transform: Adds to a batch in the loader's workers (`dlic_datamodules.stream.Transform`).
+        """
+        _check(steps >= 1, "steps", steps, "at least 1")
+        _check(0 <= start <= steps, "start", start, f"from 0 to {steps}")
+        self._steps, self._start, self._seed = steps, start, seed
+        self._run_dir, self._transform = run_dir, transform
+        self._write_skipped()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Finds and caches what the stage (``fit``, ``validate``, ``test`` or all) needs."""
+        wanted = {"fit": ("train", "valid"), "validate": ("valid",), "test": ("test",), "predict": ()}
+        for split in wanted.get(stage or "fit", ()):
+            self.pictures(split)
+
+    def pictures(self, split: str) -> Pictures | None:
+        """The decoded pictures of ``train``, ``valid`` or ``test``; None where the set has no such part."""
+        if split not in self._opened:
+            if self._splits is None:
+                self._splits = self.splits()
+            source: Source | None = getattr(self._splits, split)
+            if split == "test" and source is None:
+                self._opened[split] = self.pictures("valid")
+            else:
+                self._opened[split] = None if source is None or not len(source) else self._open(split, source)
+        return self._opened[split]
+
+    def train_dataloader(self) -> PictureLoader:
+        """The stream of training batches."""
+        pictures = self.pictures("train")
+        if pictures is None or not len(pictures):
+            raise DataError(f"{type(self).__name__}: no training pictures")
+        rank, world_size = self._place()
+        stream = CropStream(
+            pictures,
+            self.crop,
+            self.batch_size,
+            seed=self._seed,
+            rank=rank,
+            world_size=world_size,
+            augment=self.augment,
+            to_gray=self.to_gray,
+            skip_small=self.small == "skip",
+            transform=self._transform,
+            usable=self._usable(pictures),
+            policy=self._policy(),
+        )
+        if self._steps is None:
+            epoch = math.ceil(stream.count / (self.batch_size * world_size))
+            return self._loader(stream, self.workers, StepSampler(epoch, rolling=True))
+        return self._loader(stream, self.workers, StepSampler(self._steps, self._start))
+
+    def val_dataloader(self) -> PictureLoader | list[Any]:
+        """Whole validation pictures; an empty list where the set has none."""
+        return self._whole("valid")
+
+    def test_dataloader(self) -> PictureLoader | list[Any]:
+        """Whole test pictures; the validation ones where the set has no test part."""
+        return self._whole("test")
+
+    def summary(self) -> dict[str, Any]:
+        """What the set holds, in plain types, for a run's records: pictures a split, cache keys, skipped ones."""
+        opened = {split: pictures for split, pictures in self._opened.items() if pictures is not None}
+        return {
+            "set": type(self).__name__,
+            "pictures": {split: len(pictures) for split, pictures in opened.items()},
+            "cache": {split: p.folder.name for split, p in opened.items() if isinstance(p, CachedPictures)},
+            "skipped": len(self._skipped),
+        }
+
+    # How it is done.
+
+    def _open(self, split: str, source: Source) -> Pictures:
+        if not self.cache:
+            return DecodedPictures(source, self.options)
+        cached = open_cache(
+            source, self.options, root=self.cache_dir, on_error=self.on_error, max_failed=self.max_failed
+        )
+        self._skipped += [(split, name, reason) for name, reason in cached.failures]
+        if cached.failures and self._place()[0] == 0:
+            _log.warning("%d of %d %s pictures are skipped", len(cached.failures), len(source), split)
+            self._write_skipped()
+        return cached
+
+    def _usable(self, pictures: Pictures) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+        """Numbers of the pictures large enough, or None for all."""
+        if not isinstance(pictures, CachedPictures):
+            return None
+        small = pictures.sizes().min(axis=1) < self.crop
+        if not small.any():
+            return None
+        if self.small == "pad":
+            _log.info("%d of %d pictures are smaller than the crop and mirrored", small.sum(), len(small))
+            return None
+        names = [("train", pictures.name(int(i)), "smaller than the crop") for i in np.flatnonzero(small)]
+        self._skipped += [row for row in names if row not in self._skipped]
+        _log.warning("%d of %d pictures are smaller than the crop and skipped", small.sum(), len(small))
+        self._write_skipped()
+        if small.all():
+            raise DataError(
+                f"every picture is smaller than crop = {self.crop}\nLower data.args.crop, or set data.args.small=pad"
+            )
+        return np.flatnonzero(~small).astype(np.int64)
+
+    def _whole(self, split: str) -> PictureLoader | list[Any]:
+        pictures = self.pictures(split)
+        if pictures is None or not len(pictures):
+            return []
+        count = len(pictures)
+        limit = min(count, self.val_limit or count)
+        chosen = [i * count // limit for i in range(limit)]
+        whole = WholePictures(pictures, chosen, self.val_crop, self._transform, self._policy())
+        # Copying from a memory map is quicker than starting processes for it.
+        cheap = isinstance(pictures, CachedPictures) and self._transform is None
+        return self._loader(whole, 0 if cheap else min(self.workers, limit))
+
+    def _loader(self, dataset: Any, workers: int, sampler: StepSampler | None = None) -> PictureLoader:
+        return PictureLoader(
+            dataset,
+            batch_size=None,
+            sampler=sampler,
+            num_workers=workers,
+            collate_fn=as_is,
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=_PREFETCH if workers else None,
+        )
+
+    def _place(self) -> tuple[int, int]:
+        """Rank and number of ranks."""
+        if self.trainer is not None:
+            return self.trainer.global_rank, self.trainer.world_size
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return torch.distributed.get_rank(), torch.distributed.get_world_size()
+        return 0, 1
+
+    def _policy(self) -> Policy:
+        listing = self._run_dir / "skipped.csv" if self._run_dir is not None and self.on_error == "skip" else None
+        return Policy(self.on_error, self.max_failed, listing)
+
+    def _write_skipped(self) -> None:
+        if self._run_dir is not None and self._skipped and self._place()[0] == 0:
+            self._run_dir.mkdir(parents=True, exist_ok=True)
+            write_listing(self._run_dir / "skipped.csv", self._skipped)
+
+
+def _check(good: bool, name: str, value: object, wanted: str) -> None:
+    if not good:
+        raise DataError(f"data.args.{name} must be {wanted}, not {value!r}")

@@ -1,0 +1,46 @@
+"""DIV2K (Agustsson and Timofte 2017): 800 training and 100 validation photographs of about 2000x1400 pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dlic_datamodules.base import PictureDataModule, Splits
+from dlic_datamodules.errors import DataError, printable
+from dlic_datamodules.source import scan
+
+__all__ = ["TRAIN_FOLDER", "VALID_FOLDER", "DIV2KDataModule"]
+
+TRAIN_FOLDER, VALID_FOLDER = "DIV2K_train_HR", "DIV2K_valid_HR"
+
+
+class DIV2KDataModule(PictureDataModule):
+    """DIV2K in its official layout: ``DIV2K_train_HR/0001.png`` ... and ``DIV2K_valid_HR/0801.png`` ...
+
+    Low-resolution pictures are made on the device by the stage; the official ones are not read.
+
+    Args:
+        root: The folder that holds ``DIV2K_train_HR``, or one whose sub-folder ``DIV2K`` does.
+        extra: More folders to train on, such as Flickr2K's.
+        shared: See `PictureDataModule`.
+
+    Raises:
+        DataError: The folders are not there.
+    """
+
+    def __init__(self, root: str, *, extra: list[str] | None = None, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.root = Path(root).expanduser()
+        self.extra = [Path(folder).expanduser() for folder in extra or []]
+
+    def splits(self) -> Splits:
+        """Finds the pictures."""
+        base = next((place for place in (self.root, self.root / "DIV2K") if (place / TRAIN_FOLDER).is_dir()), None)
+        if base is None:
+            raise DataError(
+                f"no {TRAIN_FOLDER} in {printable(str(self.root))}: DIV2K is not there\n"
+                f"Get it with: dlic prepare div2k --root {printable(str(self.root))}"
+            )
+        train = scan([base / TRAIN_FOLDER, *self.extra], "div2k-train")
+        valid = scan([base / VALID_FOLDER], "div2k-valid") if (base / VALID_FOLDER).is_dir() else None
+        return Splits(train, valid)

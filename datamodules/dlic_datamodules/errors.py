@@ -1,0 +1,25 @@
+"""What goes wrong with pictures, in sentences a user can act on."""
+
+from __future__ import annotations
+
+from dlic_registry import DlicError
+
+__all__ = ["DataError", "PictureError", "printable"]
+
+
+class DataError(DlicError):
+    """A data set cannot be read as asked: the message names the place and the remedy."""
+
+
+class PictureError(DlicError):
+    """One picture cannot be used; `reason` says why, without naming the file."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def printable(name: str) -> str:
+    """A file name fit for terminals and logs: bytes that are no UTF-8 and control characters appear as escapes."""
+    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,277 @@
+"""From pictures to batches: one continuous stream of crops, the same however many workers make it."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from dlic_datamodules.decoded import Pictures
+from dlic_datamodules.draws import bounded, keys, permutation, words
+from dlic_datamodules.errors import DataError, PictureError, printable
+
+__all__ = ["CropStream", "PictureLoader", "Policy", "StepSampler", "Transform", "WholePictures"]
+
+Batch = dict[str, Any]
+Transform = Callable[[dict[str, Tensor], NDArray[np.uint64]], dict[str, Tensor]]
+"""A loader transform: takes a batch with ``image`` uint8 ``[B, C, H, W]`` and one 64-bit key a sample to draw from, and
+returns the batch, usually with a tensor added. It must be picklable and draw from nothing but the keys."""
+
+_HALF = 1 << 32
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What to do about pictures that cannot be used.
+
+    Attributes:
+        on_error: ``raise`` or ``skip``.
+        max_failed: Largest share of the set that may be skipped.
+        listing: CSV file the skipped are appended to, or None.
+    """
+
+    on_error: str = "raise"
+    max_failed: float = 0.05
+    listing: Path | None = None
+
+    def note(self, split: str, name: str, reason: str) -> None:
+        """Adds a line to the listing; whole lines only, also when several processes write."""
+        if self.listing is None:
+            return
+        line = ",".join('"' + part.replace('"', '""') + '"' for part in (split, name, reason)) + "\r\n"
+        descriptor = os.open(self.listing, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+
+def write_listing(path: Path, rows: list[tuple[str, str, str]]) -> None:
+    """Writes the skipped pictures, (split, name, reason) each, as a CSV file with a header."""
+    with open(path, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, quoting=csv.QUOTE_ALL)
+        writer.writerow(["split", "name", "reason"])
+        writer.writerows(rows)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A batch that could not be made, on its way from a worker to the training process."""
+
+    message: str
+
+
+def _fit(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A picture smaller than the crop, continued by mirroring."""
+    rows, columns = (max(0, size - side) for side in picture.shape[1:])
+    return np.pad(picture, ((0, 0), (0, rows), (0, columns)), "symmetric") if rows or columns else picture
+
+
+def _turn(crop: NDArray[np.uint8], bits: int) -> None:
+    """Applies one of the eight flips and rotations of the square, in place."""
+    view = crop
+    if bits & 1:
+        view = view[:, ::-1]
+    if bits & 2:
+        view = view[:, :, ::-1]
+    if bits & 4:
+        view = view.transpose(0, 2, 1)
+    if bits:
+        crop[:] = view.copy()
+
+
+def _to_gray(crop: NDArray[np.uint8]) -> None:
+    """Full-range BT.601 luma in all three channels, in place, rounded as Pillow rounds it."""
+    red, green, blue = crop.astype(np.int32)
+    crop[:] = ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.uint8)
+
+
+@dataclass
+class CropStream(Dataset[Any]):
+    """Batch ``s`` of a run, by number.
+
+    Sample ``n = s * batch_size * world_size + rank * batch_size + b`` is picture ``order(epoch)[n % N]`` with
+    ``epoch = n // N``; its crop and flips are drawn from (seed, epoch, picture). Nothing depends on workers or on what
+    was loaded before.
+    """
+
+    pictures: Pictures
+    crop: int
+    batch_size: int
+    seed: int = 0
+    rank: int = 0
+    world_size: int = 1
+    augment: bool = True
+    to_gray: float = 0.0
+    skip_small: bool = False
+    transform: Transform | None = None
+    usable: NDArray[np.int64] | None = None
+    policy: Policy = field(default_factory=Policy)
+
+    def __post_init__(self) -> None:
+        self._failed: set[int] = set()
+
+    @property
+    def count(self) -> int:
+        """Pictures an epoch goes through."""
+        return len(self.pictures) if self.usable is None else len(self.usable)
+
+    def __getitem__(self, step: int) -> Batch | Failure:
+        try:
+            return self.batch(step)
+        except (DataError, PictureError) as error:
+            return Failure(str(error))
+
+    def batch(self, step: int) -> Batch:
+        """Batch ``step``: ``image`` uint8 ``[B, C, crop, crop]`` and whatever the transform adds.
+
+        Raises:
+            DataError: Too many pictures cannot be used.
+            PictureError: One cannot, and the policy is ``raise``.
+        """
+        epoch, index = self._samples(step)
+        key = keys(self.seed, epoch, index)
+        drawn = words(key, 4).T.tolist()
+        images = np.empty((self.batch_size, self.pictures.channels, self.crop, self.crop), np.uint8)
+        for out, picture, (y, x, turn, gray) in zip(images, index.tolist(), drawn, strict=True):
+            self._draw(out, picture, y, x)
+            if self.augment:
+                _turn(out, turn & 7)
+            if self.to_gray and self.pictures.channels == 3 and (gray >> 32) < self.to_gray * _HALF:
+                _to_gray(out)
+        batch = {"image": torch.from_numpy(images)}
+        return batch if self.transform is None else self.transform(batch, key)
+
+    def _samples(self, step: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Epoch and picture of each sample of a batch."""
+        first = (step * self.world_size + self.rank) * self.batch_size
+        epoch, place = np.divmod(np.arange(first, first + self.batch_size), self.count)
+        low, high = int(epoch[0]), int(epoch[-1])
+        if low == high:
+            index = permutation(self.seed, low, self.count)[place]
+        else:
+            pairs = zip(epoch.tolist(), place.tolist(), strict=True)
+            index = np.array([permutation(self.seed, e, self.count)[p] for e, p in pairs], np.int64)
+        return epoch, index if self.usable is None else self.usable[index]
+
+    def _draw(self, out: NDArray[np.uint8], picture: int, y: int, x: int) -> None:
+        planes = self._get(picture)
+        if planes.shape[1] < self.crop or planes.shape[2] < self.crop:
+            planes = _fit(planes, self.crop)
+        top = bounded(y, planes.shape[1] - self.crop + 1)
+        left = bounded(x, planes.shape[2] - self.crop + 1)
+        out[:] = planes[:, top : top + self.crop, left : left + self.crop]
+
+    def _get(self, picture: int) -> NDArray[np.uint8]:
+        """The picture, or where it cannot be used the next one that can: the same one in every worker."""
+        for number in range(len(self.pictures)):
+            candidate = (picture + number) % len(self.pictures)
+            try:
+                planes = self.pictures.get(candidate)
+            except PictureError as error:
+                if self.policy.on_error == "raise":
+                    raise PictureError(f"{error}\nLeave such pictures out with data.args.on_error=skip") from error
+                self._fail(candidate, error)
+                continue
+            if not (self.skip_small and min(planes.shape[1:]) < self.crop):
+                return planes
+        raise DataError("no picture of the set can be used")
+
+    def _fail(self, picture: int, error: PictureError) -> None:
+        if picture in self._failed:
+            return
+        self._failed.add(picture)
+        self.policy.note("train", printable(self.pictures.name(picture)), error.reason)
+        if len(self._failed) > self.policy.max_failed * len(self.pictures):
+            raise DataError(
+                f"{len(self._failed)} of {len(self.pictures)} pictures cannot be used, more than the share "
+                f"max_failed = {self.policy.max_failed:g}\nThe last: {error}\nMend the set, or raise max_failed"
+            )
+
+
+@dataclass
+class WholePictures(Dataset[Any]):
+    """Whole pictures, one a batch, for evaluation: ``image`` uint8 ``[1, C, H, W]`` and ``name``."""
+
+    pictures: Pictures
+    chosen: list[int]
+    crop: int | None = None
+    transform: Transform | None = None
+    policy: Policy = field(default_factory=Policy)
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, number: int) -> Batch | Failure | None:
+        index = self.chosen[number]
+        try:
+            planes = self.pictures.get(index)
+        except PictureError as error:
+            if self.policy.on_error == "raise":
+                return Failure(f"{error}\nLeave such pictures out with data.args.on_error=skip")
+            self.policy.note("valid", printable(self.pictures.name(index)), error.reason)
+            return None
+        batch: Batch = {"image": torch.from_numpy(_centre(planes, self.crop)[None].copy())}
+        if self.transform is not None:
+            batch = self.transform(batch, keys(0, np.zeros(1, np.int64), np.array([index])))
+        return {**batch, "name": [printable(self.pictures.name(index))]}
+
+
+def _centre(planes: NDArray[np.uint8], crop: int | None) -> NDArray[np.uint8]:
+    if crop is None:
+        return planes
+    height, width = min(crop, planes.shape[1]), min(crop, planes.shape[2])
+    top, left = (planes.shape[1] - height) // 2, (planes.shape[2] - width) // 2
+    return planes[:, top : top + height, left : left + width]
+
+
+class StepSampler(DistributedSampler[int]):
+    """Numbers of the batches still to be made.
+
+    It is a `DistributedSampler` because ranks are already told apart by `CropStream`: Lightning replaces any other
+    kind by its own, which would deal the batches out a second time.
+
+    Args:
+        steps: Batches of the whole run.
+        start: Batches already done.
+        rolling: Go on where the last epoch ended (for a Trainer that counts epochs) instead of one run of ``steps``.
+    """
+
+    def __init__(self, steps: int, start: int = 0, *, rolling: bool = False) -> None:
+        self.steps, self.start, self.rolling = steps, start, rolling
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.steps + self.start if self.rolling else self.steps))
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        if self.rolling:
+            self.start = epoch * self.steps
+
+
+def as_is(batch: Any) -> Any:
+    """Batches come whole from the data set; there is nothing to collate."""
+    return batch
+
+
+class PictureLoader(DataLoader[Any]):
+    """A `DataLoader` of whole batches that raises a worker's mistake as the sentence it is, without its traceback."""
+
+    def __iter__(self) -> Any:
+        for batch in super().__iter__():
+            if isinstance(batch, Failure):
+                raise DataError(batch.message)
+            if batch is not None:
+                yield batch
