@@ -1,1 +1,33 @@
-"""Names of plug-ins: the registry."""
+"""The registry knows names: stages, nets, data sets and the rest, each listed without being imported."""
+
+from dlic_registry.component import Component
+from dlic_registry.component import Component
+from dlic_registry.entry import Entry
+from dlic_registry.errors import (
+    AmbiguousNameError,
+    BrokenPluginError,
+    DlicError,
+    RegistryError,
+    UnknownNameError,
+)
+from dlic_registry.kinds import KINDS
+from dlic_registry.registry import entries, get, import_plugins, load, recorded, register
+from dlic_registry.words import suggest
+
+__all__ = [
+    "KINDS",
+    "AmbiguousNameError",
+    "BrokenPluginError",
+    "Component",
+    "DlicError",
+    "Entry",
+    "RegistryError",
+    "UnknownNameError",
+    "entries",
+    "get",
+    "import_plugins",
+    "load",
+    "recorded",
+    "register",
+    "suggest",
+]
