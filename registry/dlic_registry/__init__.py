@@ -1,7 +1,6 @@
 """The registry knows names: stages, nets, data sets and the rest, each listed without being imported."""
 
 from dlic_registry.component import Component
-from dlic_registry.component import Component
 from dlic_registry.entry import Entry
 from dlic_registry.errors import (
     AmbiguousNameError,
