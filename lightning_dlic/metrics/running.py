@@ -1,0 +1,122 @@
+"""Metrics under registered names: modules that score pictures one by one and keep the mean over pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lightning_dlic.metrics.functional import ms_ssim, psnr, ssim
+from lightning_dlic.metrics.perceptual import LPIPS
+from lightning_dlic.metrics.protocol import crop_border, to_uint8, y_plane
+
+
+class PictureMetric(nn.Module):
+    """Mean over pictures of a per-picture value, after rounding to 8 bits.
+
+    Call it with an output, float ``[B, C, H, W]`` in [0, 1] or uint8, and a target of the same shape; it returns the
+    mean over this batch and remembers all pictures for `compute`. Its state is not part of any checkpoint.
+    """
+
+    higher_is_better = True
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, crop_border: int = 0) -> None:
+        """Starts empty.
+
+        Args:
+            crop_border: Pixels cut off each side before scoring; the protocol has the scale here for PSNR and SSIM.
+        """
+        super().__init__()
+        self.crop_border = crop_border
+        self.register_buffer("total", torch.zeros((), dtype=torch.float64), persistent=False)
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def picture(self, output: Tensor, target: Tensor) -> float:
+        """The value of one picture, uint8 ``[1, C, H, W]``, its border already cut off."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Scores each picture of a batch; returns their mean."""
+        x, y = (p if p.dtype == torch.uint8 else to_uint8(p) for p in (output, target))
+        if self.crop_border:
+            x, y = crop_border(x, self.crop_border), crop_border(y, self.crop_border)
+        values = [self.picture(a, b) for a, b in zip(torch.split(x, 1), torch.split(y, 1), strict=True)]
+        self.total += sum(values)
+        self.count += len(values)
+        return torch.tensor(sum(values) / len(values), dtype=torch.float64)
+
+    def compute(self) -> float:
+        """Mean over all pictures since `reset`; not a number where there were none."""
+        return (self.total / self.count).item()
+
+    def reset(self) -> None:
+        """Forgets all pictures."""
+        self.total.zero_()
+        self.count.zero_()
+
+
+class PSNRY(PictureMetric):
+    """PSNR on studio-range Y in dB, the figure that super-resolution papers report."""
+
+    def picture(self, output: Tensor, target: Tensor) -> float:
+        """The value of one picture."""
+        return psnr(y_plane(output), y_plane(target))
+
+
+class PSNRRGB(PictureMetric):
+    """PSNR over all colour channels in dB."""
+
+    def picture(self, output: Tensor, target: Tensor) -> float:
+        """The value of one picture."""
+        return psnr(output, target)
+
+
+class SSIMY(PictureMetric):
+    """SSIM on studio-range Y (Wang et al. 2004)."""
+
+    def picture(self, output: Tensor, target: Tensor) -> float:
+        """The value of one picture."""
+        return ssim(y_plane(output), y_plane(target))
+
+
+class SSIMRGB(PictureMetric):
+    """SSIM, mean over the colour channels."""
+
+    def picture(self, output: Tensor, target: Tensor) -> float:
+        """The value of one picture."""
+        return ssim(output, target)
+
+
+class MSSSIM(PictureMetric):
+    """Multi-scale SSIM on studio-range Y (Wang et al. 2003)."""
+
+    def picture(self, output: Tensor, target: Tensor) -> float:
+        """The value of one picture."""
+        return ms_ssim(y_plane(output), y_plane(target))
+
+
+class LPIPSAlex(PictureMetric):
+    """LPIPS v0.1 with AlexNet (Zhang et al. 2018); lower is better."""
+
+    higher_is_better = False
+
+    def __init__(self, crop_border: int = 0) -> None:
+        """Loads the network.
+
+        Args:
+            crop_border: Pixels cut off each side before scoring.
+
+        Raises:
+            DlicError: The weights are not to be found.
+        """
+        super().__init__(crop_border)
+        # Inside a tuple: the weights of others must not enter a checkpoint.
+        self._network = (LPIPS(),)
+
+    def picture(self, output: Tensor, target: Tensor) -> float:
+        """The value of one picture."""
+        network = self._network[0].to(output.device)
+        distance: Tensor = network(output.float() / 255.0, target.float() / 255.0)
+        return distance.item()
