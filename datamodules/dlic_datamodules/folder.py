@@ -117,12 +117,13 @@ def divide(
     Returns:
         The two parts; the second is None where it would be empty.
     """
-    groups = groups or [file.name for file in source.files]
+    files = source.files()
+    groups = groups or [file.name for file in files]
     ranked = sorted(set(groups), key=lambda group: hashlib.blake2b(group.encode("utf-8", "surrogateescape")).digest())
     count = min(max(1, round(fraction * len(ranked))), len(ranked) - 1) if fraction else 0
     chosen = set(ranked[:count])
     parts: list[list[PictureFile]] = [[], []]
-    for file, group in zip(source.files, groups, strict=True):
+    for file, group in zip(files, groups, strict=True):
         parts[group in chosen].append(file)
     train = FileSource(f"{label}-train", parts[0], source.roots)
     return train, FileSource(f"{label}-valid", parts[1], source.roots) if parts[1] else None

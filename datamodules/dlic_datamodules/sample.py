@@ -56,4 +56,4 @@ def _source(label: str, names: tuple[str, ...]) -> FileSource:
                 f"{folder / name} is missing: this scikit-image ships other pictures\n"
                 "Install scikit-image from its wheel, version 0.25 or later"
             )
-    return FileSource(label, [PictureFile(name, str(folder / name)) for name in names], [str(folder)])
+    return FileSource(label, [PictureFile(name) for name in names], [folder])

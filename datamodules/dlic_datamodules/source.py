@@ -6,9 +6,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from dlic_datamodules.decode import PICTURE_SUFFIXES, RAW_SUFFIXES
 from dlic_datamodules.errors import DataError, PictureError, printable
@@ -51,58 +53,89 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PictureFile:
-    """A file and the name it goes by in its set; `problem` is set for what could not even be listed."""
+    """A file: its name below a root, the root's number, and a problem where it could not even be listed."""
 
     name: str
-    path: str
+    root: int = 0
     problem: str | None = None
 
 
-@dataclass
 class FileSource:
-    """Pictures that are files."""
+    """Pictures that are files.
 
-    label: str
-    files: Sequence[PictureFile]
-    roots: list[str] = field(default_factory=list)
+    Names are kept in one block of bytes: a list of a million strings would take half a gigabyte in every loader.
+
+    Args:
+        label: Name of the set in the cache.
+        files: The pictures.
+        roots: Folders that `PictureFile.root` counts; with more than one, names begin with number and folder.
+    """
+
+    def __init__(self, label: str, files: Sequence[PictureFile], roots: Sequence[str | Path]) -> None:
+        self.label = label
+        self.roots = [os.path.abspath(root) for root in roots]
+        encoded = [os.fsencode(file.name) for file in files]
+        self._blob = b"".join(encoded)
+        self._ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+        self._root = np.array([file.root for file in files], np.int32)
+        self._problems = {i: file.problem for i, file in enumerate(files) if file.problem is not None}
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self._root)
+
+    def file(self, index: int) -> PictureFile:
+        """The record of picture ``index``."""
+        name = os.fsdecode(self._blob[self._ends[index] : self._ends[index + 1]])
+        return PictureFile(name, int(self._root[index]), self._problems.get(index))
+
+    def files(self) -> list[PictureFile]:
+        """All records."""
+        return [self.file(index) for index in range(len(self))]
+
+    def path(self, index: int) -> str:
+        """Absolute path of picture ``index``."""
+        file = self.file(index)
+        return os.path.join(self.roots[file.root], file.name)
 
     def name(self, index: int) -> str:
         """Path below the root, with slashes."""
-        return self.files[index].name
+        file = self.file(index)
+        if len(self.roots) == 1:
+            return file.name
+        return f"{file.root}-{os.path.basename(self.roots[file.root])}/{file.name}"
 
     def is_raw(self, index: int) -> bool:
         """By the suffix: a raw file opened as a TIFF would give its thumbnail."""
-        return os.path.splitext(self.files[index].path)[1].lower() in RAW_SUFFIXES
+        return os.path.splitext(self.file(index).name)[1].lower() in RAW_SUFFIXES
 
     def read(self, index: int, limit: int) -> bytes:
         """The file's bytes; only regular files are opened, since a pipe would wait for ever."""
-        file = self.files[index]
-        if file.problem is not None:
-            raise PictureError(file.problem)
+        problem = self._problems.get(index)
+        if problem is not None:
+            raise PictureError(problem)
+        path = self.path(index)
         try:
-            info = os.stat(file.path)
+            info = os.stat(path)
             if not stat.S_ISREG(info.st_mode):
                 raise PictureError("not a regular file")
             if info.st_size > limit:
                 raise PictureError(f"{info.st_size:,} bytes, more than any picture of max_pixels pixels")
-            with open(file.path, "rb") as handle:
+            with open(path, "rb") as handle:
                 return handle.read(limit + 1)
         except OSError as error:
             raise PictureError(f"cannot be read: {error.strerror or error}") from error
 
     def fingerprint(self) -> str:
         """By content where the set is small, else by size and time of change; always by name."""
-        stats = [_stat(file) for file in self.files]
+        stats = [_stat(self.path(index)) for index in range(len(self))]
         small = sum(info.st_size for info in stats if info is not None) <= _HASH_BYTES
         digest = hashlib.blake2b(digest_size=16)
-        for file, info in zip(self.files, stats, strict=True):
-            mark = _mark(file, info, small)
-            digest.update(f"{len(file.name)} {file.name} {mark}\n".encode("utf-8", "surrogateescape"))
+        for index, info in enumerate(stats):
+            name = self.name(index)
+            mark = self._problems.get(index) or _mark(self.path(index), info, small)
+            digest.update(f"{len(name)} {name} {mark}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
     def where(self) -> list[str]:
@@ -110,26 +143,26 @@ class FileSource:
         return [printable(root) for root in self.roots]
 
 
-def _stat(file: PictureFile) -> os.stat_result | None:
+def _stat(path: str) -> os.stat_result | None:
     try:
-        info = os.stat(file.path)
+        info = os.stat(path)
     except OSError:
         return None
     return info if stat.S_ISREG(info.st_mode) else None
 
 
-def _mark(file: PictureFile, info: os.stat_result | None, small: bool) -> str:
-    if file.problem is not None or info is None:
-        return f"unreadable {file.problem}"
+def _mark(path: str, info: os.stat_result | None, small: bool) -> str:
+    if info is None:
+        return "unreadable"
     if not small:
         return f"{info.st_size} {info.st_mtime_ns}"
     try:
-        return hashlib.blake2b(Path(file.path).read_bytes(), digest_size=16).hexdigest()
+        return hashlib.blake2b(Path(path).read_bytes(), digest_size=16).hexdigest()
     except OSError as error:
         return f"unreadable {error.errno}"
 
 
-def _walk(root: str) -> Iterator[PictureFile]:
+def _walk(root: str, number: int) -> Iterator[PictureFile]:
     """Every picture below ``root``; links are followed, but no folder is entered twice."""
     problems: list[OSError] = []
     seen: set[tuple[int, int]] = set()
@@ -140,13 +173,13 @@ def _walk(root: str) -> Iterator[PictureFile]:
             continue
         seen.add((info.st_dev, info.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
+        prefix = "" if folder == root else os.path.relpath(folder, root).replace(os.sep, "/") + "/"
         for name in names:
             if not _hidden(name) and os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:
-                path = os.path.join(folder, name)
-                yield PictureFile(os.path.relpath(path, root).replace(os.sep, "/"), path)
+                yield PictureFile(prefix + name, number)
     for error in problems:
-        path = os.fsdecode(error.filename)
-        yield PictureFile(os.path.relpath(path, root), path, f"folder cannot be listed: {error.strerror}")
+        path = os.path.relpath(os.fsdecode(error.filename), root)
+        yield PictureFile(path, number, f"folder cannot be listed: {error.strerror}")
 
 
 def _hidden(name: str) -> bool:
@@ -156,11 +189,11 @@ def _hidden(name: str) -> bool:
 def scan(folders: Sequence[str | Path], label: str) -> FileSource:
     """All pictures below some folders, sorted by name.
 
-    Hidden files and folders are left out, links followed (a loop of links is walked once), and names come from the
-    suffix alone: what is no picture inside shows when it is decoded.
+    Hidden files and folders are left out, links followed (a loop of links is walked once), and pictures are told by
+    their suffix alone: what is none inside shows when it is decoded.
 
     Args:
-        folders: Existing folders. With more than one, names start with the folder's own name and number.
+        folders: Existing folders.
         label: Name of the set in the cache.
 
     Returns:
@@ -173,7 +206,5 @@ def scan(folders: Sequence[str | Path], label: str) -> FileSource:
     for number, folder in enumerate(folders):
         if not os.path.isdir(folder):
             raise DataError(f"no folder {printable(str(folder))}\nMend the path in data.args")
-        found = sorted(_walk(str(folder)), key=lambda file: file.name)
-        prefix = f"{number}-{Path(folder).name}/" if len(folders) > 1 else ""
-        files.extend(PictureFile(prefix + file.name, file.path, file.problem) for file in found)
-    return FileSource(label, files, [os.path.abspath(folder) for folder in folders])
+        files += sorted(_walk(str(folder), number), key=lambda file: file.name)
+    return FileSource(label, files, folders)
