@@ -1,0 +1,77 @@
+"""``dlic list``: what is registered."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlic_registry import BrokenPluginError, Entry, entries
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLUMNS = ("kind", "name", "distribution", "version", "summary")
+
+
+def list_names(
+    kind: Annotated[
+        str | None, typer.Argument(help="Only one kind: sr, net, data, loss, ... All where left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of objects.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Import each, say which are broken; exit status 1 if any is.")
+    ] = False,
+) -> None:
+    """List registered stages, nets, data sets and the rest.
+
+    Reads metadata only; nothing that is listed gets imported unless --check is given.
+    """
+    found = entries(kind)
+    rows: list[dict[str, Any]] = [asdict(entry) for entry in found]
+    broken: list[str] = []
+    if check:
+        for row, entry in zip(rows, found, strict=True):
+            row["error"] = _error(entry)
+        broken = [row["error"] for row in rows if row["error"]]
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _show(rows, check)
+        for error in broken:
+            print(f"\n{error}")
+    if broken:
+        raise typer.Exit(1)
+
+
+def _error(entry: Entry) -> str | None:
+    try:
+        entry.load()
+    except BrokenPluginError as error:
+        return str(error)
+    return None
+
+
+def _show(rows: list[dict[str, Any]], check: bool) -> None:
+    # Imported here: rich alone takes longer than the whole of --json.
+    from rich.console import Console
+
+    # A pipe has no width to fit into; one line an entry is what other programs want.
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console.print(_table(rows, check))
+
+
+def _table(rows: list[dict[str, Any]], check: bool) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = (*COLUMNS[:-1], "check", COLUMNS[-1]) if check else COLUMNS
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        status = {"check": "broken" if row.get("error") else "ok"}
+        # Text, because a summary may hold what rich would read as markup.
+        table.add_row(*(Text({**row, **status}[column]) for column in columns))
+    return table

@@ -1,0 +1,71 @@
+"""``dlic`` and ``dlic-fit``: the table of verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from dlic_registry import DlicError
+from lightning_dlic import __version__
+from lightning_dlic.cli.lazy import LazyGroup, Verb, load_verb
+
+# One line a verb; `--help` prints the second string without importing the first.
+VERBS = {
+    "fit": Verb("lightning_dlic.cli.fit:fit", "Train the stages of a recipe."),
+    "list": Verb("lightning_dlic.cli.list_:list_names", "List registered stages, nets, data sets and the rest."),
+}
+
+
+class Verbs(LazyGroup):
+    """The verbs of ``dlic``."""
+
+    verbs = VERBS
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dlic {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def dlic(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Train deep-learning image compression stages by recipe, and code photographs with them."""
+
+
+def main() -> None:
+    """Entry point ``dlic``."""
+    _run(typer.main.get_command(app), "dlic")
+
+
+def fit_main() -> None:
+    """Entry point ``dlic-fit``: the verb ``fit`` on its own."""
+    _run(load_verb("fit", VERBS["fit"]), "dlic-fit")
+
+
+def _run(command: Any, program: str) -> None:
+    try:
+        try:
+            command.main(prog_name=program)
+        finally:
+            # Here rather than at the interpreter's end, where a closed pipe could not be caught.
+            sys.stdout.flush()
+    except DlicError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The interpreter flushes once more when it ends; what is left goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
