@@ -1,0 +1,134 @@
+"""Cards: what is known of each trained network, in a YAML file beside its weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dlic_registry import DlicError, suggest
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a trained network. The figures are those of `dlic eval` under the stated protocol."""
+
+    name: str
+    """Name in the zoo: the stem of both files."""
+    kind: str
+    """Kind of the stage that trained it."""
+    stage: str
+    """Name of that stage."""
+    summary: str
+    """One line."""
+    recipe: str
+    """Recipe it was trained by."""
+    command: str
+    """Command that trains it again."""
+    steps: int
+    """Batches it was trained on."""
+    hours: float
+    """Hours of training."""
+    machine: str
+    """What it was trained on."""
+    data: list[dict[str, str]]
+    """Pictures it was trained on: ``name``, ``pictures`` and ``licence`` of each set."""
+    licence: str
+    """Terms of the weights."""
+    sha256: str
+    """Of the weights file."""
+    parameters: int
+    """Number of parameters."""
+    scale: int = 1
+    """Factor of enlargement; 1 where the network keeps the size."""
+    channels: int = 3
+    """3 for RGB, 1 for luma."""
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By test set: means over its pictures."""
+    notes: str = ""
+    """What else one should know: what is unfinished, what failed."""
+    folder: Path = field(default=_HERE, compare=False)
+    """Where the card lies."""
+
+    @cached_property
+    def weights(self) -> Path:
+        """The weights file."""
+        return self.folder / f"{self.name}.safetensors"
+
+
+def folders() -> list[Path]:
+    """Folders of the zoo: those of ``$DLIC_ZOO``, then the package's own."""
+    own = [Path(folder) for folder in os.environ.get("DLIC_ZOO", "").split(os.pathsep) if folder]
+    return [*own, _HERE]
+
+
+def cards() -> dict[str, Card]:
+    """All cards by name; where two folders have one name, the first folder's counts.
+
+    Raises:
+        DlicError: A card cannot be read.
+    """
+    found: dict[str, Card] = {}
+    for folder in folders():
+        for path in sorted(folder.glob("*.yaml")):
+            found.setdefault(path.stem, read_card(path))
+    return dict(sorted(found.items()))
+
+
+def find_card(name: str) -> Card:
+    """The card of a name.
+
+    Raises:
+        DlicError: There is no such network, its card cannot be read, or its weights are missing.
+    """
+    path = next((p for folder in folders() if (p := folder / f"{name}.yaml").is_file()), None)
+    if path is None or path.stem != name:
+        known = sorted({p.stem for folder in folders() for p in folder.glob("*.yaml")})
+        nearest = suggest(name, known)
+        hint = f" Did you mean {nearest!r}?" if nearest else ""
+        listing = f"The zoo has: {', '.join(known)}." if known else "The zoo is empty."
+        raise DlicError(f"unknown zoo network {name[:80]!r}.{hint} {listing}")
+    card = read_card(path)
+    if not card.weights.is_file():
+        raise DlicError(f"{path}: its weights {card.weights.name} are missing beside it; reinstall lightning-dlic")
+    return card
+
+
+def read_card(path: Path) -> Card:
+    """Reads a card.
+
+    Raises:
+        DlicError: It is not YAML, or a field is missing, unknown or of another type.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DlicError(f"{path}: not a card ({str(error).splitlines()[0]})") from error
+    if not isinstance(content, Mapping):
+        raise DlicError(f"{path}: not a card (a mapping is expected)")
+    known = {f.name for f in fields(Card)} - {"name", "folder"}
+    if odd := sorted(set(map(str, content)) - known):
+        nearest = suggest(odd[0], sorted(known))
+        raise DlicError(f"{path}: unknown field {odd[0]!r}" + (f"; did you mean {nearest!r}?" if nearest else ""))
+    try:
+        card = Card(name=path.stem, folder=path.parent, **content)
+    except TypeError as error:
+        raise DlicError(f"{path}: {str(error).removeprefix('Card.__init__() ')}") from error
+    _check(path, card)
+    return card
+
+
+def _check(path: Path, card: Card) -> None:
+    expected: dict[str, Any] = {"steps": int, "hours": (int, float), "scale": int, "channels": int, "parameters": int}
+    expected |= dict.fromkeys(("data",), list) | dict.fromkeys(("figures",), dict)
+    for f in fields(Card):
+        kind = expected.get(f.name, str if f.name != "folder" else Path)
+        if not isinstance(getattr(card, f.name), kind):
+            raise DlicError(f"{path}: {f.name} must not be {getattr(card, f.name)!r}")

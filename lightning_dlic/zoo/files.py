@@ -1,0 +1,220 @@
+"""A network in a file: safetensors, with the registered name and the arguments that rebuild it in the metadata.
+
+Nothing in such a file is executed or unpickled: the name must be registered here, and the tensors' shapes must be
+those that the arguments give.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlic_registry import DlicError, get, recorded
+from lightning_dlic.zoo.cards import find_card
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_KEY = "dlic"
+# Far above any network's width or depth, and low enough that a forged file cannot keep us building for hours.
+_MAX_ARGUMENT = 4096
+ZOO = "zoo:"
+
+
+class WeightsError(DlicError):
+    """A weights file that cannot be used."""
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
+    """Writes a network to a safetensors file, whole or not at all.
+
+    Args:
+        path: The file; its folder must exist.
+        net: The network. Its state dict is stored without any prefix.
+        meta: Plain types. ``net: {name, args}`` says how to rebuild it, ``scale`` and ``channels`` go to its
+            constructor where that takes them; ``kind``, the stage's name, ``steps`` and so on are for people.
+
+    Raises:
+        UnknownNameError: ``meta["net"]["name"]`` is not a registered net.
+        WeightsError: ``meta`` names no net, or holds what JSON cannot.
+    """
+    from safetensors.torch import save
+
+    spec = meta.get("net")
+    if not isinstance(spec, Mapping) or "name" not in spec:
+        raise WeightsError(f"{path}: the metadata must name its network as net: {{name, args}}")
+    entry = get("net", spec["name"])
+    owner = {"name": entry.name, "distribution": entry.distribution, "version": entry.version}
+    try:
+        text = json.dumps({**meta, "net": {"args": {}, **spec, **owner}}, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: metadata must be plain types ({error})") from error
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
+    fresh = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(save(tensors, metadata={_KEY: text}))
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def locate(target: str | Path) -> Path:
+    """The file of a target.
+
+    Args:
+        target: A path, or ``zoo:NAME``.
+
+    Raises:
+        DlicError: No such file, or no such name in the zoo.
+    """
+    if isinstance(target, str) and target.startswith(ZOO):
+        return find_card(target.removeprefix(ZOO)).weights
+    path = Path(target)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file. (Networks that ship are written zoo:NAME.)")
+    return path
+
+
+def inspect_net(target: str | Path) -> dict[str, Any]:
+    """The metadata of a weights file; neither tensors nor torch are loaded.
+
+    Args:
+        target: A path, or ``zoo:NAME``.
+
+    Returns:
+        What `save_net` was given, with the net's distribution and version.
+
+    Raises:
+        DlicError: There is no such file or name, or it is not a weights file of ours.
+    """
+    path = locate(target)
+    return _read_meta(path)[0]
+
+
+def _read_meta(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
+    """Metadata, and the shapes of all tensors."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path}: not a safetensors file ({str(error).splitlines()[0][:160]})") from error
+    if _KEY not in metadata:
+        raise WeightsError(
+            f"{path}: has no record of its network (metadata key {_KEY!r}).\n"
+            "Only files that dlic-fit, dlic export or zoo.save_net wrote can be loaded."
+        )
+    try:
+        meta = json.loads(metadata[_KEY])
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its metadata is not JSON ({error})") from error
+    _check_meta(path, meta)
+    return meta, shapes
+
+
+def _check_meta(path: Path, meta: Any) -> None:
+    """Refuses metadata of another shape, before anything is built from it."""
+    spec = meta.get("net") if isinstance(meta, dict) else None
+    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str) or not isinstance(spec.get("args"), dict):
+        raise WeightsError(f"{path}: its metadata does not name a network as net: {{name, args}}")
+    pending: list[Any] = [spec["args"], meta.get("scale"), meta.get("channels")]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending += value.values()
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, int | float) and not -_MAX_ARGUMENT <= value <= _MAX_ARGUMENT:
+            raise WeightsError(f"{path}: an argument of its network is {value}; at most {_MAX_ARGUMENT} is accepted")
+
+
+def load_net(target: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """Rebuilds a network and loads its weights.
+
+    Args:
+        target: A path, or ``zoo:NAME``.
+
+    Returns:
+        The network in evaluation mode on the CPU, and the file's metadata.
+
+    Raises:
+        DlicError: There is no such file or name, its network is not registered here, or its tensors do not fit.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = locate(target)
+    meta, shapes = _read_meta(path)
+    net = build_net(meta, path, shapes)
+    try:
+        net.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise WeightsError(f"{path}: weights cannot be loaded ({str(error).splitlines()[0][:200]})") from error
+    return net.eval(), meta
+
+
+def build_net(meta: Mapping[str, Any], path: Path, shapes: Mapping[str, tuple[int, ...]]) -> nn.Module:
+    """Builds the network that metadata names, with fresh weights.
+
+    Args:
+        meta: Metadata as in `save_net`.
+        path: The file it came from, for messages.
+        shapes: The shapes that its tensors must have.
+
+    Raises:
+        DlicError: The network is not registered here, refuses its arguments, or has other tensors.
+    """
+    import torch
+
+    spec = meta["net"]
+    if spec.get("distribution"):
+        # A file's own text ends up in messages: keep it short.
+        owner = [str(spec.get(key, ""))[:80] for key in ("distribution", "version")]
+        cls = recorded("net", spec["name"][:80], *owner, needed_by=str(path)).load()
+    else:
+        cls = get("net", spec["name"][:80]).load()
+    arguments = _arguments(cls, meta)
+    # First without memory: a forged argument must not make us allocate what the file's own size does not warrant.
+    with torch.device("meta"):
+        _check_shapes(path, _construct(cls, arguments, path), shapes)
+    return _construct(cls, arguments, path)
+
+
+def _arguments(cls: type[Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    taken = inspect.signature(cls).parameters
+    provided = {key: meta[key] for key in ("scale", "channels") if key in meta and key in taken}
+    return provided | dict(meta["net"]["args"])
+
+
+def _construct(cls: type[Any], arguments: Mapping[str, Any], path: Path) -> nn.Module:
+    try:
+        net: nn.Module = cls(**arguments)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: its network cannot be built from {dict(arguments)} ({reason})"[:600]) from error
+    return net
+
+
+def _check_shapes(path: Path, net: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    if wanted == dict(shapes):
+        return
+    odd = sorted(name for name in wanted.keys() | shapes.keys() if wanted.get(name) != shapes.get(name))
+    name = odd[0]
+    raise WeightsError(
+        f"{path}: {len(odd)} tensors do not fit its network; {name[:80]} is {shapes.get(name, 'missing')} "
+        f"in the file, {wanted.get(name, 'missing')} in the network"
+    )
