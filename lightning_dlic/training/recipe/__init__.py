@@ -1,0 +1,19 @@
+"""Recipes: what they may say, how they are put together, and how their mistakes are told."""
+
+from lightning_dlic.training.recipe.check import check
+from lightning_dlic.training.recipe.errors import RecipeError
+from lightning_dlic.training.recipe.load import load_recipe, to_yaml
+from lightning_dlic.training.recipe.schema import NamedSpec, Recipe, RecipeSpec, RunSpec, StageSpec, TrainerSpec
+
+__all__ = [
+    "NamedSpec",
+    "Recipe",
+    "RecipeError",
+    "RecipeSpec",
+    "RunSpec",
+    "StageSpec",
+    "TrainerSpec",
+    "check",
+    "load_recipe",
+    "to_yaml",
+]
