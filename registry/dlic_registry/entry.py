@@ -9,7 +9,7 @@ from dlic_registry import local
 from dlic_registry.errors import BrokenPluginError, RegistryError
 from dlic_registry.kinds import KINDS, SUPPORTED_APIS, check_kind, check_name
 
-_TARGET = re.compile(r"(?P<module>\w+(\.\w+)*)\s*:\s*(?P<attribute>\w+(\.\w+)*)")
+_TARGET = re.compile(r"(?P<module>\w+(\.\w+)*)\s*:\s*(?P<attribute>\w+(\.\w+)*)\s*(\[.*\])?")
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Entry:
         if not issubclass(target, base):
             raise self._broken(f"{self.target} does not derive from {KINDS[self.kind]}")
         api = getattr(target, "dlic_api", None)
-        if api is not None and api not in SUPPORTED_APIS:
-            supported = ", ".join(map(str, sorted(SUPPORTED_APIS)))
+        if api not in (None, *SUPPORTED_APIS):
+            supported = ", ".join(map(str, SUPPORTED_APIS))
             raise self._broken(f"it is written for dlic_api {api!r}; this version supports {supported}")
         return target
 
@@ -90,7 +90,7 @@ class Entry:
 
 def import_target(target: str) -> Any:
     """Import ``module:Class`` and return what it names."""
-    match = _TARGET.match(target)
+    match = _TARGET.fullmatch(target)
     if match is None:
         raise RegistryError(f"target {target!r} is not of the form module:Class")
     found: Any = import_module(match["module"])

@@ -27,7 +27,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 """Each kind and the dotted name of the class its targets derive from."""
 
-SUPPORTED_APIS = frozenset({1})
+SUPPORTED_APIS = (1,)
 """Values of a class's ``dlic_api`` that this version understands."""
 
 _NAME = re.compile(r"[a-z0-9_]+")

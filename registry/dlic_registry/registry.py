@@ -196,6 +196,7 @@ def _ambiguous(kind: str, name: str, found: list[Entry]) -> str:
 def _remedy(distribution: str, version: str) -> str:
     if distribution == local.DISTRIBUTION:
         return "It was registered by a decorator: name its module under `plugins` in the recipe."
+    install = f"pip install '{distribution}=={version}'" if version else f"pip install '{distribution}'"
     if normalize(distribution) == OWN:
-        return f"Install the version of {distribution} that wrote it: pip install '{distribution}=={version}'"
-    return f"Install it: pip install '{distribution}=={version}' (or from its sources, if it is not published)."
+        return f"Install the version of {distribution} that wrote it: {install}"
+    return f"Install it: {install} (or from its sources, if it is not published)."
