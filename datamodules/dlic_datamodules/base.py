@@ -18,17 +18,9 @@ from dlic_datamodules.cache_build import open_cache
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
 from dlic_datamodules.errors import DataError
+from dlic_datamodules.policy import Policy, write_listing
 from dlic_datamodules.source import Source
-from dlic_datamodules.stream import (
-    CropStream,
-    PictureLoader,
-    Policy,
-    StepSampler,
-    Transform,
-    WholePictures,
-    as_is,
-    write_listing,
-)
+from dlic_datamodules.stream import CropStream, Cutter, PictureLoader, StepSampler, Transform, WholePictures, as_is
 
 __all__ = ["PictureDataModule", "Splits"]
 
@@ -199,14 +191,11 @@ class PictureDataModule(LightningDataModule):
         rank, world_size = self._place()
         stream = CropStream(
             pictures,
-            self.crop,
+            self._cutter(),
             self.batch_size,
             seed=self._seed,
             rank=rank,
             world_size=world_size,
-            augment=self.augment,
-            to_gray=self.to_gray,
-            skip_small=self.small == "skip",
             transform=self._transform,
             usable=self._usable(pictures),
             policy=self._policy(),
@@ -298,6 +287,9 @@ class PictureDataModule(LightningDataModule):
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             return torch.distributed.get_rank(), torch.distributed.get_world_size()
         return 0, 1
+
+    def _cutter(self) -> Cutter:
+        return Cutter(self.crop, self.options.channels, self.augment, self.to_gray, self.small == "skip")
 
     def _policy(self) -> Policy:
         listing = self._run_dir / "skipped.csv" if self._run_dir is not None and self.on_error == "skip" else None

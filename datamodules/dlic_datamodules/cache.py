@@ -172,23 +172,3 @@ def clear(root: str | Path | None = None, keys: list[str] | None = None) -> list
 def lock_path(root: Path, key: str) -> Path:
     """The lock file that whoever builds a set holds."""
     return root / f"{key}.lock"
-
-
-def check_failures(failures: list[tuple[str, str]], total: int, on_error: str, max_failed: float) -> None:
-    """Applies the policy for pictures that cannot be used.
-
-    Raises:
-        DataError: There are failures and ``on_error`` is ``raise``, or they are more than the share ``max_failed``.
-    """
-    if failures and on_error == "raise":
-        name, reason = failures[0]
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise DataError(
-            f"{name}: {reason}{more}\nRemove or mend the file, or leave such pictures out with data.args.on_error=skip"
-        )
-    if len(failures) > max_failed * total:
-        name, reason = failures[0]
-        raise DataError(
-            f"{len(failures)} of {total} pictures cannot be used, more than the share max_failed = {max_failed:g}\n"
-            f"The first is {name}: {reason}\nMend the set, or raise data.args.max_failed"
-        )

@@ -25,12 +25,12 @@ from dlic_datamodules.cache import (
     CachedPictures,
     cache_key,
     cache_root,
-    check_failures,
     lock_path,
 )
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoder_process import Decoder
 from dlic_datamodules.errors import DataError, PictureError, printable
+from dlic_datamodules.policy import check_failures
 from dlic_datamodules.progress import Progress, progress_bar
 from dlic_datamodules.source import Source
 

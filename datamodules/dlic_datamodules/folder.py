@@ -9,14 +9,16 @@ from typing import Any
 
 from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.errors import DataError, printable
-from dlic_datamodules.source import FileSource, PictureFile, scan
+from dlic_datamodules.source import FileSource, scan
 
-__all__ = ["FolderDataModule", "divide"]
+__all__ = ["FolderDataModule", "divide", "divide_groups", "named_folders"]
 
 Paths = str | Sequence[str]
-_TRAIN = ("train", "training")
-_VALID = ("valid", "val", "validation")
-_TEST = ("test", "testing")
+_NAMES = {
+    "train": ("train", "training"),
+    "valid": ("valid", "val", "validation"),
+    "test": ("test", "testing"),
+}
 
 
 class FolderDataModule(PictureDataModule):
@@ -58,9 +60,9 @@ class FolderDataModule(PictureDataModule):
                 raise DataError(
                     f"data.args.root: no folder {printable(str(root))}\nGive the folder that holds the pictures"
                 )
-        train = self._given(self.train_paths) or self._named(_TRAIN) or self.roots
-        valid = self._given(self.valid_paths) or ([] if self.train_paths else self._named(_VALID))
-        test = self._named(_TEST)
+        train = self._given(self.train_paths) or named_folders(self.roots, "train") or self.roots
+        valid = self._given(self.valid_paths) or ([] if self.train_paths else named_folders(self.roots, "valid"))
+        test = named_folders(self.roots, "test")
         label = _label(self.roots)
         pictures = scan(train, f"{label}-train")
         if not len(pictures):
@@ -86,11 +88,12 @@ class FolderDataModule(PictureDataModule):
             found += [place for place in places if place not in found]
         return found
 
-    def _named(self, names: Sequence[str]) -> list[Path]:
-        """Sub-folders with one of the names, if every root has a training one."""
-        if not all(any((root / name).is_dir() for name in _TRAIN) for root in self.roots):
-            return []
-        return [root / name for root in self.roots for name in names if (root / name).is_dir()]
+
+def named_folders(roots: Sequence[Path], part: str) -> list[Path]:
+    """The roots' sub-folders that are called after a part, if every root has one to train on."""
+    if not all(any((root / name).is_dir() for name in _NAMES["train"]) for root in roots):
+        return []
+    return [root / name for root in roots for name in _NAMES[part] if (root / name).is_dir()]
 
 
 def _listed(paths: Paths) -> list[str]:
@@ -103,6 +106,20 @@ def _label(roots: Sequence[Path]) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else "_" for c in name)[:40] or "folder"
 
 
+def divide_groups(groups: Sequence[str], fraction: float) -> tuple[list[int], list[int]]:
+    """Numbers of the members of two parts; a group is in one of them, chosen by a hash of its name.
+
+    Args:
+        groups: The group of each member.
+        fraction: Share of the groups in the second part; at least one of two or more, unless it is 0.
+    """
+    ranked = sorted(set(groups), key=lambda group: hashlib.blake2b(group.encode("utf-8", "surrogateescape")).digest())
+    count = min(max(1, round(fraction * len(ranked))), len(ranked) - 1) if fraction else 0
+    chosen = set(ranked[:count])
+    kept = [number for number, group in enumerate(groups) if group not in chosen]
+    return kept, [number for number, group in enumerate(groups) if group in chosen]
+
+
 def divide(
     source: FileSource, fraction: float, label: str, groups: Sequence[str] | None = None
 ) -> tuple[FileSource, FileSource | None]:
@@ -110,20 +127,15 @@ def divide(
 
     Args:
         source: All pictures.
-        fraction: Share that goes to the second part; at least one picture (or group) of two, unless it is 0.
+        fraction: Share that goes to the second part (`divide_groups`).
         label: Start of the parts' names in the cache.
-        groups: A group a picture; no group is on both sides.
+        groups: A group a picture; by default each is its own.
 
     Returns:
         The two parts; the second is None where it would be empty.
     """
     files = source.files()
-    groups = groups or [file.name for file in files]
-    ranked = sorted(set(groups), key=lambda group: hashlib.blake2b(group.encode("utf-8", "surrogateescape")).digest())
-    count = min(max(1, round(fraction * len(ranked))), len(ranked) - 1) if fraction else 0
-    chosen = set(ranked[:count])
-    parts: list[list[PictureFile]] = [[], []]
-    for file, group in zip(files, groups, strict=True):
-        parts[group in chosen].append(file)
-    train = FileSource(f"{label}-train", parts[0], source.roots)
-    return train, FileSource(f"{label}-valid", parts[1], source.roots) if parts[1] else None
+    kept, held = divide_groups(groups or [f"{file.root} {file.name}" for file in files], fraction)
+    train = FileSource(f"{label}-train", [files[i] for i in kept], source.roots)
+    valid = FileSource(f"{label}-valid", [files[i] for i in held], source.roots)
+    return train, valid if len(valid) else None

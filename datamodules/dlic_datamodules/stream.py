@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from dlic_datamodules.decoded import Pictures
 from dlic_datamodules.draws import bounded, keys, permutation, words
 from dlic_datamodules.errors import DataError, PictureError, printable
+from dlic_datamodules.policy import Policy
 
-__all__ = ["CropStream", "PictureLoader", "Policy", "StepSampler", "Transform", "WholePictures"]
+__all__ = ["Batch", "CropStream", "Cutter", "Failure", "PictureLoader", "StepSampler", "Transform", "WholePictures"]
 
 Batch = dict[str, Any]
 Transform = Callable[[dict[str, Tensor], NDArray[np.uint64]], dict[str, Tensor]]
@@ -27,40 +25,6 @@ Transform = Callable[[dict[str, Tensor], NDArray[np.uint64]], dict[str, Tensor]]
 returns the batch, usually with a tensor added. It must be picklable and draw from nothing but the keys."""
 
 _HALF = 1 << 32
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What to do about pictures that cannot be used.
-
-    Attributes:
-        on_error: ``raise`` or ``skip``.
-        max_failed: Largest share of the set that may be skipped.
-        listing: CSV file the skipped are appended to, or None.
-    """
-
-    on_error: str = "raise"
-    max_failed: float = 0.05
-    listing: Path | None = None
-
-    def note(self, split: str, name: str, reason: str) -> None:
-        """Adds a line to the listing; whole lines only, also when several processes write."""
-        if self.listing is None:
-            return
-        line = ",".join('"' + part.replace('"', '""') + '"' for part in (split, name, reason)) + "\r\n"
-        descriptor = os.open(self.listing, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
-
-
-def write_listing(path: Path, rows: list[tuple[str, str, str]]) -> None:
-    """Writes the skipped pictures, (split, name, reason) each, as a CSV file with a header."""
-    with open(path, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle, quoting=csv.QUOTE_ALL)
-        writer.writerow(["split", "name", "reason"])
-        writer.writerows(rows)
 
 
 @dataclass(frozen=True)
@@ -95,6 +59,51 @@ def _to_gray(crop: NDArray[np.uint8]) -> None:
     crop[:] = ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts crops out of pictures, turned and greyed by chance.
+
+    Attributes:
+        crop: Side of the crops.
+        channels: Planes of the pictures, 1 or 3.
+        augment: Draw one of the eight flips and rotations.
+        to_gray: Share of colour crops turned grey.
+        skip_small: Whether pictures smaller than the crop are left out instead of mirrored.
+    """
+
+    crop: int
+    channels: int
+    augment: bool = True
+    to_gray: float = 0.0
+    skip_small: bool = False
+
+    def fits(self, picture: NDArray[np.uint8]) -> bool:
+        """Whether the picture is to be used."""
+        return not self.skip_small or min(picture.shape[1:]) >= self.crop
+
+    def cut(self, pictures: Iterable[NDArray[np.uint8]], key: NDArray[np.uint64]) -> NDArray[np.uint8]:
+        """One crop of each picture.
+
+        Args:
+            pictures: uint8 ``[C, H, W]`` each.
+            key: What to draw from, uint64 ``[n]``.
+
+        Returns:
+            uint8 ``[n, C, crop, crop]``.
+        """
+        images = np.empty((len(key), self.channels, self.crop, self.crop), np.uint8)
+        for out, picture, (y, x, turn, gray) in zip(images, pictures, words(key, 4).T.tolist(), strict=True):
+            planes = picture if min(picture.shape[1:]) >= self.crop else _fit(picture, self.crop)
+            top = bounded(y, planes.shape[1] - self.crop + 1)
+            left = bounded(x, planes.shape[2] - self.crop + 1)
+            out[:] = planes[:, top : top + self.crop, left : left + self.crop]
+            if self.augment:
+                _turn(out, turn & 7)
+            if self.to_gray and self.channels == 3 and (gray >> 32) < self.to_gray * _HALF:
+                _to_gray(out)
+        return images
+
+
 @dataclass
 class CropStream(Dataset[Any]):
     """Batch ``s`` of a run, by number.
@@ -105,14 +114,11 @@ class CropStream(Dataset[Any]):
     """
 
     pictures: Pictures
-    crop: int
+    cutter: Cutter
     batch_size: int
     seed: int = 0
     rank: int = 0
     world_size: int = 1
-    augment: bool = True
-    to_gray: float = 0.0
-    skip_small: bool = False
     transform: Transform | None = None
     usable: NDArray[np.int64] | None = None
     policy: Policy = field(default_factory=Policy)
@@ -140,14 +146,7 @@ class CropStream(Dataset[Any]):
         """
         epoch, index = self._samples(step)
         key = keys(self.seed, epoch, index)
-        drawn = words(key, 4).T.tolist()
-        images = np.empty((self.batch_size, self.pictures.channels, self.crop, self.crop), np.uint8)
-        for out, picture, (y, x, turn, gray) in zip(images, index.tolist(), drawn, strict=True):
-            self._draw(out, picture, y, x)
-            if self.augment:
-                _turn(out, turn & 7)
-            if self.to_gray and self.pictures.channels == 3 and (gray >> 32) < self.to_gray * _HALF:
-                _to_gray(out)
+        images = self.cutter.cut(map(self._get, index.tolist()), key)
         batch = {"image": torch.from_numpy(images)}
         return batch if self.transform is None else self.transform(batch, key)
 
@@ -163,14 +162,6 @@ class CropStream(Dataset[Any]):
             index = np.array([permutation(self.seed, e, self.count)[p] for e, p in pairs], np.int64)
         return epoch, index if self.usable is None else self.usable[index]
 
-    def _draw(self, out: NDArray[np.uint8], picture: int, y: int, x: int) -> None:
-        planes = self._get(picture)
-        if planes.shape[1] < self.crop or planes.shape[2] < self.crop:
-            planes = _fit(planes, self.crop)
-        top = bounded(y, planes.shape[1] - self.crop + 1)
-        left = bounded(x, planes.shape[2] - self.crop + 1)
-        out[:] = planes[:, top : top + self.crop, left : left + self.crop]
-
     def _get(self, picture: int) -> NDArray[np.uint8]:
         """The picture, or where it cannot be used the next one that can: the same one in every worker."""
         for number in range(len(self.pictures)):
@@ -182,7 +173,7 @@ class CropStream(Dataset[Any]):
                     raise PictureError(f"{error}\nLeave such pictures out with data.args.on_error=skip") from error
                 self._fail(candidate, error)
                 continue
-            if not (self.skip_small and min(planes.shape[1:]) < self.crop):
+            if self.cutter.fits(planes):
                 return planes
         raise DataError("no picture of the set can be used")
 
