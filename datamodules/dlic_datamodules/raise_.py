@@ -1,0 +1,112 @@
+"""RAISE (Dang-Nguyen et al. 2015): 8156 camera raw photographs, and its subsets from 1k up."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlic_datamodules.base import PictureDataModule, Splits
+from dlic_datamodules.decode import RAW_SUFFIXES
+from dlic_datamodules.errors import DataError, printable
+from dlic_datamodules.folder import divide
+from dlic_datamodules.source import FileSource, PictureFile, scan
+
+__all__ = ["RAISEDataModule", "RaiseRow", "read_csv"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}")
+
+
+@dataclass(frozen=True)
+class RaiseRow:
+    """A photograph in RAISE's list: its name and where its files are."""
+
+    name: str
+    nef: str
+    tiff: str
+
+
+class RAISEDataModule(PictureDataModule):
+    """RAISE photographs in a local folder: NEF or TIFF files (8 or 16 bits), made smaller before training.
+
+    NEF files need the extra ``raw``. Where a photograph is there in both forms, the TIFF is taken.
+
+    Args:
+        root: Folder with the NEF or TIFF files, however nested.
+        csv: RAISE's own list (``RAISE_1k.csv`` ...); only photographs in it are used.
+        downsize: Both sides are divided by this; the usual SRGAN training took 5 (about 980x650 pixels).
+        valid_fraction: Share of the photographs to validate on, chosen by a hash of the name.
+        shared: See `PictureDataModule`.
+
+    Raises:
+        DataError: The folder, the list or the photographs are not there.
+    """
+
+    def __init__(
+        self, root: str, *, csv: str | None = None, downsize: float = 5.0, valid_fraction: float = 0.05, **shared: Any
+    ) -> None:
+        super().__init__(downsize=downsize, **shared)
+        if not 0 <= valid_fraction < 1:
+            raise DataError(f"data.args.valid_fraction must be at least 0 and below 1, not {valid_fraction!r}")
+        self.root = Path(root).expanduser()
+        self.csv = Path(csv).expanduser() if csv is not None else None
+        self.valid_fraction = valid_fraction
+
+    def splits(self) -> Splits:
+        """Finds the photographs."""
+        source = scan([self.root], "raise") if self.root.is_dir() else None
+        if source is None or not len(source):
+            raise DataError(
+                f"no RAISE photographs under {printable(str(self.root))}\n"
+                f"Get them with: dlic prepare raise --root {printable(str(self.root))} --csv RAISE_1k.csv"
+            )
+        wanted = None if self.csv is None else {row.name for row in read_csv(self.csv)}
+        files = one_form_each(source.files(), wanted)
+        if not files:
+            raise DataError(f"no photograph under {printable(str(self.root))} is in the list {self.csv}")
+        chosen = FileSource("raise", files, source.roots)
+        return Splits(*divide(chosen, self.valid_fraction, "raise", [Path(file.name).stem for file in files]))
+
+
+def one_form_each(files: list[PictureFile], wanted: set[str] | None) -> list[PictureFile]:
+    """Each photograph once, developed forms before raw ones; only names in ``wanted``, if given."""
+    best: dict[str, PictureFile] = {}
+    for file in sorted(files, key=lambda file: (Path(file.name).suffix.lower() in RAW_SUFFIXES, file.name)):
+        stem = Path(file.name).stem
+        if wanted is None or stem in wanted:
+            best.setdefault(stem, file)
+    return sorted(best.values(), key=lambda file: file.name)
+
+
+def read_csv(path: Path) -> list[RaiseRow]:
+    """Reads RAISE's list.
+
+    Args:
+        path: A CSV file with a header that has ``File`` and one of ``NEF`` and ``TIFF``.
+
+    Raises:
+        DataError: The file is not there or is no such list.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="replace") as handle:
+            reader = csv.DictReader(handle)
+            columns = {name.strip(): name for name in reader.fieldnames or []}
+            if "File" not in columns or not {"NEF", "TIFF"} & columns.keys():
+                raise DataError(f"{path}: no columns File and NEF or TIFF in its first line; is it RAISE's CSV list?")
+            return [_row(row, columns, path, reader.line_num) for row in reader]
+    except (OSError, csv.Error) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error})\n"
+            "Get the list from http://loki.disi.unitn.it/RAISE/download.html (it asks for your agreement)"
+        ) from error
+
+
+def _row(row: dict[str, str | None], columns: dict[str, str], path: Path, line: int) -> RaiseRow:
+    name = (row[columns["File"]] or "").strip()
+    # The name becomes a path here: nothing from a list may lead out of the folder.
+    if not _NAME.fullmatch(name):
+        raise DataError(f"{path}:{line}: {name[:60]!r} is no name of a RAISE photograph")
+    nef, tiff = ((row[columns[key]] or "").strip() if key in columns else "" for key in ("NEF", "TIFF"))
+    return RaiseRow(name.removesuffix(".NEF").removesuffix(".TIF"), nef, tiff)
