@@ -32,6 +32,7 @@ from dlic_datamodules.decoder_process import Decoder
 from dlic_datamodules.errors import DataError, PictureError, printable
 from dlic_datamodules.policy import check_failures
 from dlic_datamodules.progress import Progress, progress_bar
+from dlic_datamodules.sizes import check_disk, readable_size
 from dlic_datamodules.source import Source
 
 __all__ = ["build_workers", "open_cache"]
@@ -131,13 +132,9 @@ class _Build:
 
     def _check_disk(self) -> None:
         needed = int(1.1 * self._estimate())
-        free = shutil.disk_usage(self.partial).free
-        _log.info("caching %s: %d pictures, about %s", self.source.label, len(self.source), _size(needed))
-        if needed > free:
-            raise DataError(
-                f"the cache of {len(self.source)} pictures needs about {_size(needed)}, {self.folder.parent} has "
-                f"{_size(free)} free\nPoint DLIC_CACHE at a larger disk, or set data.args.cache=false"
-            )
+        _log.info("caching %s: %d pictures, about %s", self.source.label, len(self.source), readable_size(needed))
+        remedy = "Point DLIC_CACHE at a larger disk, or set data.args.cache=false"
+        check_disk(self.partial, needed, f"the cache of {len(self.source)} pictures", remedy)
 
     def _estimate(self) -> float:
         """Bytes of the whole cache, from the headers of at most `_PROBED` pictures spread over the set."""
@@ -239,11 +236,3 @@ class _Build:
             "failures": self.failures,
         }
         (self.partial / META).write_text(json.dumps(meta, indent=1), "utf-8")
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
