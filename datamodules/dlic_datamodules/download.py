@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -60,6 +60,8 @@ def fetch(
     part = path.with_name(path.name + ".part")
     with FileLock(path.with_name(path.name + ".lock")):
         if path.is_file():
+            if md5 is not None and _md5(path) != md5:
+                raise DataError(f"{path}: its md5 is not {md5}\nRemove it and run the command again")
             return
         failures = 0
         while True:
@@ -106,11 +108,15 @@ def _continue(url: str, part: Path, have: int, timeout: float, progress: Progres
         raise _Unfinished(f"{part.stat().st_size} of {total} bytes arrived")
 
 
+def _md5(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 def _verify(part: Path, md5: str | None, url: str) -> None:
     if md5 is None:
         return
-    with open(part, "rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
+    found = _md5(part)
     if found != md5:
         part.unlink()
         raise DataError(
@@ -118,19 +124,13 @@ def _verify(part: Path, md5: str | None, url: str) -> None:
         )
 
 
-def fetch_many(
-    files: Sequence[tuple[str, Path]],
-    connections: int,
-    title: str,
-    fetch_one: Callable[[str, Path], None] | None = None,
-) -> list[tuple[str, str]]:
+def fetch_many(files: Sequence[tuple[str, Path]], connections: int, title: str) -> list[tuple[str, str]]:
     """Downloads files over at most so many connections at once.
 
     Args:
         files: Address and path of each.
         connections: How many at once.
         title: What the progress bar says.
-        fetch_one: How one is fetched; `fetch` by default.
 
     Returns:
         Address and reason of each that failed; the others are there.
@@ -138,7 +138,7 @@ def fetch_many(
 
     def one(file: tuple[str, Path]) -> tuple[str, str] | None:
         try:
-            (fetch_one or fetch)(*file)
+            fetch(*file)
         except DataError as error:
             return file[0], str(error).splitlines()[0]
         finally:

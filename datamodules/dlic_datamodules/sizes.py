@@ -28,5 +28,6 @@ def check_disk(folder: Path, needed: float, what: str, remedy: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
-            f"{what} needs about {readable_size(needed)}, {printable(str(folder))} has {readable_size(free)} free\n{remedy}"
+            f"{what} needs about {readable_size(needed)}, {printable(str(folder))} has {readable_size(free)} free\n"
+            f"{remedy}"
         )

@@ -16,6 +16,8 @@ from lightning_dlic.cli.lazy import LazyGroup, Verb, load_verb
 VERBS = {
     "fit": Verb("lightning_dlic.cli.fit:fit", "Train the stages of a recipe."),
     "list": Verb("lightning_dlic.cli.list_:list_names", "List registered stages, nets, data sets and the rest."),
+    "prepare": Verb("lightning_dlic.cli.prepare:app", "Download, unpack and cache a set of pictures."),
+    "cache": Verb("lightning_dlic.cli.cache:app", "List or clear cached pictures."),
 }
 
 
