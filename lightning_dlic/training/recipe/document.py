@@ -16,6 +16,7 @@ Keys = tuple[str, ...]
 
 _MAX_NODES = 20_000
 _MAX_DEPTH = 50
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _FLOAT = "tag:yaml.org,2002:float"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -52,23 +53,29 @@ class _Loader(yaml.SafeLoader):
     """YAML as OmegaConf reads it: ``1e-5`` is a number, a date is text."""
 
 
-_Loader.yaml_implicit_resolvers = {
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would not read as text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_RESOLVERS = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_FLOAT, _TIMESTAMP)]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    _FLOAT,
-    re.compile(
-        r"""^(?:[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
+_NUMBER = re.compile(
+    r"""^(?:[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
         |[-+]?[0-9]+(?:_[0-9]+)*[eE][-+]?[0-9]+
         |\.[0-9]+(?:_[0-9]+)*(?:[eE][-+][0-9]+)?
         |[-+]?[0-9]+(?:_[0-9]+)*(?::[0-5]?[0-9])+\.[0-9_]*
         |[-+]?\.(?:inf|Inf|INF)
         |\.(?:nan|NaN|NAN))$""",
-        re.VERBOSE,
-    ),
-    list("-+0123456789."),
+    re.VERBOSE,
 )
+for _class in (_Loader, _Dumper):
+    _class.yaml_implicit_resolvers = {first: list(resolvers) for first, resolvers in _RESOLVERS.items()}
+    _class.add_implicit_resolver(_FLOAT, _NUMBER, list("-+0123456789."))
 
 
 def read(path: Path, shown: str) -> Document:
@@ -126,6 +133,12 @@ def read_value(text: str, keys: Keys) -> Document:
     return Document(value if isinstance(value, dict) else {}, marks)
 
 
+def dump(values: dict[str, Any]) -> str:
+    """Writes plain values as YAML that `read` reads as the same values."""
+    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
 def _compose(text: str, shown: str, key: str = "") -> yaml.Node | None:
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
@@ -152,10 +165,10 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, shown: str, key: str) 
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\\t" in problem or "\t" in line[: mark.column + 1]:
-        remedy = "Indent with spaces: YAML allows no tabs."
+        remedy = "Put spaces in place of the tab."
     elif "mapping values are not allowed" in problem:
         remedy = "Quote a value that holds ': ', or align this line with its neighbours."
-    elif "expected a single document" in problem:
+    elif "another document" in problem:
         remedy = "Keep one recipe in a file: remove the '---'."
     else:
         remedy = "Check indentation, brackets and quotes here and on the line above."
@@ -178,6 +191,8 @@ class _Reader:
         # Aliases share nodes: a short file can stand for an endless one.
         if self.nodes > _MAX_NODES or len(keys) > _MAX_DEPTH:
             raise self._error(node, keys, "too large: aliases or nesting without end")
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._error(node, keys, f"values tagged {node.tag} are not read", "Remove the tag.")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, keys)
         if isinstance(node, yaml.SequenceNode):

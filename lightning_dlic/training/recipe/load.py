@@ -7,9 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from lightning_dlic.training.recipe.compose import compose, override, shown_path
+from lightning_dlic.training.recipe.document import dump
 from lightning_dlic.training.recipe.errors import nearest, show
 from lightning_dlic.training.recipe.find import find
 from lightning_dlic.training.recipe.resolve import resolve
@@ -68,7 +67,7 @@ def to_yaml(recipe: Recipe) -> str:
     Returns:
         YAML text.
     """
-    return yaml.safe_dump(_escaped(recipe.resolved()), sort_keys=False, allow_unicode=True, width=120)
+    return dump(_escaped(recipe.resolved()))
 
 
 def _escaped(value: Any) -> Any:
@@ -94,7 +93,7 @@ def _specs(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _train(recipe: Recipe, value: Any) -> list[str]:
-    kinds = [value] if isinstance(value, str) else value
+    kinds = [value] if isinstance(value, str) else value or []
     if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
         raise recipe.error("train", f"{show(value)} is not a stage or a list of stages", "Write train: sr")
     for kind in kinds:

@@ -126,7 +126,7 @@ class RecipeSpec:
     seed: int = field(default=0, metadata={"least": 0})
     """Seed of weights, crops and everything else drawn."""
 
-    train: Any = field(default_factory=list)
+    train: Any = None
     """The stage, or list of stages, to train; a pipeline trains none."""
 
     stages: dict[str, StageSpec] = field(default_factory=dict)
