@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ WINDOW, SIGMA = 11, 1.5
 _K1, _K2 = 0.01, 0.03
 # Weights of the five scales, finest first (Wang et al. 2003).
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+# Pixels that are in double precision at one time, so that pictures of any size fit into memory.
+_STRIP = 1 << 20
 # The coarsest of five scales must still hold one window.
 MS_SSIM_MIN_SIDE = WINDOW * 2 ** (len(_SCALE_WEIGHTS) - 1)
 
@@ -25,13 +28,26 @@ def _check(x: Tensor, y: Tensor, smallest: int = 1) -> None:
         raise ValueError(f"picture of {x.shape[-2]}x{x.shape[-1]}: both sides must be at least {smallest}")
 
 
-def psnr(x: Tensor, y: Tensor, peak: float = 255.0) -> float:
+def _double(picture: Tensor) -> Tensor:
+    return picture.double()
+
+
+def _strips(x: Tensor, y: Tensor, overlap: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """Both pictures by strips of rows, each with the first ``overlap`` rows of the next."""
+    rows = max(1, _STRIP // x.shape[-1])
+    for top in range(0, x.shape[-2] - overlap, rows):
+        place = slice(top, top + rows + overlap)
+        yield x[..., place, :], y[..., place, :]
+
+
+def psnr(x: Tensor, y: Tensor, peak: float = 255.0, plane: Callable[[Tensor], Tensor] = _double) -> float:
     """Peak signal-to-noise ratio of one picture.
 
     Args:
         x: ``[1, C, H, W]`` in [0, peak].
         y: The same shape.
         peak: Largest value there is.
+        plane: Applied to strips of both pictures first: what is compared, in float64.
 
     Returns:
         Decibels over all channels together; infinite for equal pictures.
@@ -45,8 +61,11 @@ def psnr(x: Tensor, y: Tensor, peak: float = 255.0) -> float:
         48.13
     """
     _check(x, y)
-    error = (x.double() - y.double()).square().mean().item()
-    return math.inf if error == 0.0 else 10.0 * math.log10(peak * peak / error)
+    total, count = 0.0, 0
+    for a, b in _strips(x, y):
+        error = (plane(a) - plane(b)).square_()
+        total, count = total + error.sum().item(), count + error.numel()
+    return math.inf if total == 0.0 else 10.0 * math.log10(peak * peak * count / total)
 
 
 def _window(like: Tensor) -> Tensor:
@@ -62,22 +81,30 @@ def _blur(x: Tensor) -> Tensor:
     return F.conv2d(F.conv2d(x, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
 
 
-def _ssim_maps(x: Tensor, y: Tensor, peak: float) -> tuple[Tensor, Tensor]:
-    """SSIM and its contrast-structure part at every window; channels as a batch ``[C, 1, H, W]``."""
+def _ssim_means(x: Tensor, y: Tensor, peak: float, plane: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Means over all windows of SSIM and of its contrast-structure part, by channel ``[C]``."""
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
-    mean_x, mean_y, xx, yy, xy = _blur(torch.cat((x, y, x * x, y * y, x * y))).chunk(5)
-    contrast = (2.0 * (xy - mean_x * mean_y) + c2) / (xx - mean_x**2 + yy - mean_y**2 + c2)
-    luminance = (2.0 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return luminance * contrast, contrast
+    sums, count = [], 0
+    for a, b in _strips(x, y, WINDOW - 1):
+        # Channels as a batch.
+        a, b = plane(a).transpose(0, 1), plane(b).transpose(0, 1)
+        mean_a, mean_b, aa, bb, ab = _blur(torch.cat((a, b, a * a, b * b, a * b))).chunk(5)
+        contrast = (2.0 * (ab - mean_a * mean_b) + c2) / (aa - mean_a**2 + bb - mean_b**2 + c2)
+        luminance = (2.0 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+        sums.append(torch.stack((luminance * contrast, contrast)).sum((2, 3, 4)))
+        count += contrast[0].numel()
+    full, structure = torch.stack(sums).sum(0) / count
+    return full, structure
 
 
-def ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> float:
+def ssim(x: Tensor, y: Tensor, peak: float = 255.0, plane: Callable[[Tensor], Tensor] = _double) -> float:
     """Structural similarity (Wang et al. 2004): Gaussian window 11x11 of sigma 1.5, whole windows only, in float64.
 
     Args:
         x: ``[1, C, H, W]`` in [0, peak], both sides at least 11.
         y: The same shape.
         peak: Largest value there is.
+        plane: Applied to strips of both pictures first: what is compared, in float64.
 
     Returns:
         Mean over windows and channels, at most 1.
@@ -92,8 +119,7 @@ def ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> float:
         1.0
     """
     _check(x, y, WINDOW)
-    value, _ = _ssim_maps(x.double().transpose(0, 1), y.double().transpose(0, 1), peak)
-    return value.mean().item()
+    return _ssim_means(x, y, peak, plane)[0].mean().item()
 
 
 def ms_ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> float:
@@ -111,13 +137,12 @@ def ms_ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> float:
         ValueError: The shapes differ, are not one picture, or are too small for five scales.
     """
     _check(x, y, MS_SSIM_MIN_SIDE)
-    a, b = x.double().transpose(0, 1), y.double().transpose(0, 1)
-    total = torch.ones(a.shape[0], dtype=a.dtype, device=a.device)
+    a, b = x.double(), y.double()
+    total = torch.ones(a.shape[1], dtype=a.dtype, device=a.device)
     last = len(_SCALE_WEIGHTS) - 1
     for scale, weight in enumerate(_SCALE_WEIGHTS):
-        full, contrast = _ssim_maps(a, b, peak)
-        part = (full if scale == last else contrast).mean((1, 2, 3))
-        total = total * part.clamp(min=0.0) ** weight
+        full, contrast = _ssim_means(a, b, peak, _double)
+        total = total * (full if scale == last else contrast).clamp(min=0.0) ** weight
         if scale < last:
             a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
     return total.mean().item()

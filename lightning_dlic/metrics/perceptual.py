@@ -96,18 +96,13 @@ class LPIPS(nn.Module):
         self.register_buffer("scale", torch.tensor(_SCALE).view(1, 3, 1, 1))
         self.requires_grad_(False).eval()
 
-    def _embed(self, picture: Tensor) -> list[Tensor]:
-        x = (picture.expand(-1, 3, -1, -1) * 2.0 - 1.0 - self.shift) / self.scale
-        found, start = [], 0
-        for end in _ENDS:
-            x = self.features[start:end](x)
-            found.append(_unit(x))
-            start = end
-        return found
-
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Distances ``[B]`` between pictures ``[B, 3|1, H, W]`` in [0, 1], of at least 32x32."""
-        total = x.new_zeros(x.shape[0])
-        for head, a, b in zip(self.heads, self._embed(x), self._embed(y), strict=True):
-            total = total + ((a - b).square() * head).sum(1).mean((1, 2))
+        a, b = ((p.expand(-1, 3, -1, -1) * 2.0 - 1.0 - self.shift) / self.scale for p in (x, y))
+        total, start = x.new_zeros(x.shape[0]), 0
+        # Layer by layer for both: only one layer's features are held at a time.
+        for head, end in zip(self.heads, _ENDS, strict=True):
+            a, b = self.features[start:end](a), self.features[start:end](b)
+            total = total + ((_unit(a) - _unit(b)).square() * head).sum(1).mean((1, 2))
+            start = end
         return total

@@ -73,12 +73,10 @@ def score(output: Tensor, target: Tensor, scale: int) -> dict[str, float]:
     """
     rounded = output if output.dtype == torch.uint8 else to_uint8(output)
     x, y = (crop_border(picture, scale) for picture in (rounded, target))
-    planes = {"y": (y_plane(x), y_plane(y))}
-    if x.shape[1] == 3:
-        planes["rgb"] = (x, y)
-    figures = {f"psnr_{name}": psnr(*pair) for name, pair in planes.items()}
+    planes = {"y": y_plane, "rgb": Tensor.double} if x.shape[1] == 3 else {"y": y_plane}
+    figures = {f"psnr_{name}": psnr(x, y, plane=plane) for name, plane in planes.items()}
     if min(x.shape[-2:]) >= WINDOW:
-        figures |= {f"ssim_{name}": ssim(*pair) for name, pair in planes.items()}
+        figures |= {f"ssim_{name}": ssim(x, y, plane=plane) for name, plane in planes.items()}
     return figures
 
 

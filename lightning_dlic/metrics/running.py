@@ -62,7 +62,7 @@ class PSNRY(PictureMetric):
 
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
-        return psnr(y_plane(output), y_plane(target))
+        return psnr(output, target, plane=y_plane)
 
 
 class PSNRRGB(PictureMetric):
@@ -78,7 +78,7 @@ class SSIMY(PictureMetric):
 
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
-        return ssim(y_plane(output), y_plane(target))
+        return ssim(output, target, plane=y_plane)
 
 
 class SSIMRGB(PictureMetric):
