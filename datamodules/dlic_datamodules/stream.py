@@ -16,6 +16,7 @@ from dlic_datamodules.decoded import Pictures
 from dlic_datamodules.draws import bounded, keys, permutation, words
 from dlic_datamodules.errors import DataError, PictureError, printable
 from dlic_datamodules.policy import Policy
+from dlic_registry import DlicError
 
 __all__ = ["Batch", "CropStream", "Cutter", "Failure", "PictureLoader", "StepSampler", "Transform", "WholePictures"]
 
@@ -134,7 +135,7 @@ class CropStream(Dataset[Any]):
     def __getitem__(self, step: int) -> Batch | Failure:
         try:
             return self.batch(step)
-        except (DataError, PictureError) as error:
+        except DlicError as error:
             return Failure(str(error))
 
     def batch(self, step: int) -> Batch:

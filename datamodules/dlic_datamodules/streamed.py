@@ -24,6 +24,7 @@ from dlic_datamodules.errors import DataError, PictureError
 from dlic_datamodules.hub import picture_bytes
 from dlic_datamodules.policy import Policy
 from dlic_datamodules.stream import Batch, Cutter, Failure, Transform
+from dlic_registry import DlicError
 
 __all__ = ["LANES", "Lane", "Shards", "StreamedCrops", "StreamedPictures", "cells", "deal"]
 
@@ -170,7 +171,7 @@ class StreamedCrops(IterableDataset[Any]):
                 if lane not in lanes:
                     lanes[lane] = self._lane(lane, step // LANES * self.batch_size)
                 yield self._batch(step, lanes[lane])
-            except (DataError, PictureError, OSError) as error:
+            except (DlicError, OSError) as error:
                 yield Failure(str(error))
                 return
 
