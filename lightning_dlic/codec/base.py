@@ -1,0 +1,65 @@
+"""What a base codec is: bytes for a small picture, and the small picture back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from lightning_dlic.codec.planes import Planes
+
+
+class BaseCodec(ABC):
+    """Codes the base layer. Subclasses are registered under the kind ``codec`` and built without arguments.
+
+    A payload holds what the decoder cannot rebuild and nothing else: it knows the size of the picture, whether it has
+    chroma, and where the payload ends. A codec with a network in the loop begins its payload with 4 bytes of the
+    SHA-256 of the network's weights, and refuses to decode with others.
+
+    Attributes:
+        dlic_api: Version of this interface.
+        number: Byte value that names the codec in a bitstream, 1 to 14; None for one that goes by its registered name.
+        exact: Whether every decoder on every machine gives the same planes for the same payload. Only exact codecs
+            carry a checksum, allow hints and are tried by ``auto``.
+        steps: Number of quality steps; quality runs from 0, coarsest, to ``steps - 1``.
+        max_side: Longest side in samples that the codec can code.
+    """
+
+    dlic_api: ClassVar[int] = 1
+    number: ClassVar[int | None] = None
+    exact: ClassVar[bool] = False
+    steps: ClassVar[int] = 100
+    max_side: ClassVar[int] = 16384
+
+    @abstractmethod
+    def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
+        """Codes a picture; the same arguments give the same bytes whatever the threads.
+
+        Args:
+            planes: The picture, any size from 1x1.
+            quality: Step in [0, steps).
+            effort: 1, fastest, to 9, smallest.
+
+        Raises:
+            CodecError: The encoder is not installed, or cannot code this picture.
+        """
+
+    @abstractmethod
+    def decode(self, payload: bytes, height: int, width: int, color: bool) -> Planes:
+        """Decodes a payload.
+
+        Args:
+            payload: Bytes of unknown origin.
+            height: Of the luma, as the container says; the caller has capped it.
+            width: Of the luma.
+            color: Whether there is chroma.
+
+        Returns:
+            Planes of just that size.
+
+        Raises:
+            BitstreamError: The payload is malformed.
+        """
+
+    def missing(self) -> str | None:
+        """What to install before `encode` works; None where nothing is missing."""
+        return None

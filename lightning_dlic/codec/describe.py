@@ -1,0 +1,39 @@
+"""What a ``.dlic`` file says of itself, without decoding it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning_dlic.codec.container import VERSION, Bitstream
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """Reads the header of a file.
+
+    Args:
+        path: A ``.dlic`` file.
+
+    Returns:
+        Plain types: size of the picture and of its base layer, base codec, pipeline, chunks, and how many bytes each
+        part takes; they sum up to ``bytes``, the size of the file.
+
+    Raises:
+        BitstreamError: The file is no bitstream.
+    """
+    data = Path(path).read_bytes()
+    stream = Bitstream.from_bytes(data, max_pixels=1 << 62)
+    height, width = stream.base_size
+    return {
+        "format": VERSION,
+        "width": stream.width,
+        "height": stream.height,
+        "color": stream.color,
+        "scale": stream.scale,
+        "base": {"codec": stream.codec, "width": width, "height": height, "crc32": stream.crc},
+        "pipeline": stream.pipeline,
+        "chunks": [{"tag": c.tag, "bytes": len(c.body), "required": c.required} for c in stream.chunks],
+        "bytes": len(data),
+        "parts": {"header": len(stream.head()), "payload": len(stream.payload), "checksum": len(stream.tail())},
+        "bits_per_pixel": 8 * len(data) / (stream.width * stream.height),
+    }

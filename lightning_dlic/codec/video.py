@@ -1,0 +1,89 @@
+"""FFmpeg's decoders on one frame of unknown origin, and its encoders on one frame of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+
+from lightning_dlic.codec.errors import BitstreamError, CodecError
+from lightning_dlic.codec.planes import U8, Planes, chroma_size
+
+_GRAY = ("gray", "yuv420p", "yuvj420p", "yuvj444p", "yuvj422p")
+_COLOR = ("yuv420p", "yuvj420p")
+
+
+def frame_planes(frame: Any) -> list[U8]:
+    """Copies of a frame's 8-bit planes, without the padding of their rows."""
+    found = []
+    for plane in frame.planes:
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        found.append(rows[:, : plane.width].copy())
+    return found
+
+
+def decode_frame(codec: str, data: bytes, height: int, width: int, color: bool, where: str) -> Planes:
+    """Decodes one frame and cuts it to size.
+
+    Args:
+        codec: FFmpeg's name of the decoder.
+        data: What the decoder reads: headers of ours around a payload of unknown origin.
+        height: Rows of luma wanted; the decoder's frame may be larger by padding.
+        width: Columns of luma wanted.
+        color: Whether 4:2:0 chroma is wanted.
+        where: Name of the payload, for messages.
+
+    Raises:
+        BitstreamError: The decoder refuses, or gives no frame, more than one, or one of another kind.
+    """
+    context: Any = av.CodecContext.create(codec, "r")
+    context.thread_count = 1
+    # Padding to blocks of 64 is all that a frame may have beyond its picture.
+    context.options = {"max_pixels": str((height + 64) * (width + 64))}
+    try:
+        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
+        raise BitstreamError(f"{where}: the decoder refuses it ({type(error).__name__})") from error
+    if len(frames) != 1:
+        raise BitstreamError(f"{where}: {len(frames)} frames instead of one")
+    frame = frames[0]
+    if frame.format.name not in (_COLOR if color else _GRAY) or frame.width < width or frame.height < height:
+        raise BitstreamError(f"{where}: a frame of {frame.width}x{frame.height} {frame.format.name}")
+    planes = frame_planes(frame)
+    luma = planes[0][:height, :width]
+    if not color:
+        return Planes(luma)
+    rows, columns = chroma_size(height, width)
+    return Planes(luma, planes[1][:rows, :columns], planes[2][:rows, :columns])
+
+
+def encode_frame(codec: str, planes: Planes, pixels: str, options: Mapping[str, str]) -> bytes:
+    """Encodes one frame on one thread.
+
+    Args:
+        codec: FFmpeg's name of the encoder.
+        planes: Picture; chroma is 128 where the format wants some and the picture has none.
+        pixels: ``gray`` or ``yuv420p``.
+        options: The encoder's options.
+
+    Raises:
+        CodecError: The encoder refuses.
+    """
+    height, width = planes.size
+    try:
+        context: Any = av.CodecContext.create(codec, "w")
+        context.width, context.height, context.pix_fmt = width, height, pixels
+        context.time_base, context.framerate, context.thread_count = Fraction(1, 1), Fraction(1, 1), 1
+        context.options = dict(options)
+        frame = av.VideoFrame(width, height, pixels)
+        parts = [*planes.each(), *(np.full(chroma_size(height, width), 128, np.uint8),) * 2]
+        for plane, samples in zip(frame.planes, parts, strict=False):
+            rows = np.zeros((plane.height, plane.line_size), np.uint8)
+            rows[:, : plane.width] = samples
+            plane.update(rows.tobytes())
+        return b"".join(map(bytes, [*context.encode(frame), *context.encode(None)]))
+    except av.error.FFmpegError as error:
+        raise CodecError(f"{codec} cannot code a picture of {width}x{height}: {error.strerror}") from error

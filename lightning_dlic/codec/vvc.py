@@ -1,0 +1,124 @@
+"""VVC intra by vvenc, which comes with imageio-ffmpeg: the slice alone. FFmpeg's own decoder reads it."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+import numpy as np
+
+from lightning_dlic.codec import nal
+from lightning_dlic.codec.base import BaseCodec
+from lightning_dlic.codec.bits import BitWriter, leb128, read_leb128
+from lightning_dlic.codec.errors import BitstreamError, CodecError
+from lightning_dlic.codec.planes import Planes, chroma_size, pad
+from lightning_dlic.codec.video import decode_frame
+
+_WHERE = "vvc payload"
+_BLOCK, _LEAST = 8, 16
+_ACCESS, _SEQUENCE, _PICTURE = b"\x00\xa1", b"\x00\x79", b"\x00\x81"
+_FILTER, _SLICE = b"\x00\x89", b"\x00\x41"
+# Fields of vvenc's preset "medium" behind the two sizes, which stand in the middle of both sets: width and value.
+_SEQUENCE_TAIL = (250, 0xA80FA6DD32348A4DE709B2B182041382AFFD2ECBFCE4800000008000000098)
+_PICTURE_TAIL = (33, 0x26033EC0)
+_LEVEL = 0x66
+_SECONDS = 600
+
+
+class VVC(BaseCodec):
+    """VVC intra, slice data and adaptive filters only; needs imageio-ffmpeg to encode, nothing more to decode."""
+
+    number: ClassVar[int | None] = 6
+    exact: ClassVar[bool] = True
+    # vvenc fails on some pictures that grow larger than their samples: QP 63 to 10.
+    steps: ClassVar[int] = 54
+
+    def missing(self) -> str | None:
+        """See `BaseCodec.missing`."""
+        return None if find_spec("imageio_ffmpeg") else "pip install 'lightning-dlic[vvc]'"
+
+    def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
+        """See `BaseCodec.encode`; quality is 63 - QP, and the encoder knows one effort."""
+        height, width = map(_padded, planes.size)
+        units = nal.split(_vvenc(planes, height, width, 63 - quality))
+        if len(units) < 4 or tuple(units[1:3]) != _parameter_sets(height, width, _level(units[1])):
+            raise CodecError("this build of vvenc writes parameter sets of another form; use another base codec")
+        *filters, picture = units[3:]
+        if not picture.startswith(_SLICE) or any(not unit.startswith(_FILTER) for unit in filters):
+            raise CodecError("vvenc wrote units of another kind; use another base codec")
+        bodies = [nal.unescape(unit[2:]) for unit in filters]
+        head = bytes([len(bodies)]) + b"".join(leb128(len(body)) + body for body in bodies)
+        # vvenc fills up to a least size with zero words, which stand for nothing.
+        return head + nal.unescape(picture[2:]).rstrip(b"\0")
+
+    def decode(self, payload: bytes, height: int, width: int, color: bool) -> Planes:
+        """See `BaseCodec.decode`."""
+        bodies, rest = _split(payload)
+        rows, columns = _padded(height), _padded(width)
+        units = [_ACCESS + b"\x28", *_parameter_sets(rows, columns, _LEVEL)]
+        units += [_FILTER + nal.escape(body) for body in bodies]
+        stream = nal.join(*units, _SLICE + nal.escape(rest))
+        planes = decode_frame("vvc", stream, height, width, True, _WHERE)
+        return planes if color else Planes(planes.y)
+
+
+def _padded(side: int) -> int:
+    return max(_LEAST, -(-side // _BLOCK) * _BLOCK)
+
+
+def _split(payload: bytes) -> tuple[list[bytes], bytes]:
+    """Adaptive filter sets, at most 8, and the slice."""
+    if not payload or payload[0] > 8:
+        raise BitstreamError(f"{_WHERE}: its first byte is no number of filter sets")
+    bodies, at = [], 1
+    for _ in range(payload[0]):
+        size, at = read_leb128(payload, at, "a filter set's length")
+        if size > len(payload) - at:
+            raise BitstreamError(f"{_WHERE}: ends inside a filter set")
+        bodies.append(payload[at : at + size])
+        at += size
+    return bodies, payload[at:]
+
+
+def _level(sequence: bytes) -> int:
+    """general_level_idc of a sequence parameter set."""
+    return nal.unescape(sequence)[5]
+
+
+def _parameter_sets(height: int, width: int, level: int) -> tuple[bytes, bytes]:
+    """SPS and PPS of 8-bit 4:2:0 (ITU-T H.266, 7.3.2), as vvenc's preset "medium" writes them."""
+    sps = BitWriter().u(24, 0x000D02).u(8, level).u(18, 0x20002).ue(width).ue(height).u(*_SEQUENCE_TAIL).trail()
+    pps = BitWriter().u(11, 0).ue(width).ue(height).u(*_PICTURE_TAIL).trail()
+    return _SEQUENCE + nal.escape(sps.bytes()), _PICTURE + nal.escape(pps.bytes())
+
+
+def _vvenc(planes: Planes, height: int, width: int, qp: int) -> bytes:
+    """A VVC byte stream of one picture."""
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+    except ImportError as error:
+        raise CodecError("base codec vvc needs imageio-ffmpeg to encode: pip install 'lightning-dlic[vvc]'") from error
+    half = chroma_size(height, width)
+    chroma = (planes.cb, planes.cr) if planes.cb is not None and planes.cr is not None else ()
+    parts = [pad(planes.y, height, width), *(pad(plane, *half) for plane in chroma)]
+    parts += [np.full(half, 128, np.uint8)] * (3 - len(parts))
+    # vvenc takes 10 bits only; it drops the two below again.
+    raw = b"".join((part.astype("<u2") << 2).tobytes() for part in parts)
+    source = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{width}x{height}", "-r", "1", "-i", "-")
+    settings = ["-preset", "medium", "-qp", str(qp), "-qpa", "0", "-period", "1", "-threads", "1"]
+    settings += ["-vvenc-params", "internalbitdepth=8"]
+    command = [get_ffmpeg_exe(), "-v", "error", *source, "-c:v", "libvvenc", *settings, "-f", "vvc"]
+    # Not to standard output: vvenc prints its warnings there, in between the bytes.
+    with TemporaryDirectory() as folder:
+        out = Path(folder, "picture.266")
+        try:
+            done = subprocess.run([*command, str(out)], input=raw, capture_output=True, timeout=_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise CodecError(f"vvenc took more than {_SECONDS} s for a picture of {width}x{height}") from error
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip().splitlines()[:1]
+            raise CodecError(f"vvenc cannot code a picture of {width}x{height}: {' '.join(reason)}")
+        return out.read_bytes()
