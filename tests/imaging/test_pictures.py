@@ -1,0 +1,138 @@
+"""Pictures in and out: 16 bits, transparency, profile, orientation; broken files."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+from skimage import data
+
+from dlic_registry import DlicError
+from lightning_dlic.imaging.pictures import Picture, read_picture, write_picture
+
+
+@pytest.fixture(scope="module")
+def deep():
+    """A photograph with 16 bits a sample, [40, 56, 3]."""
+    fine = data.coffee()[:160, :224].reshape(40, 4, 56, 4, 3).mean((1, 3))
+    return (fine * 257).round().astype(np.uint16)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_is_written_is_read_back(tmp_path, deep, suffix, channels, transparent, bits):
+    samples = deep if bits == 16 else (deep >> 8).astype(np.uint8)
+    alpha = samples[..., 1] if transparent else None
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = tmp_path / f"picture{suffix}"
+    assert write_picture(path, Picture(samples[..., :channels], alpha, icc)) == []
+    back = read_picture(path)
+    assert back.pixels.dtype == samples.dtype
+    np.testing.assert_array_equal(back.pixels, samples[..., :channels])
+    assert (back.alpha is None) == (alpha is None)
+    if transparent:
+        np.testing.assert_array_equal(back.alpha, alpha)
+    assert back.icc == icc
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_others_read_our_16_bit_files(tmp_path, deep):
+    for name in ("a.png", "a.tif"):
+        write_picture(tmp_path / name, Picture(deep, deep[..., 0]))
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (56, 40)
+            assert image.mode == "RGBA"
+            assert np.abs(np.asarray(image)[..., :3].astype(int) - (deep >> 8)).max() <= 1
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif")[..., :3], deep)
+
+
+def test_formats_that_hold_less_say_what_was_lost(tmp_path, deep):
+    clear = np.zeros(deep.shape[:2], np.uint16)
+    path = tmp_path / "a.jpg"
+    assert write_picture(path, Picture(deep, clear)) == ["16 bits", "transparency"]
+    assert read_picture(path).pixels.min() > 250
+    assert write_picture(tmp_path / "a.webp", Picture(deep, clear)) == ["16 bits"]
+    assert read_picture(tmp_path / "a.webp").alpha.max() == 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("bits", [8, 16])
+def test_pictures_come_upright(tmp_path, deep, orientation, bits):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    small = Image.fromarray((deep >> 8).astype(np.uint8))
+    if bits == 8:
+        small.save(tmp_path / "a.tif", exif=exif)
+    else:
+        tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", extratags=[(0x0112, 3, 1, orientation, True)])
+    small.getexif()[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(small))
+    pixels = read_picture(tmp_path / "a.tif").pixels
+    np.testing.assert_array_equal(pixels if bits == 8 else pixels >> 8, expected)
+
+
+def test_palettes_cmyk_bilevel_and_16_bit_grey(tmp_path, deep):
+    colour = Image.fromarray((deep >> 8).astype(np.uint8))
+    colour.quantize(16).save(tmp_path / "palette.png")
+    assert read_picture(tmp_path / "palette.png").pixels.shape == (40, 56, 3)
+    colour.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    assert read_picture(tmp_path / "cmyk.jpg").pixels.shape == (40, 56, 3)
+    colour.convert("1").save(tmp_path / "bilevel.png")
+    assert set(np.unique(read_picture(tmp_path / "bilevel.png").pixels)) == {0, 255}
+    grey = deep[..., 0]
+    (tmp_path / "grey.pgm").write_bytes(b"P5 56 40 65535\n" + grey.astype(">u2").tobytes())
+    np.testing.assert_array_equal(read_picture(tmp_path / "grey.pgm").pixels[..., 0], grey)
+    tifffile.imwrite(tmp_path / "planar.tif", deep.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    np.testing.assert_array_equal(read_picture(tmp_path / "planar.tif").pixels, deep)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a", "a.jxx"])
+def test_unknown_suffix_names_the_known(tmp_path, deep, name):
+    with pytest.raises(DlicError, match=r"written as \.png, \.tif"):
+        write_picture(tmp_path / name, Picture(deep))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_declared_size_beyond_the_limit_is_refused(tmp_path, deep):
+    write_picture(tmp_path / "a.png", Picture(deep))
+    with pytest.raises(DlicError, match=r"a\.png: declares 56x40"):
+        read_picture(tmp_path / "a.png", max_pixels=1000)
+    with pytest.raises(DlicError, match="cannot be read"):
+        read_picture(tmp_path / "missing.png")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, deep):
+    folder = tmp_path_factory.mktemp("whole")
+    for suffix in (".png", ".tif"):
+        write_picture(folder / f"a{suffix}", Picture(deep[:16, :16], deep[:16, :16, 0]))
+    return {path.suffix: path.read_bytes() for path in folder.iterdir()}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_broken_files_raise_nothing_but_our_error(tmp_path_factory, files, draw):
+    suffix = draw.draw(st.sampled_from(sorted(files)))
+    content = bytearray(files[suffix])
+    for _ in range(draw.draw(st.integers(1, 8))):
+        content[draw.draw(st.integers(0, len(content) - 1))] = draw.draw(st.integers(0, 255))
+    content = content[: draw.draw(st.integers(1, len(content)))] if draw.draw(st.booleans()) else content
+    path = tmp_path_factory.getbasetemp() / f"broken{suffix}"
+    path.write_bytes(content)
+    # Either a picture, or the one error that names the file.
+    with contextlib.suppress(DlicError):
+        assert read_picture(path, max_pixels=1 << 20).pixels.ndim == 3
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_truncated_file_is_named(tmp_path, files, suffix):
+    path = tmp_path / f"half{suffix}"
+    path.write_bytes(files[suffix][: len(files[suffix]) // 2])
+    with pytest.raises(DlicError, match=f"half{suffix}: ") as error:
+        read_picture(path)
+    assert len(str(error.value).splitlines()) == 1
