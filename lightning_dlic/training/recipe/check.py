@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import KINDS, RegistryError, get, import_plugins, load
+from dlic_registry import KINDS, RegistryError, get, import_plugins, load, suggest
 from lightning_dlic.training.recipe.errors import nearest, show
 from lightning_dlic.training.recipe.schema import Recipe
 from lightning_dlic.training.recipe.signature import Argument, signature
@@ -143,7 +143,8 @@ def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
 
 def _other_arguments(recipe: Recipe, part: _Part, name: str, known: Iterable[str]) -> str:
     hint = nearest(name, known, f"{part.kind} {part.name} takes")
-    if recipe.where(f"{part.key}.name") == recipe.where(f"{part.inside}.{name}"):
+    inherited = recipe.where(f"{part.key}.name") != recipe.where(f"{part.inside}.{name}")
+    if suggest(name, known) or not inherited:
         return hint
     # The name was swapped, the argument left over.
     return f"{hint}\nTo drop what was inherited, empty it first: {part.inside}=null"
