@@ -1,0 +1,1 @@
+"""ESPCN as a plug-in of lightning-dlic."""
