@@ -209,7 +209,9 @@ def _guarded(function: Any, data: bytes, options: DecodeOptions, raw: bool) -> A
     except MemoryError:
         raise PictureError("needs too much memory") from None
     except Image.DecompressionBombError as error:
-        raise PictureError(f"refused by Pillow: {error}") from None
+        limit = options.max_pixels
+        known = "" if limit < (Image.MAX_IMAGE_PIXELS or limit) else f" (Pillow itself refuses: {error})"
+        raise PictureError(f"declares far more than max_pixels = {limit:,}{known}") from None
     except Exception as error:  # Decoders raise anything at all on hostile bytes.
         text = " ".join(str(error).split())[:200]
         raise PictureError(f"cannot be decoded: {text or type(error).__name__}") from error

@@ -87,6 +87,8 @@ def people(source: FileSource, root: Path) -> list[str]:
     if listing is not None:
         listed = dict(line.split()[:2] for line in listing.read_text("ascii", "replace").splitlines() if " " in line)
         return [f"id {listed[Path(name).name]}" if Path(name).name in listed else name for name in names]
-    if len({Path(name).parent for name in names}) > 1:
+    stems = [Path(name).stem for name in names]
+    # The same numbers in every folder (AT&T: s1/1.pgm, s2/1.pgm) say nothing; the folders do.
+    if 2 * len(set(stems)) <= len(stems):
         return [str(Path(name).parent) for name in names]
-    return [re.sub(r"_\d+$", "", Path(name).stem) for name in names]
+    return [re.sub(r"_\d+$", "", stem) for stem in stems]
