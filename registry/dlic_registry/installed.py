@@ -39,13 +39,26 @@ def _distributions() -> Iterator["Distribution"]:
 
     seen: set[str] = set()
     for candidate in metadata.distributions():
-        if f"[{GROUP}" not in (candidate.read_text("entry_points.txt") or "") or not candidate.name:
+        if f"[{GROUP}" not in (candidate.read_text("entry_points.txt") or ""):
             continue
-        name = normalize(candidate.name)
-        if name not in seen:
+        name = normalize(_name(candidate))
+        if name and name not in seen:
             seen.add(name)
-            # The same distribution may lie on the path twice (editable and wheel): the first one is what imports see.
-            yield metadata.distribution(candidate.name)
+            # The same distribution may lie on the path twice (editable and wheel): the first one is what imports see,
+            # even where it names nothing of ours any more.
+            try:
+                yield metadata.distribution(name)
+            except metadata.PackageNotFoundError:
+                # Its folder is not called as it calls itself; only a walk such as this one finds it.
+                yield candidate
+
+
+def _name(distribution: "Distribution") -> str:
+    # Where metadata is damaged, Python versions differ: None, KeyError or FileNotFoundError.
+    try:
+        return distribution.name or ""
+    except (KeyError, OSError):
+        return ""
 
 
 def _entries(distribution: "Distribution", kind: str | None) -> Iterator[Entry]:
@@ -57,7 +70,7 @@ def _entries(distribution: "Distribution", kind: str | None) -> Iterator[Entry]:
                 name=point.name,
                 target=point.value,
                 distribution=distribution.name,
-                version=distribution.version,
+                version=distribution.version or "",
                 summary=_summary(distribution, point.value),
             )
 
@@ -66,6 +79,5 @@ def _summary(distribution: "Distribution", target: str) -> str:
     if normalize(distribution.name) == OWN:
         line = docstring_line(target) if target.partition(".")[0] in OWN_PACKAGES else None
         return line or target.replace(":", ".")
-    # Missing keys read as None up to Python 3.12 and raise KeyError in later versions.
-    lines = str(distribution.metadata.get_all("Summary", [""])[0] or "").splitlines()
+    lines = str(distribution.metadata.get_all("Summary", [""])[0]).splitlines()
     return lines[0] if lines else ""

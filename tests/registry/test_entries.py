@@ -160,7 +160,13 @@ def test_metadata_without_a_name_is_passed_over(tmp_path: Path) -> None:
     assert "wonder" not in [entry["name"] for entry in listing("sr", tmp_path)]
 
 
-def test_distribution_without_summary_lists_an_empty_one(tmp_path: Path) -> None:
+def test_metadata_without_version_and_summary_lists_empty_ones(tmp_path: Path) -> None:
     write_plugin(tmp_path, "acme", "[lightning_dlic.sr]\nwonder = acme:Wonder\n")
-    next(tmp_path.glob("*/METADATA")).write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-    assert [e["summary"] for e in listing("sr", tmp_path) if e["name"] == "wonder"] == [""]
+    next(tmp_path.glob("*/METADATA")).write_text("Metadata-Version: 2.1\nName: acme\n")
+    assert [(e["version"], e["summary"]) for e in listing("sr", tmp_path) if e["name"] == "wonder"] == [("", "")]
+
+
+def test_distribution_in_a_folder_of_another_name_is_found(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "acme", "[lightning_dlic.sr]\nwonder = acme:Wonder\n")
+    next(tmp_path.glob("*/METADATA")).write_text("Metadata-Version: 2.1\nName: dynamite\nVersion: 1.0\n")
+    assert [e["distribution"] for e in listing("sr", tmp_path) if e["name"] == "wonder"] == ["dynamite"]
