@@ -39,7 +39,7 @@ def _distributions() -> Iterator["Distribution"]:
 
     seen: set[str] = set()
     for candidate in metadata.distributions():
-        if f"[{GROUP}" not in (candidate.read_text("entry_points.txt") or ""):
+        if not _names_ours(candidate):
             continue
         name = normalize(_name(candidate))
         if name and name not in seen:
@@ -51,6 +51,14 @@ def _distributions() -> Iterator["Distribution"]:
             except metadata.PackageNotFoundError:
                 # Its folder is not called as it calls itself; only a walk such as this one finds it.
                 yield candidate
+
+
+def _names_ours(distribution: "Distribution") -> bool:
+    # A look at the text, because parsing the entry points of everything installed would take longer.
+    try:
+        return f"[{GROUP}" in (distribution.read_text("entry_points.txt") or "")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _name(distribution: "Distribution") -> str:

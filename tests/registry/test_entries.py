@@ -154,6 +154,12 @@ def test_unreadable_metadata_breaks_only_its_own_distribution(tmp_path: Path, po
     assert "srgan" in [entry["name"] for entry in listing("sr", tmp_path)]
 
 
+def test_metadata_that_is_not_text_breaks_only_its_own_distribution(tmp_path: Path) -> None:
+    write_plugin(tmp_path, "acme", "")
+    next(tmp_path.glob("*/entry_points.txt")).write_bytes(b"[lightning_dlic.sr]\nn = a:\xff\xfe\n")
+    assert "srgan" in [entry["name"] for entry in listing("sr", tmp_path)]
+
+
 def test_metadata_without_a_name_is_passed_over(tmp_path: Path) -> None:
     write_plugin(tmp_path, "acme", "[lightning_dlic.sr]\nwonder = acme:Wonder\n")
     next(tmp_path.glob("*/METADATA")).write_text("Metadata-Version: 2.1\n")
