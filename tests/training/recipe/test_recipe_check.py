@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lightning_dlic.training.recipe import RecipeError, check, load_recipe
+from lightning_dlic.training.recipe.find import shipped_names
 
 _PLUGIN = '''
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ def test_a_name_is_looked_up_before_anything_heavy_is_imported() -> None:
     assert done.stdout.startswith("command line: stages.sr.name: unknown sr 'srgna'. Did you mean 'srgan'?")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "srcnn_div2k", "srresnet_div2k", "srgan_div2k", "compact_div2k"])
+@pytest.mark.parametrize("name", [name for name in shipped_names() if not name.startswith("pipelines/")])
 def test_recipes_that_ship_pass(name: str) -> None:
     check(load_recipe(name))
 
