@@ -134,7 +134,7 @@ class _Build:
         needed = int(1.1 * self._estimate())
         _log.info("caching %s: %d pictures, about %s", self.source.label, len(self.source), readable_size(needed))
         remedy = "Point DLIC_CACHE at a larger disk, or set data.args.cache=false"
-        check_disk(self.partial, needed, f"the cache of {len(self.source)} pictures", remedy)
+        check_disk(self.folder.parent, needed, f"the cache of {len(self.source)} pictures", remedy)
 
     def _estimate(self) -> float:
         """Bytes of the whole cache, from the headers of at most `_PROBED` pictures spread over the set."""

@@ -59,7 +59,7 @@ class DecodedPictures:
             data = self.source.read(index, self.options.max_bytes)
             return decode(data, self.options, raw=self.source.is_raw(index))
         except PictureError as error:
-            raise PictureError(f"{printable(self.source.name(index))}: {error.reason}") from error
+            raise PictureError(error.reason, printable(self.source.name(index))) from error
 
     def name(self, index: int) -> str:
         """The picture's name in its set."""

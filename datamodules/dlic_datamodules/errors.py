@@ -14,8 +14,8 @@ class DataError(DlicError):
 class PictureError(DlicError):
     """One picture cannot be used; `reason` says why, without naming the file."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, name: str | None = None) -> None:
+        super().__init__(reason if name is None else f"{name}: {reason}")
         self.reason = reason
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from dlic_datamodules.errors import DataError
 
 __all__ = ["Policy", "check_failures", "write_listing"]
+
+_HEADER = ("split", "name", "reason")
 
 
 @dataclass(frozen=True)
@@ -27,23 +31,27 @@ class Policy:
     listing: Path | None = None
 
     def note(self, split: str, name: str, reason: str) -> None:
-        """Adds a line to the listing; whole lines only, also when several processes write."""
+        """Adds a picture to the listing, unless it is there; several processes may write at once."""
         if self.listing is None:
             return
-        line = ",".join('"' + part.replace('"', '""') + '"' for part in (split, name, reason)) + "\r\n"
-        descriptor = os.open(self.listing, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, line.encode())
-        finally:
-            os.close(descriptor)
+        line = _lines([(split, name, reason)])
+        self.listing.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.listing.with_name(f".{self.listing.name}.lock")), open(self.listing, "a+b") as handle:
+            handle.seek(0)
+            present = handle.read()
+            if line not in present:
+                handle.write((b"" if present else _lines([_HEADER])) + line)
 
 
 def write_listing(path: Path, rows: list[tuple[str, str, str]]) -> None:
     """Writes the skipped pictures, (split, name, reason) each, as a CSV file with a header."""
-    with open(path, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle, quoting=csv.QUOTE_ALL)
-        writer.writerow(["split", "name", "reason"])
-        writer.writerows(rows)
+    path.write_bytes(_lines([_HEADER, *rows]))
+
+
+def _lines(rows: list[tuple[str, str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
+    return text.getvalue().encode()
 
 
 def check_failures(failures: list[tuple[str, str]], total: int, on_error: str, max_failed: float) -> None:

@@ -201,7 +201,9 @@ class StreamedCrops(IterableDataset[Any]):
             picture = decode(picture_bytes(cell), self.options)
         except PictureError as error:
             if self.policy.on_error == "raise":
-                raise
+                raise PictureError(
+                    f"a streamed picture: {error}\nLeave such out with data.args.on_error=skip"
+                ) from error
             self._fail(error)
             return None
         return picture if self.cutter.fits(picture) else None
