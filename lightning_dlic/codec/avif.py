@@ -27,6 +27,8 @@ class AVIF(BaseCodec):
     number: ClassVar[int | None] = 2
     exact: ClassVar[bool] = True
     steps: ClassVar[int] = 64
+    auto_effort: ClassVar[int | None] = 2
+    start: ClassVar[tuple[float, float]] = (12.0, 8.3)
     max_side: ClassVar[int] = 65536
 
     def missing(self) -> str | None:

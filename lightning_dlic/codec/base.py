@@ -22,6 +22,9 @@ class BaseCodec(ABC):
             carry a checksum, allow hints and are tried by ``auto``.
         steps: Number of quality steps; quality runs from 0, coarsest, to ``steps - 1``.
         max_side: Longest side in samples that the codec can code.
+        auto_effort: Least effort at which ``auto`` tries the codec; None for one that ``auto`` leaves out.
+        start: Where a search begins: the usual quality at a tenth of a bit a pixel, and the number of steps in which
+            the bytes double.
     """
 
     dlic_api: ClassVar[int] = 1
@@ -29,6 +32,8 @@ class BaseCodec(ABC):
     exact: ClassVar[bool] = False
     steps: ClassVar[int] = 100
     max_side: ClassVar[int] = 16384
+    auto_effort: ClassVar[int | None] = 4
+    start: ClassVar[tuple[float, float]] = (25.0, 15.0)
 
     @abstractmethod
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:

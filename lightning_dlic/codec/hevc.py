@@ -25,6 +25,8 @@ class HEVC(BaseCodec):
     number: ClassVar[int | None] = 1
     exact: ClassVar[bool] = True
     steps: ClassVar[int] = 52
+    auto_effort: ClassVar[int | None] = 1
+    start: ClassVar[tuple[float, float]] = (10.0, 5.4)
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`; quality is 51 - QP."""

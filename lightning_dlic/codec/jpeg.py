@@ -23,6 +23,7 @@ class JPEG(BaseCodec):
 
     number: ClassVar[int | None] = 4
     steps: ClassVar[int] = 100
+    start: ClassVar[tuple[float, float]] = (1.0, 15.0)
     max_side: ClassVar[int] = 65500
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:

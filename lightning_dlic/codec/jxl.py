@@ -22,6 +22,7 @@ class JXL(BaseCodec):
 
     number: ClassVar[int | None] = 5
     steps: ClassVar[int] = 100
+    start: ClassVar[tuple[float, float]] = (1.0, 24.0)
 
     def missing(self) -> str | None:
         """See `BaseCodec.missing`."""

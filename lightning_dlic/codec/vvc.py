@@ -35,6 +35,8 @@ class VVC(BaseCodec):
     exact: ClassVar[bool] = True
     # vvenc fails on some pictures that grow larger than their samples: QP 63 to 10.
     steps: ClassVar[int] = 54
+    auto_effort: ClassVar[int | None] = 4
+    start: ClassVar[tuple[float, float]] = (18.5, 5.6)
 
     def missing(self) -> str | None:
         """See `BaseCodec.missing`."""

@@ -20,6 +20,8 @@ class WebP(BaseCodec):
     number: ClassVar[int | None] = 3
     exact: ClassVar[bool] = True
     steps: ClassVar[int] = 101
+    auto_effort: ClassVar[int | None] = 7
+    start: ClassVar[tuple[float, float]] = (1.0, 16.7)
     max_side: ClassVar[int] = 16383
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:

@@ -1,0 +1,107 @@
+"""What the search compares: a base layer at one scale, by one codec, at one quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_dlic.codec import BaseCodec, Bitstream, Chunk
+from lightning_dlic.codec.base_layer import decode_payload
+from lightning_dlic.codec.container import PIPELINE_CHUNK
+from lightning_dlic.pipeline.decompress import LumaEnlarger, assemble
+from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.pipeline.source import Source
+
+U8 = NDArray[np.uint8]
+Score = Callable[[U8], float]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A bitstream and what it decodes to.
+
+    Attributes:
+        stream: The bitstream.
+        quality: The base codec's quality step.
+        score: How good the decoded picture is; more is better.
+    """
+
+    stream: Bitstream
+    quality: int
+    score: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return len(self.stream.to_bytes())
+
+
+@dataclass
+class Branch:
+    """One base codec at one scale, with all that has been encoded so far.
+
+    Attributes:
+        source: The picture.
+        name: Of the base codec.
+        codec: The base codec.
+        scale: Factor of downsizing.
+        effort: Given to the encoder.
+        pipeline: Says which network enlarges.
+        enlarger: That network; None for bicubic interpolation only.
+        score: Judges a decoded picture.
+    """
+
+    source: Source
+    name: str
+    codec: BaseCodec
+    scale: int
+    effort: int
+    pipeline: Pipeline
+    enlarger: LumaEnlarger | None
+    score: Score
+    _payloads: dict[int, bytes] = field(default_factory=dict, repr=False)
+    _scored: dict[int, Candidate] = field(default_factory=dict, repr=False)
+
+    def size(self, quality: int) -> int:
+        """Bytes of the whole file at a quality, with the pipeline named where it has a network."""
+        if quality not in self._payloads:
+            self._payloads[quality] = self.codec.encode(self.source.small(self.scale), quality, self.effort)
+        return self.overhead + len(self._payloads[quality])
+
+    @property
+    def overhead(self) -> int:
+        """Bytes of the file besides the payload."""
+        stream = self._stream(b"", self.enlarger is not None)
+        return len(stream.head()) + len(stream.tail())
+
+    def candidate(self, quality: int) -> Candidate:
+        """Decodes a quality's payload and scores it: by bicubic, by the network where there is one, the better wins."""
+        if quality not in self._scored:
+            self._scored[quality] = self._decode(quality)
+        return self._scored[quality]
+
+    def _decode(self, quality: int) -> Candidate:
+        self.size(quality)
+        payload = self._payloads[quality]
+        planes = decode_payload(self.codec, payload, self.source.small(self.scale))
+        crc = planes.crc32() if self.codec.exact else None
+        found = []
+        for enlarger in {None, self.enlarger}:
+            picture = assemble(planes, self.scale, self.source.height, self.source.width, enlarger)
+            stream = replace(self._stream(payload, enlarger is not None), crc=crc)
+            found.append(Candidate(stream, quality, self.score(picture)))
+        return max(found, key=lambda candidate: (candidate.score, -candidate.size))
+
+    def _stream(self, payload: bytes, net: bool) -> Bitstream:
+        number: int | None = None
+        chunks: tuple[Chunk, ...] = ()
+        if net:
+            number = self.pipeline.number
+            chunks = () if number is not None else (Chunk(PIPELINE_CHUNK, self.pipeline.names),)
+        source = self.source
+        size = source.width, source.height
+        crc = 0 if self.codec.exact else None
+        return Bitstream(*size, self.scale, self.name, source.color, payload, crc, number, chunks)

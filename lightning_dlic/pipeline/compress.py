@@ -1,0 +1,144 @@
+"""A picture to a bitstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlic_registry import DlicError, suggest
+from lightning_dlic.codec import Bitstream
+from lightning_dlic.codec.container import MAX_SCALE
+from lightning_dlic.pipeline.candidates import Candidate, Score
+from lightning_dlic.pipeline.measures import lpips_distance, psnr, ssim
+from lightning_dlic.pipeline.recipe import Pipeline, find_pipeline
+from lightning_dlic.pipeline.search import EFFORTS, SCALES, Search, Settings
+from lightning_dlic.pipeline.source import Source
+
+U8 = NDArray[np.uint8]
+METRICS = ("psnr", "ssim", "lpips")
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What `compress` made.
+
+    Attributes:
+        data: The bytes of the file.
+        stream: What they say.
+        quality: The base codec's quality step.
+        metric: What the search was judged by.
+        score: Its value for the decoded picture.
+    """
+
+    data: bytes
+    stream: Bitstream
+    quality: int
+    metric: str
+    score: float
+
+
+def compress(
+    picture: U8,
+    *,
+    bytes: int | None = None,
+    quality: float | None = None,
+    target: Mapping[str, float] | None = None,
+    codec: str = "auto",
+    scale: int | str = "auto",
+    metric: str = "ssim",
+    effort: int = 5,
+    pipeline: str | Pipeline = "photo",
+    threads: int = 2,
+) -> Compressed:
+    """Compresses a picture; exactly one of ``bytes``, ``quality`` and ``target`` says how far.
+
+    Args:
+        picture: uint8 ``[H, W, 3]``, or ``[H, W]`` for grey.
+        bytes: The whole file's limit; the best picture that fits is made.
+        quality: 0 to 100, the share of the base codec's quality steps: no search. ``auto`` means hevc and scale 1.
+        target: One of ``psnr`` (dB, at least), ``ssim`` (at least), ``lpips`` (at most); the smallest file is made.
+        codec: Registered name of the base codec, or ``auto``.
+        scale: 1 to 16, or ``auto`` for the best of 1, 2, 3, 4.
+        metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, or ``lpips``.
+        effort: 1, fastest, to 9, smallest.
+        pipeline: Name or recipe of the pipeline whose networks enlarge.
+        threads: Encodings at a time; the bytes do not depend on it.
+
+    Returns:
+        The bitstream and how good it is.
+
+    Raises:
+        DlicError: An argument is wrong, or no bitstream is small or good enough.
+
+    Example:
+        >>> import numpy as np
+        >>> flat = np.full((96, 128), 128, np.uint8)
+        >>> len(compress(flat, bytes=100, effort=1, pipeline="bicubic").data) <= 34
+        True
+    """
+    if (bytes is not None) + (quality is not None) + (target is not None) != 1:
+        raise DlicError("compress takes one of bytes, quality and target")
+    if target is not None:
+        metric, goal = _goal(target)
+    _check(picture, metric, effort)
+    recipe = pipeline if isinstance(pipeline, Pipeline) else find_pipeline(pipeline)
+    source = Source(picture)
+    settings = Settings(*_choices(recipe, codec, scale), effort, recipe, threads)
+    if quality is not None and scale == "auto" and recipe.scale is None:
+        settings = Settings(settings.codec, (1,), effort, recipe, threads)
+    search = Search(source, settings, scorer(source, metric))
+    if bytes is not None:
+        found = search.within(bytes)
+    elif quality is not None:
+        if not 0 <= quality <= 100:
+            raise DlicError(f"quality must be from 0 to 100, not {quality}")
+        found = search.fixed(quality / 100)
+    else:
+        found = search.reaching(goal)
+    return _finish(found, metric)
+
+
+def scorer(source: Source, metric: str) -> Score:
+    """A function that judges decoded pictures against a source; more is better, so LPIPS counts negative."""
+    if metric == "psnr":
+        return lambda picture: psnr(picture, source.picture)
+    if metric == "lpips":
+        distance = lpips_distance()
+        return lambda picture: -distance(picture, source.picture)
+    return lambda picture: ssim(Source(picture).luma, source.luma)
+
+
+def _finish(found: Candidate, metric: str) -> Compressed:
+    score = -found.score if metric == "lpips" else found.score
+    return Compressed(found.stream.to_bytes(), found.stream, found.quality, metric, score)
+
+
+def _goal(target: Mapping[str, float]) -> tuple[str, float]:
+    if len(target) != 1:
+        raise DlicError(f"target takes one metric, not {len(target)}")
+    ((metric, value),) = target.items()
+    return metric, -value if metric == "lpips" else value
+
+
+def _check(picture: U8, metric: str, effort: int) -> None:
+    if metric not in METRICS:
+        near = suggest(metric, METRICS)
+        raise DlicError(f"unknown metric {metric!r}.{f' Did you mean {near!r}?' if near else ''} {', '.join(METRICS)}")
+    if effort not in EFFORTS:
+        raise DlicError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}")
+    shape = picture.shape
+    if picture.dtype != np.uint8 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3) or not picture.size:
+        raise DlicError(f"compress takes uint8 [H, W] or [H, W, 3], not {picture.dtype} {list(shape)}")
+
+
+def _choices(pipeline: Pipeline, codec: str, scale: int | str) -> tuple[str, tuple[int, ...]]:
+    """Codec and scales, from the arguments or else the pipeline."""
+    codec = pipeline.base if codec == "auto" else codec
+    if scale == "auto":
+        return codec, SCALES if pipeline.scale is None else (pipeline.scale,)
+    if not isinstance(scale, int) or not 1 <= scale <= MAX_SCALE:
+        raise DlicError(f"scale must be auto or a number from 1 to {MAX_SCALE}, not {scale!r}")
+    return codec, (scale,)

@@ -1,0 +1,95 @@
+"""PSNR and SSIM in NumPy, for the encoder's search. What is reported comes from `lightning_dlic.metrics`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+_WINDOW, _SIGMA = 11, 1.5
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_STRIP = 1 << 19
+
+
+def psnr(x: U8, y: U8) -> float:
+    """PSNR in dB over all samples of two arrays of one shape; 100 where they are equal."""
+    total, flat_x, flat_y = 0, x.reshape(-1), y.reshape(-1)
+    for start in range(0, flat_x.size, _STRIP):
+        error = flat_x[start : start + _STRIP].astype(np.int32) - flat_y[start : start + _STRIP]
+        total += int(np.dot(error, error)) if error.size else 0
+    return 100.0 if not total else min(100.0, 10.0 * math.log10(255.0**2 * flat_x.size / total))
+
+
+def _weights() -> NDArray[np.float32]:
+    offset = np.arange(_WINDOW) - _WINDOW // 2
+    weight = np.exp(-(offset**2) / (2 * _SIGMA**2))
+    normalised: NDArray[np.float32] = (weight / weight.sum()).astype(np.float32)
+    return normalised
+
+
+def _blur(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gaussian means of each window that lies inside, ``[H-10, W-10]``."""
+    rows, columns = x.shape[0] - _WINDOW + 1, x.shape[1] - _WINDOW + 1
+    down = np.zeros((rows, x.shape[1]), np.float32)
+    for offset, weight in enumerate(_weights()):
+        down += weight * x[offset : offset + rows]
+    across = np.zeros((rows, columns), np.float32)
+    for offset, weight in enumerate(_weights()):
+        across += weight * down[:, offset : offset + columns]
+    return across
+
+
+def _ssim_sum(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+    # Moments about mid-grey lose fewer digits in float32.
+    x, y = x - 128, y - 128
+    mean_x, mean_y = _blur(x), _blur(y)
+    var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
+    structure = (2 * (_blur(x * y) - mean_x * mean_y) + _C2) / (var_x + var_y + _C2)
+    mean_x, mean_y = mean_x + 128, mean_y + 128
+    light = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
+    return float((light * structure).sum(dtype=np.float64))
+
+
+def ssim(x: U8, y: U8) -> float:
+    """SSIM of two planes ``[H, W]``, Gaussian window 11x11 of sigma 1.5; of pictures smaller than it, by repetition."""
+    if min(x.shape) < _WINDOW:
+        margin = [(0, max(0, _WINDOW - side)) for side in x.shape]
+        x, y = np.pad(x, margin, mode="edge"), np.pad(y, margin, mode="edge")
+    inside = x.shape[0] - _WINDOW + 1
+    step = max(1, _STRIP // x.shape[1])
+    total = 0.0
+    for start in range(0, inside, step):
+        rows = slice(start, min(inside, start + step) + _WINDOW - 1)
+        total += _ssim_sum(x[rows].astype(np.float32), y[rows].astype(np.float32))
+    return float(total / (inside * (x.shape[1] - _WINDOW + 1)))
+
+
+def lpips_distance() -> Callable[[U8, U8], float]:
+    """A function of two pictures ``[H, W, 3]`` or ``[H, W]`` that gives LPIPS (AlexNet), 0 for equal ones.
+
+    Raises:
+        DlicError: The network's weights cannot be found.
+    """
+    import torch
+
+    from lightning_dlic.metrics.perceptual import LPIPS
+
+    net = LPIPS()
+
+    def tensor(picture: U8) -> Any:
+        planes = torch.from_numpy(np.ascontiguousarray(picture)).float().div(255.0)
+        planes = planes[None] if planes.dim() == 2 else planes.permute(2, 0, 1)
+        height, width = planes.shape[-2:]
+        # The network needs 32 pixels each way.
+        margin = (0, max(0, 32 - width), 0, max(0, 32 - height))
+        return torch.nn.functional.pad(planes[None], margin, mode="replicate")
+
+    def distance(x: U8, y: U8) -> float:
+        with torch.inference_mode():
+            return float(net(tensor(x), tensor(y)))
+
+    return distance

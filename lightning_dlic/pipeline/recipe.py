@@ -1,0 +1,159 @@
+"""Pipelines: which base codec codes the small picture, and which networks enlarge it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from dlic_registry import DlicError, suggest
+from lightning_dlic.codec.container import MAX_SCALE
+
+if TYPE_CHECKING:
+    from lightning_dlic.pipeline.luma_net import Enlarger
+
+_KEYS = ("number", "base", "scale", "stages")
+
+
+class PipelineError(DlicError):
+    """A pipeline's recipe is wrong, or a bitstream asks for a pipeline that is not here."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A codec's composition.
+
+    Attributes:
+        name: Stem of its recipe's file.
+        number: Byte that names it in a bitstream; None for one that does not ship.
+        base: Name of the base codec, or ``auto``.
+        scale: Factor of downsizing, or None for whatever does best.
+        weights: By scale, the weights of the network that enlarges by it: ``zoo:NAME`` or a path.
+    """
+
+    name: str
+    number: int | None = None
+    base: str = "auto"
+    scale: int | None = None
+    weights: Mapping[int, str] = field(default_factory=dict)
+
+    def enlarger(self, scale: int) -> Enlarger | None:
+        """The network for a scale; None where the pipeline has none.
+
+        Raises:
+            DlicError: The weights cannot be found or used.
+        """
+        if scale not in self.weights:
+            return None
+        from lightning_dlic.pipeline.luma_net import load_enlarger
+
+        return load_enlarger(self.weights[scale], scale)
+
+    @cached_property
+    def names(self) -> bytes:
+        """What a pipeline chunk holds: by scale, the weights' name and the start of their SHA-256."""
+        return b"".join(_weights_record(scale, target) for scale, target in sorted(self.weights.items()))
+
+
+def _weights_record(scale: int, target: str) -> bytes:
+    from lightning_dlic.zoo.files import locate
+
+    path = locate(target)
+    digest = hashlib.sha256(path.read_bytes()).digest()[:8]
+    name = (target if target.startswith("zoo:") else path.stem).encode()[:255]
+    return bytes([scale, len(name)]) + name + digest
+
+
+@cache
+def shipped_folder() -> Path | None:
+    """Folder of the pipelines that ship: inside the package in a wheel, beside it in a checkout."""
+    package = Path(str(files("lightning_dlic")))
+    folders = (folder / "recipes" / "pipelines" for folder in (package, package.parent))
+    return next((folder for folder in folders if (folder / "photo.yaml").is_file()), None)
+
+
+@cache
+def shipped() -> Mapping[str, Pipeline]:
+    """The pipelines that ship, by name."""
+    folder = shipped_folder()
+    return {path.stem: read_pipeline(path) for path in sorted(folder.glob("*.yaml"))} if folder else {}
+
+
+def find_pipeline(name: str | Path) -> Pipeline:
+    """A pipeline by the name of one that ships, or by its file.
+
+    Raises:
+        PipelineError: There is none, or its recipe is wrong.
+    """
+    text = str(name)
+    if text in shipped():
+        return shipped()[text]
+    if Path(text).is_file():
+        return read_pipeline(Path(text))
+    near = suggest(text, shipped())
+    hint = f" Did you mean {near!r}?" if near else ""
+    raise PipelineError(f"no pipeline {text!r}.{hint} Shipped: {', '.join(shipped())}; or give a recipe's path.")
+
+
+def numbered_pipeline(number: int) -> Pipeline | None:
+    """The pipeline that ships under a number; None where this version has no such."""
+    return next((pipeline for pipeline in shipped().values() if pipeline.number == number), None)
+
+
+def read_pipeline(path: Path) -> Pipeline:
+    """Reads a pipeline's recipe.
+
+    Raises:
+        PipelineError: The file is no YAML, or a key or value is wrong; the message names both.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PipelineError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
+    tree = _mapping(path, "", tree, _KEYS)
+    number, scale = tree.get("number"), tree.get("scale", "auto")
+    if number is not None and not (isinstance(number, int) and 0 <= number <= 255):
+        raise PipelineError(f"{path}: number: {number!r} is not a number from 0 to 255")
+    if scale != "auto" and not (isinstance(scale, int) and 1 <= scale <= MAX_SCALE):
+        raise PipelineError(f"{path}: scale: {scale!r} is neither auto nor a number from 1 to {MAX_SCALE}")
+    base = _mapping(path, "base", tree.get("base"), ("name",)).get("name", "auto")
+    stages = _mapping(path, "stages", tree.get("stages"), ("sr",))
+    weights = _weights(path, stages.get("sr"), None if scale == "auto" else scale)
+    return Pipeline(path.stem, number, str(base), None if scale == "auto" else scale, weights)
+
+
+def _mapping(path: Path, key: str, value: Any, known: tuple[str, ...]) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise PipelineError(f"{path}: {key or 'the recipe'} must be a mapping, not {type(value).__name__}")
+    for name in value:
+        if name not in known:
+            near = suggest(str(name), known)
+            hint = f" Did you mean {near!r}?" if near else ""
+            inside = f"{key}." if key else ""
+            raise PipelineError(f"{path}: unknown key {inside}{name}.{hint} Known: {', '.join(known)}.")
+    return value
+
+
+def _weights(path: Path, value: Any, scale: int | None) -> dict[int, str]:
+    """Weights by scale: ``{x2: {weights: ...}, ...}``, or ``{weights: ...}`` where the pipeline has one scale."""
+    if value is None:
+        return {}
+    if isinstance(value, dict) and "weights" in value and scale is not None:
+        value = {f"x{scale}": value}
+    scales = {f"x{factor}": factor for factor in range(2, MAX_SCALE + 1)}
+    found = {}
+    for key, stage in _mapping(path, "stages.sr", value, tuple(scales)).items():
+        target = _mapping(path, f"stages.sr.{key}", stage, ("name", "weights")).get("weights")
+        if not isinstance(target, str):
+            raise PipelineError(f"{path}: stages.sr.{key}.weights must be zoo:NAME or a path, not {target!r}")
+        local = path.parent / target
+        found[scales[key]] = str(local) if local.is_file() else target
+    return found

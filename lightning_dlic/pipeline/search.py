@@ -1,0 +1,216 @@
+"""The encoder's search over scale, base codec and quality, by running the decoder."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from dlic_registry import BrokenPluginError, DlicError, entries
+from lightning_dlic.codec import BaseCodec, CodecError, base_codec
+from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
+from lightning_dlic.pipeline.decompress import LumaEnlarger
+from lightning_dlic.pipeline.fit import coarsest_reaching, finest_within
+from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.pipeline.source import Source
+
+SCALES = (1, 2, 3, 4)
+EFFORTS = range(1, 10)
+# Bits a base pixel below which a smaller base layer is always better.
+_LEAST_BITS = 0.012
+_SCOUT = "hevc"
+
+
+class BudgetError(DlicError):
+    """No bitstream is small enough, or good enough; the message names the nearest."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the search may try.
+
+    Attributes:
+        codec: Name of the base codec; ``auto`` tries the exact ones that the effort allows.
+        scales: Factors of downsizing to try.
+        effort: 1, fastest, to 9, smallest.
+        pipeline: Its networks enlarge, where they are here.
+        threads: Encodings at a time; the result does not depend on it.
+    """
+
+    codec: str = "auto"
+    scales: tuple[int, ...] = SCALES
+    effort: int = 5
+    pipeline: Pipeline = field(default_factory=lambda: Pipeline("bicubic"))
+    threads: int = 2
+
+
+def usable_codecs(settings: Settings) -> dict[str, BaseCodec]:
+    """Base codecs to try, the scout first.
+
+    Raises:
+        RegistryError: The codec that was asked for is not registered.
+        CodecError: Its encoder is not installed.
+    """
+    if settings.codec != "auto":
+        codec = base_codec(settings.codec)
+        if codec.missing():
+            raise CodecError(f"base codec {settings.codec} cannot encode here. Install: {codec.missing()}")
+        return {settings.codec: codec}
+    found = {}
+    for entry in entries("codec"):
+        try:
+            codec = base_codec(entry.name)
+        except BrokenPluginError as error:
+            warnings.warn(str(error).splitlines()[0], stacklevel=2)
+            continue
+        allowed = codec.exact and codec.auto_effort is not None and codec.auto_effort <= settings.effort
+        if allowed and not codec.missing():
+            found[entry.name] = codec
+    return dict(sorted(found.items(), key=lambda item: (item[0] != _SCOUT, item[0])))
+
+
+class Search:
+    """Searches for one picture."""
+
+    def __init__(self, source: Source, settings: Settings, score: Score) -> None:
+        """Prepares a search.
+
+        Args:
+            source: The picture.
+            settings: What may be tried.
+            score: Judges a decoded picture; more is better.
+        """
+        self.source, self.settings, self.score = source, settings, score
+        self.codecs = usable_codecs(settings)
+        # By scale, how many times more bytes than usual this picture takes, as a power of two; the scout finds out.
+        self._demand: dict[int, float] = {}
+        self._enlargers = {scale: _enlarger(settings.pipeline, scale) for scale in settings.scales}
+
+    def within(self, limit: int) -> Candidate:
+        """The best bitstream of at most ``limit`` bytes.
+
+        Raises:
+            BudgetError: There is none; the message names the smallest.
+        """
+        scales = [s for s in self.settings.scales if self._sensible(s, limit)]
+        return self._narrow(
+            scales,
+            lambda branch: self._fit(branch, limit),
+            lambda candidate: candidate.score,
+            lambda: self._too_small(limit),
+        )
+
+    def reaching(self, target: float) -> Candidate:
+        """The smallest bitstream whose score reaches ``target``.
+
+        Raises:
+            BudgetError: There is none; the message names the best.
+        """
+        return self._narrow(
+            list(self.settings.scales),
+            lambda branch: self._reach(branch, target),
+            lambda candidate: -candidate.size,
+            self._too_good,
+        )
+
+    def fixed(self, quality: float) -> Candidate:
+        """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale."""
+        branch = self._branch(next(iter(self.codecs)), self.settings.scales[0])
+        return branch.candidate(round(quality * (branch.codec.steps - 1)))
+
+    def _sensible(self, scale: int, limit: int) -> bool:
+        return scale == max(self.settings.scales) or 8 * limit >= _LEAST_BITS * self.source.base_pixels(scale)
+
+    def _branch(self, name: str, scale: int) -> Branch:
+        codec = self.codecs[name]
+        enlarger = self._enlargers[scale]
+        pipeline, effort = self.settings.pipeline, self.settings.effort
+        return Branch(self.source, name, codec, scale, effort, pipeline, enlarger, self.score)
+
+    def _branches(self, names: Iterable[str], scales: Iterable[int]) -> list[Branch]:
+        side = max(self.source.height, self.source.width)
+        pairs = [(name, scale) for scale in scales for name in names]
+        return [self._branch(*pair) for pair in pairs if -(-side // pair[1]) <= self.codecs[pair[0]].max_side]
+
+    def _narrow(
+        self,
+        scales: list[int],
+        solve: Callable[[Branch], Candidate | None],
+        worth: Callable[[Candidate], float],
+        failure: Callable[[], BudgetError],
+    ) -> Candidate:
+        """One codec scouts all scales; the others try the best of them, or all of them where it found nothing."""
+        scout, *others = self.codecs
+        found = self._solve(self._branches([scout], scales), solve)
+        self._learn(found)
+        best = sorted(found, key=worth, reverse=True)
+        keep = 1 if self.settings.effort <= 6 else 2 if self.settings.effort <= 8 else len(scales)
+        tried = [candidate.stream.scale for candidate in best[:keep]] or scales
+        found += self._solve(self._branches(others, tried), solve)
+        if not found:
+            raise failure()
+        return max(found, key=lambda candidate: (worth(candidate), -candidate.size))
+
+    def _solve(self, branches: list[Branch], solve: Callable[[Branch], Candidate | None]) -> list[Candidate]:
+        def guarded(branch: Branch) -> Candidate | None:
+            try:
+                return solve(branch)
+            except CodecError:
+                # An encoder that fails on one picture is out of the running, unless nothing else was asked for.
+                if self.settings.codec != "auto":
+                    raise
+                return None
+
+        # Base layers first and here: threads that wait for one another's work would do it twice.
+        for scale in {branch.scale for branch in branches}:
+            self.source.small(scale)
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            return [candidate for candidate in pool.map(guarded, branches) if candidate]
+
+    def _learn(self, found: list[Candidate]) -> None:
+        for candidate in found:
+            scale, codec = candidate.stream.scale, self.codecs[candidate.stream.codec]
+            usual = self._usual(codec, scale, candidate.size)
+            self._demand[scale] = (usual - candidate.quality) / codec.start[1]
+
+    def _usual(self, codec: BaseCodec, scale: int, size: int) -> float:
+        """Quality at which a codec usually spends so many bytes on a base layer of that size."""
+        quality, octave = codec.start
+        return quality + octave * math.log2(max(1, 8 * size) / self.source.base_pixels(scale) / 0.1)
+
+    def _fit(self, branch: Branch, limit: int) -> Candidate | None:
+        octave = branch.codec.start[1]
+        guess = self._usual(branch.codec, branch.scale, limit) - octave * self._demand.get(branch.scale, 0.0)
+        found = finest_within(branch.size, branch.codec.steps, limit, (guess, octave))
+        return None if found is None else branch.candidate(found)
+
+    def _reach(self, branch: Branch, target: float) -> Candidate | None:
+        def score(quality: int) -> float:
+            return branch.candidate(quality).score
+
+        found = coarsest_reaching(score, branch.codec.steps, target, branch.codec.steps // 2)
+        return None if found is None else branch.candidate(found)
+
+    def _too_small(self, limit: int) -> BudgetError:
+        branches = self._branches(self.codecs, [max(self.settings.scales)])
+        if not branches:
+            return BudgetError("no base codec codes a picture of this size at the scales allowed")
+        smallest = min(self._solve(branches, lambda branch: branch.candidate(0)), key=lambda candidate: candidate.size)
+        what = f"{smallest.stream.codec} at scale {smallest.stream.scale}"
+        return BudgetError(f"{limit} bytes are too few: the smallest possible is {smallest.size} bytes ({what}).")
+
+    def _too_good(self) -> BudgetError:
+        branches = self._branches(self.codecs, [min(self.settings.scales)])
+        finest = self._solve(branches, lambda branch: branch.candidate(branch.codec.steps - 1))
+        best = max((candidate.score for candidate in finest), default=float("nan"))
+        return BudgetError(f"no bitstream reaches the target: the best possible is {abs(best):.4g}.")
+
+
+def _enlarger(pipeline: Pipeline, scale: int) -> LumaEnlarger | None:
+    try:
+        return pipeline.enlarger(scale)
+    except DlicError as error:
+        warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} Bicubic instead.", stacklevel=3)
+        return None
