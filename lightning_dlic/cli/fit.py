@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import warnings
 from pathlib import Path
@@ -33,15 +34,16 @@ def fit(
     if recipe is not None and resume is not None and "=" in recipe:
         recipe, words = None, [recipe, *words]
     if recipe is None and resume is None:
-        raise DlicError(
-            "which recipe? dlic-fit RECIPE [key=value ...], or dlic-fit --resume RUN\nTry: dlic-fit quickstart"
-        )
+        raise DlicError("which recipe? dlic-fit RECIPE [key=value ...], or dlic-fit --resume RUN")
     loaded = load_recipe(recipe or _recipe_of(resume), words)
-    if print_recipe:
+    if resume is None:
+        # Before Lightning is imported: a mistyped name should not take ten seconds to be told.
         check(loaded)
+    if print_recipe:
         print(to_yaml(loaded), end="")
         return
     warnings.showwarning = _note
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     from lightning_dlic.training.fit import fit as train
 
     result = train(loaded, resume)

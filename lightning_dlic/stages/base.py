@@ -218,6 +218,9 @@ class Stage(pl.LightningModule):
             for parameter in wanted:
                 parameter.requires_grad_(True)
 
+    def on_validation_model_zero_grad(self) -> None:
+        """Keeps the gradients: Lightning would drop what an unfinished accumulation has gathered."""
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Scores one whole picture and logs the mean over pictures."""
         inputs, target = self.task(batch)
@@ -230,8 +233,10 @@ class Stage(pl.LightningModule):
         checkpoint["dlic_batches"] = self.batches
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the count of batches back."""
+        """Takes the count of batches back, also into a run that is longer than the one saved."""
         self.batches = int(checkpoint["dlic_batches"])
+        if self.batches < self.settings.max_steps:
+            checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"] = False
 
     @staticmethod
     def _all(value: Any) -> list[Any]:

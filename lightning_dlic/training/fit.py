@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from dlic_datamodules.base import PictureDataModule
 
 from dlic_registry import DlicError, get
-from lightning_dlic.metrics.protocol import PROTOCOL
+from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training import run as runs
 from lightning_dlic.training.best import Best
@@ -164,7 +164,7 @@ def _conclude(
         "parameters": sum(p.numel() for p in stage.net.parameters()),
         "data": {"name": recipe.data.name, "args": recipe.resolved()["data"]["args"]},
         "baseline": stage.baseline_name,
-        "protocol": asdict(PROTOCOL),
+        "protocol": Protocol().as_dict(),
         "weights": {"file": run.weights.name, "sha256": sha256(run.weights)},
     }
     write_result(run.result, figures, facts)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dlic_registry import DlicError, UnknownNameError, get
+from dlic_registry import DlicError, get, recorded
 
 
 class CheckpointError(DlicError):
@@ -30,7 +30,7 @@ def record(recipe: dict[str, Any]) -> dict[str, Any]:
         entry = get(kind, spec["name"])
         stages[kind] = {
             "kind": kind,
-            "name": spec["name"],
+            "name": entry.name,
             "distribution": entry.distribution,
             "version": entry.version,
         }
@@ -69,22 +69,10 @@ def verify(checkpoint: dict[str, Any], path: Path) -> None:
         path: Its file, for messages.
 
     Raises:
-        CheckpointError: A stage is not registered here.
+        UnknownNameError: A stage is not registered here; the message says what to install.
     """
     for kind, made in checkpoint["dlic"]["stages"].items():
-        try:
-            entry = get(kind, made["name"])
-        except UnknownNameError as error:
-            raise CheckpointError(
-                f"{path}: was trained with {kind} {made['name']!r} of {made['distribution']} {made['version']}, "
-                f"which is not installed.\nInstall it: pip install {made['distribution']}=={made['version']}"
-            ) from error
-        if entry.distribution != made["distribution"]:
-            raise CheckpointError(
-                f"{path}: was trained with {kind} {made['name']!r} of {made['distribution']} {made['version']}, but "
-                f"here that name belongs to {entry.distribution} {entry.version}.\n"
-                f"Name it '{made['distribution']}:{made['name']}', with that distribution installed."
-            )
+        entry = recorded(kind, made["name"], made["distribution"], made["version"], needed_by=str(path))
         if entry.version != made["version"]:
             warnings.warn(
                 f"{path}: made by {made['distribution']} {made['version']}, read by {entry.version}", stacklevel=2

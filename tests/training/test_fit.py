@@ -79,8 +79,16 @@ def test_the_number_of_workers_changes_nothing(write_recipe: Write) -> None:
     assert alone == helped
 
 
+def test_a_finished_run_can_be_made_longer(write_recipe: Write) -> None:
+    path = write_recipe()
+    short = train(path, "trainer.max_steps=4")
+    longer = fit(load_recipe(path, ["trainer.max_steps=8"]), resume=short.run.folder)
+    whole = train(path, "trainer.max_steps=8")
+    assert longer.run.weights.read_bytes() == whole.run.weights.read_bytes()
+
+
 def test_a_gan_counts_batches_not_optimizer_steps(write_recipe: Write) -> None:
-    result = train(write_recipe(**GAN))
+    result = train(write_recipe(**GAN), "trainer.keep=5")
     assert result.batches == 6
     assert max(rows(result)) == 6
     assert {p.name for p in result.run.checkpoints.glob("step*")} == {"step-00000003.ckpt", "step-00000006.ckpt"}
@@ -185,7 +193,7 @@ def test_init_takes_a_trained_generator(write_recipe: Write) -> None:
 
 def test_init_from_something_else_says_so(write_recipe: Write, tmp_path: Path) -> None:
     (tmp_path / "not.ckpt").write_bytes(b"no checkpoint")
-    for value, message in ((tmp_path / "absent.ckpt", "no such"), (tmp_path / "not.ckpt", "safely")):
+    for value, message in ((tmp_path / "absent.ckpt", "no file"), (tmp_path / "not.ckpt", "safely")):
         with pytest.raises(DlicError, match=message):
             train(write_recipe(), f"stages.sr.init={value}")
 
