@@ -17,6 +17,13 @@ VERBS = {
     "fit": Verb("lightning_dlic.cli.fit:fit", "Train the stages of a recipe."),
     "list": Verb("lightning_dlic.cli.list_:list_names", "List registered stages, nets, data sets and the rest."),
     "prepare": Verb("lightning_dlic.cli.prepare:app", "Download, unpack and cache a set of pictures."),
+    "eval": Verb("lightning_dlic.cli.eval:evaluate_targets", "Measure networks and baselines on test sets."),
+    "upscale": Verb("lightning_dlic.cli.upscale:upscale_pictures", "Enlarge a picture, or a folder of pictures."),
+    "export": Verb("lightning_dlic.cli.export:export_net", "Write a network as ONNX or safetensors, and check it."),
+    "info": Verb("lightning_dlic.cli.info:info", "Show what is known of a network of the zoo, or of a file."),
+    "compress": Verb("lightning_dlic.cli.compress:compress", "Compress a picture, or a folder, into N bytes."),
+    "decompress": Verb("lightning_dlic.cli.decompress:decompress", "Decode a .dlic file, or a folder of them."),
+    "bench": Verb("lightning_dlic.cli.bench:bench", "Measure codecs at byte budgets: table, plots, page."),
     "cache": Verb("lightning_dlic.cli.cache:app", "List or clear cached pictures."),
 }
 

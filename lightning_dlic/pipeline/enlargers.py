@@ -72,11 +72,12 @@ class KernelEnlarger(Enlarger):
             scale: The factor.
         """
         super().__init__(kernel, scale, _KERNEL_HALO)
+        self.kernel = kernel
 
     def apply(self, x: Tensor) -> Tensor:
         """Enlarges a float piece."""
         # In float64 the sums of neighbouring tiles agree, whatever order a matrix product takes.
-        return resize(x.double(), scale=float(self.scale), kernel=self.name)
+        return resize(x.double(), scale=float(self.scale), kernel=self.kernel)
 
     def __call__(self, picture: Tensor, progress: Progress | None = None) -> Tensor:
         """Enlarges a picture; for 8 bits exactly as MATLAB's ``imresize``."""
@@ -84,7 +85,7 @@ class KernelEnlarger(Enlarger):
             return super().__call__(picture, progress)
 
         def exact(part: Tensor) -> Tensor:
-            return resize_uint8(part, scale=float(self.scale), kernel=self.name)
+            return resize_uint8(part, scale=float(self.scale), kernel=self.kernel)
 
         return enlarge(exact, picture, self.scale, halo=self.halo, progress=progress)
 

@@ -1,0 +1,231 @@
+"""``dlic eval``: measure networks and baselines on test sets."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlic_registry import DlicError, import_plugins
+from lightning_dlic.cli.targets import BASELINES, Target, find_targets, identity, is_run, open_targets
+from lightning_dlic.zoo import cards
+
+if TYPE_CHECKING:
+    from lightning_dlic.metrics.perceptual import LPIPS
+    from lightning_dlic.pipeline.enlargers import Enlarger
+    from lightning_dlic.pipeline.evaluate import Result, TestSet
+
+_PACKAGES = ("lightning-dlic", "torch", "numpy", "pillow")
+_COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim", "lpips")
+
+
+def evaluate_targets(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            help="What to measure: names of the zoo, .safetensors or .ckpt files, runs' folders, "
+            "or the baselines bicubic, nearest, lanczos.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        list[Path], typer.Option(help="Folder of original pictures. More folders may follow it.", show_default=False)
+    ],
+    scale: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Factor of enlargement. Default: the networks' own, or 4.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write figures and protocol to this file.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Folder for the pictures made: DIR/<target>/<set>/<picture>.png.")
+    ] = None,
+    trim: Annotated[
+        list[str] | None,
+        typer.Option(help="Drop N rows and columns at the bottom and right: N, or SET=N. bsd100=1 is the papers'."),
+    ] = None,
+    lpips: Annotated[
+        bool | None, typer.Option("--lpips/--no-lpips", help="LPIPS. Default: where its weights are found.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where networks compute: cpu, cuda, mps, auto.")] = "cpu",
+    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
+) -> None:
+    """Measure networks and baselines on test sets.
+
+    PSNR and SSIM on Y and RGB, MS-SSIM and LPIPS, under the protocol that --json states. Originals are cut at the right
+    and bottom to multiples of the scale and shrunk by MATLAB's bicubic.
+    """
+    import_plugins(plugin or [])
+    # `--data A B` leaves B among the targets; a folder of pictures cannot be meant as one.
+    folders = [*data, *(Path(text) for text in targets if _is_data(text))]
+    found = find_targets([text for text in targets if not _is_data(text)])
+    if not found:
+        raise DlicError("dlic eval: no TARGET, only folders; try: dlic eval bicubic --data DIR")
+    from lightning_dlic.cli.device import pick_device
+    from lightning_dlic.pipeline.evaluate import evaluate
+
+    sets = _open_sets(folders, trim or [])
+    enlargers = open_targets(found, scale, pick_device(device))
+    network, note = _lpips(lpips)
+    results = evaluate(enlargers, sets, lpips=network, save=save, progress=_progress)
+    _progress("")
+    costs = {enlarger.name: _cost(enlarger) for enlarger in enlargers}
+    _print(results, costs)
+    if note:
+        print(f"note: {note}")
+    if json_file is not None:
+        _write(json_file, _report(found, enlargers, sets, results, costs, note))
+
+
+def _is_data(text: str) -> bool:
+    return Path(text).is_dir() and not is_run(Path(text)) and text not in (*BASELINES, *cards())
+
+
+def _open_sets(folders: Sequence[Path], trims: Sequence[str]) -> list[TestSet]:
+    from lightning_dlic.pipeline.evaluate import open_set
+
+    names = [folder.resolve().name for folder in folders]
+    # Two folders of one name are told apart by their parents'.
+    names = [
+        f"{folder.resolve().parent.name}-{name}" if names.count(name) > 1 else name
+        for folder, name in zip(folders, names, strict=True)
+    ]
+    chosen = dict.fromkeys(names, 0)
+    for text in trims:
+        owner, _, number = text.rpartition("=")
+        if not number.isdigit() or (owner and owner not in chosen):
+            raise DlicError(f"--trim {text}: write N, or SET=N with SET one of {', '.join(names)}")
+        chosen.update(dict.fromkeys([owner] if owner else names, int(number)))
+    return [open_set(folder, chosen[name], name) for folder, name in zip(folders, names, strict=True)]
+
+
+def _lpips(wanted: bool | None) -> tuple[LPIPS | None, str]:
+    """The network, or why there is none."""
+    if wanted is False:
+        return None, ""
+    from lightning_dlic.metrics.perceptual import LPIPS
+
+    try:
+        return LPIPS(), ""
+    except DlicError as error:
+        if wanted:
+            raise
+        return None, f"LPIPS left out: {error}"
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
+
+
+def _cost(enlarger: Enlarger) -> dict[str, Any]:
+    from lightning_dlic.pipeline.enlargers import NetEnlarger
+
+    if not isinstance(enlarger, NetEnlarger):
+        return {"parameters": 0, "kmac_per_pixel": None}
+    return {"parameters": enlarger.parameters, "kmac_per_pixel": round(enlarger.kmacs(), 3)}
+
+
+def _print(results: Sequence[Result], costs: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = [name for name in _COLUMNS if any(name in row.figures for row in results)]
+    table.add_column("data")
+    table.add_column("target")
+    for title in ("scale", *(name.upper().replace("_", "-") for name in columns), "params", "kMAC/px", "s/MP"):
+        table.add_column(title, justify="right", no_wrap=True)
+    previous = ""
+    for row in results:
+        figures, cost = row.figures, costs[row.target]
+        cells = [_cell(name, figures.get(name)) for name in columns]
+        kmac = cost["kmac_per_pixel"]
+        spent = [f"{cost['parameters']:,}", "-" if kmac is None else f"{kmac:.1f}", f"{row.seconds_per_megapixel:.3f}"]
+        label = row.data if row.data != previous else ""
+        table.add_row(label, row.target, f"x{row.scale}", *cells, *spent)
+        previous = row.data
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if name.startswith("psnr") else f"{value:.4f}"
+
+
+def _report(
+    found: Sequence[Target],
+    enlargers: Sequence[Enlarger],
+    sets: Sequence[TestSet],
+    results: Sequence[Result],
+    costs: dict[str, dict[str, Any]],
+    note: str,
+) -> dict[str, Any]:
+    import torch
+
+    from lightning_dlic.metrics.protocol import Protocol
+
+    identities = {target.name: identity(target) for target in found}
+    return {
+        "protocol": Protocol().as_dict(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "machine": {
+            "system": platform.platform(),
+            "cpus": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "device": str(enlargers[-1].device),
+        },
+        "data": {
+            s.name: {"folder": str(s.folder), "pictures": len(s.files), "trim": s.trim, "sha256": s.sha256}
+            for s in sets
+        },
+        "targets": {
+            e.name: {
+                **identities.get(e.name, {"target": getattr(e, "kernel", e.name)}),
+                "scale": e.scale,
+                **costs[e.name],
+                **({"meta": e.meta} if hasattr(e, "meta") else {}),
+            }
+            for e in enlargers
+        },
+        "results": [
+            {
+                "target": row.target,
+                "data": row.data,
+                "scale": row.scale,
+                "figures": row.figures,
+                "seconds_per_megapixel": row.seconds_per_megapixel,
+                "pictures": row.pictures,
+            }
+            for row in results
+        ],
+        "notes": [note] if note else [],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity: the PSNR of equal pictures is null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _write(path: Path, report: dict[str, Any]) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise DlicError(f"--json: {path} cannot be written ({error.strerror or error})") from error
+    finally:
+        fresh.unlink(missing_ok=True)
