@@ -51,6 +51,10 @@ class Pipeline:
         """
         if scale not in self.weights:
             return None
+        from lightning_dlic.zoo.files import locate
+
+        # Before torch is imported, which takes seconds: there may be nothing to load.
+        locate(self.weights[scale])
         from lightning_dlic.pipeline.luma_net import load_enlarger
 
         return load_enlarger(self.weights[scale], scale)

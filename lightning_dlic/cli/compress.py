@@ -1,0 +1,159 @@
+"""``dlic compress``: pictures to bitstreams."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlic_registry import DlicError
+from lightning_dlic.cli.notes import notes
+
+if TYPE_CHECKING:
+    from lightning_dlic.pipeline.compress import Compressed
+
+STANDARD = "-"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for, in the words of `lightning_dlic.pipeline.compress.compress`."""
+
+    bytes: int | None
+    quality: float | None
+    target: dict[str, float] | None
+    codec: str
+    scale: int | str
+    metric: str
+    effort: int
+    pipeline: str
+    gray: bool
+    alpha: str
+
+
+def compress(
+    source: Annotated[str, typer.Argument(help="A picture, a folder of pictures, or - for standard input.")],
+    target: Annotated[str, typer.Argument(help="The .dlic file, a folder for a folder, or - for standard output.")],
+    bytes_: Annotated[int | None, typer.Option("--bytes", min=1, help="Limit of the whole file.")] = None,
+    quality: Annotated[float | None, typer.Option(min=0, max=100, help="Quality of the base codec, no search.")] = None,
+    goal: Annotated[str | None, typer.Option("--target", help="psnr=DB, ssim=VALUE or lpips=VALUE.")] = None,
+    codec: Annotated[str, typer.Option(help="Base codec, or auto for the best exact one.")] = "auto",
+    scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best of 1 to 4.")] = "auto",
+    metric: Annotated[str, typer.Option(help="What --bytes is best by: ssim, psnr or lpips.")] = "ssim",
+    effort: Annotated[int, typer.Option(min=1, max=9, help="1 is fastest, 9 smallest.")] = 5,
+    pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline.")] = "photo",
+    gray: Annotated[bool, typer.Option("--gray", help="Code the luma only.")] = False,
+    alpha: Annotated[str, typer.Option(help="Transparency: flatten on white, or refuse.")] = "flatten",
+    workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
+) -> None:
+    """Compress a picture, or each picture of a folder, under a byte budget or to a quality.
+
+    Orientation and colour profile are applied; all other metadata is dropped. Files of a folder that are there
+    already are skipped.
+    """
+    if alpha not in ("flatten", "refuse"):
+        raise DlicError(f"--alpha must be flatten or refuse, not {alpha!r}")
+    if sum(value is not None for value in (bytes_, quality, goal)) != 1:
+        raise DlicError("one of --bytes, --quality and --target must say how far to compress")
+    options = Options(bytes_, quality, _goal(goal), codec, _scale(scale), metric, effort, pipeline, gray, alpha)
+    if source != STANDARD and Path(source).is_dir():
+        _folder(Path(source), target, options, workers or os.cpu_count() or 1, as_json)
+        return
+    with notes():
+        report = _one(source, target, options)
+    line = json.dumps(report) if as_json else _sentence(report)
+    print(line, file=sys.stderr if target == STANDARD else sys.stdout)
+
+
+def _goal(text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    name, _, value = text.partition("=")
+    try:
+        return {name: float(value)}
+    except ValueError:
+        raise DlicError(f"--target {text!r}: write a metric and a number, such as psnr=32 or ssim=0.9") from None
+
+
+def _scale(text: str) -> int | str:
+    if text != "auto" and not text.isdigit():
+        raise DlicError(f"--scale {text!r}: write auto or a whole number from 1 to 16")
+    return "auto" if text == "auto" else int(text)
+
+
+def _one(source: str, target: str, options: Options) -> dict[str, Any]:
+    from lightning_dlic.pipeline.compress import compress as run
+    from lightning_dlic.pipeline.files import write_atomically
+    from lightning_dlic.pipeline.pictures import load_picture
+
+    asked = asdict(options)
+    picture = load_picture(source, alpha=asked.pop("alpha"), gray=asked.pop("gray"))
+    made = run(picture, **asked)
+    if target == STANDARD:
+        sys.stdout.buffer.write(made.data)
+    else:
+        write_atomically(Path(target), made.data)
+    return _report(source, target, made)
+
+
+def _report(source: str, target: str, made: Compressed) -> dict[str, Any]:
+    stream = made.stream
+    return {
+        "source": source,
+        "target": target,
+        "bytes": len(made.data),
+        "width": stream.width,
+        "height": stream.height,
+        "color": stream.color,
+        "codec": stream.codec,
+        "scale": stream.scale,
+        "quality": made.quality,
+        "pipeline": stream.pipeline,
+        "metric": made.metric,
+        "score": made.score,
+    }
+
+
+def _sentence(report: dict[str, Any]) -> str:
+    how = f"{report['codec']}, scale {report['scale']}, quality {report['quality']}"
+    net = "" if report["pipeline"] is None else f", pipeline {report['pipeline']}"
+    return f"{report['target']}: {report['bytes']} bytes ({how}{net}; {report['metric']} {report['score']:.4f})"
+
+
+def _folder(source: Path, target: str, options: Options, workers: int, as_json: bool) -> None:
+    from lightning_dlic.pipeline.folder import PICTURES, SUFFIX, plan
+
+    if target == STANDARD:
+        raise DlicError(f"{source} is a folder; name a folder for its bitstreams, not standard output")
+    run_folder(plan(source, Path(target), PICTURES, SUFFIX), partial(_work, options, as_json), workers)
+
+
+def _work(options: Options, as_json: bool, source: Path, target: Path) -> str:
+    report = _one(str(source), str(target), options)
+    return json.dumps(report) if as_json else _sentence(report)
+
+
+def run_folder(pairs: list[tuple[Path, Path]], work: Any, workers: int) -> None:
+    """Does a folder's work with a line a file; ends with status 1 where any failed."""
+    from lightning_dlic.pipeline.folder import run
+
+    failed = 0
+    for number, outcome in enumerate(run(pairs, work, workers), 1):
+        failed += outcome.failed
+        count = f"[{number}/{len(pairs)}]"
+        if outcome.failed:
+            print(f"{count} error: {outcome.source}: {outcome.message}", file=sys.stderr, flush=True)
+        elif outcome.message.startswith("{"):
+            print(outcome.message, flush=True)
+        else:
+            print(f"{count} {outcome.source} -> {outcome.message}", flush=True)
+    if failed:
+        print(f"{failed} of {len(pairs)} failed", file=sys.stderr)
+        raise typer.Exit(1)
