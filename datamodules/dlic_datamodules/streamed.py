@@ -8,7 +8,7 @@ picture comes once in each of its lane's rounds, and a resumed run skips whole r
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -79,9 +79,14 @@ class Lane:
     first: int = 0
     stride: int = 1
 
-    def share(self, rows: int) -> NDArray[np.int64]:
-        """Which of a row group's rows fall to this lane."""
-        return np.arange(self.first % self.stride, rows, self.stride, dtype=np.int64)
+    def share(self, offset: int, rows: int) -> NDArray[np.int64]:
+        """Which rows of a row group, ``offset`` rows into its file, fall to this lane."""
+        return np.arange((self.first - offset) % self.stride, rows, self.stride, dtype=np.int64)
+
+    def groups(self, sizes: Sequence[int]) -> list[NDArray[np.int64]]:
+        """Its rows of each row group of a file."""
+        offsets = itertools.accumulate(sizes, initial=0)
+        return [self.share(offset, rows) for offset, rows in zip(offsets, sizes, strict=False)]
 
 
 def deal(files: int, lane: int, lanes: int) -> Lane:
@@ -104,17 +109,15 @@ def cells(shards: Shards, lane: Lane, seed: int, skip: int) -> Iterator[Any]:
     Raises:
         DataError: The lane holds no pictures.
     """
-    sizes = {shard: [len(lane.share(rows)) for rows in shards.groups(shard)] for shard in lane.shards} if skip else {}
-    whole = sum(map(sum, sizes.values()))
+    whole = sum(len(mine) for shard in lane.shards for mine in lane.groups(shards.groups(shard))) if skip else 0
     turn, skip = divmod(skip, whole) if whole else (0, skip)
     while True:
         given = 0
         for number in permutation(seed, turn, len(lane.shards)).tolist():
             shard = lane.shards[number]
-            for group, rows in enumerate(shards.groups(shard)):
-                mine = lane.share(rows)
+            for group, mine in enumerate(lane.groups(shards.groups(shard))):
                 given += len(mine)
-                if skip >= len(mine):
+                if skip >= len(mine):  # also where no row of the group falls to this lane
                     skip -= len(mine)
                     continue
                 yield from _mixed(shards.read(shard, group), mine, seed ^ (shard << 20 | group), turn, skip)
@@ -197,6 +200,7 @@ class StreamedCrops(IterableDataset[Any]):
 
     def _decoded(self, cell: Any) -> NDArray[np.uint8] | None:
         self._seen += 1
+        picture: NDArray[np.uint8] | None
         try:
             picture = decode(picture_bytes(cell), self.options)
         except PictureError as error:
@@ -204,17 +208,17 @@ class StreamedCrops(IterableDataset[Any]):
                 raise PictureError(
                     f"a streamed picture: {error}\nLeave such out with data.args.on_error=skip"
                 ) from error
-            self._fail(error)
-            return None
-        return picture if self.cutter.fits(picture) else None
+            self._failed += 1
+            self.policy.note("train", f"streamed picture {self._seen}", error.reason)
+            picture = None
+        self._check_share()
+        return picture if picture is not None and self.cutter.fits(picture) else None
 
-    def _fail(self, error: PictureError) -> None:
-        self._failed += 1
-        self.policy.note("train", f"streamed picture {self._seen}", error.reason)
+    def _check_share(self) -> None:
         if self._seen >= _ENOUGH and self._failed > self.policy.max_failed * self._seen:
             raise DataError(
                 f"{self._failed} of {self._seen} streamed pictures cannot be used, more than max_failed = "
-                f"{self.policy.max_failed:g}\nThe last: {error.reason}"
+                f"{self.policy.max_failed:g}\nMend the set, or raise data.args.max_failed"
             )
 
 

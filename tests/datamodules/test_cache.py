@@ -165,7 +165,7 @@ def test_too_little_space_is_known_before(source: FileSource, tmp_path: Path) ->
         pytest.skip("needs the right to mount a small file system")
     try:
         write_pictures(tmp_path / "set", 20, size=(100, 100))
-        with pytest.raises(DataError, match=r"needs about .* KB; .* free\nPoint DLIC_CACHE at a larger disk"):
+        with pytest.raises(DataError, match=r"needs about .* KB, .* free\nPoint DLIC_CACHE at a larger disk"):
             open_cache(scan([tmp_path / "set"], "set"), DecodeOptions(), root=mount)
         assert entries(mount) == []
     finally:
