@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_dlic.imaging.resize import resize
 
 
 def upsampler(width: int, scale: int, activation: type[nn.Module]) -> nn.Sequential:
@@ -61,3 +64,36 @@ def pixel_repeat(x: Tensor, scale: int) -> Tensor:
         ``[B, C*scale**2, h, w]``: its pixel shuffle is the enlarged picture.
     """
     return x.repeat_interleave(scale * scale, dim=1)
+
+
+class BicubicUp(nn.Module):
+    """MATLAB's bicubic enlargement by a whole factor as one convolution and a pixel shuffle.
+
+    The same as `imaging.resize` up to rounding, but with the same order of sums at every place and for every size: so
+    tiles agree to the bit, and exported graphs take any height and width.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, scale: int) -> None:
+        """Computes the kernel.
+
+        Args:
+            scale: Whole factor.
+        """
+        super().__init__()
+        self.scale = scale
+        # What one pixel adds to each output pixel around it is, read backwards, the kernel of each sub-pixel.
+        with torch.device("cpu"):
+            impulse = torch.zeros(9, 9, dtype=torch.float64)
+            impulse[4, 4] = 1.0
+            phases = resize(impulse, scale=float(scale)).view(9, scale, 9, scale)[2:7, :, 2:7]
+        kernel = phases.flip(0, 2).permute(1, 3, 0, 2).reshape(scale * scale, 1, 5, 5)
+        self.register_buffer("kernel", kernel.float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Enlarges ``[B, C, h, w]`` to ``[B, C, h*s, w*s]``."""
+        batch, channels, height, width = x.shape
+        planes = F.pad(x.reshape(batch * channels, 1, height, width), (2, 2, 2, 2), mode="replicate")
+        enlarged = F.pixel_shuffle(F.conv2d(planes, self.kernel.to(x.dtype)), self.scale)
+        return enlarged.reshape(batch, channels, height * self.scale, width * self.scale)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lightning_dlic.imaging.resize import resize
+from lightning_dlic.nets.layers import BicubicUp
 
 
 class SRCNNNet(nn.Module):
@@ -29,6 +29,7 @@ class SRCNNNet(nn.Module):
         if middle % 2 == 0:
             raise ValueError(f"middle must be odd (the paper has 1 and 5), not {middle}")
         self.scale, self.channels = scale, channels
+        self.enlarge = BicubicUp(scale)
         self.body = nn.Sequential(
             nn.Conv2d(channels, 64, 9, padding=4, padding_mode="replicate"),
             nn.ReLU(inplace=True),
@@ -44,5 +45,5 @@ class SRCNNNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarges ``[B, C, h, w]`` in [0, 1] to ``[B, C, h*s, w*s]``, not clipped."""
-        x = resize(x, scale=float(self.scale))
+        x = self.enlarge(x)
         return x + self.body(x)
