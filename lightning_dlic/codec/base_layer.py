@@ -18,6 +18,8 @@ def decode_base(stream: Bitstream) -> Planes:
     if codec.exact != (stream.crc is not None):
         raise BitstreamError(f"byte 2: base codec {stream.codec} and the checksum's flag contradict each other")
     height, width = stream.base_size
+    if max(height, width) > codec.max_side:
+        raise BitstreamError(f"byte 4: {stream.codec} codes no base layer of {width}x{height}")
     try:
         planes = codec.decode(stream.payload, height, width, stream.color)
     except CodecError as error:

@@ -31,14 +31,10 @@ class HEVC(BaseCodec):
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`; quality is 51 - QP."""
         padded = _pad(planes)
-        height, width = padded.size
-        ctu = ctu_size(height, width)
-        depth = {64: 4, 32: 4, 16: 3}[ctu]
-        settings = f"{_SETTINGS}:ctu={ctu}:tu-intra-depth={depth}:tu-inter-depth={min(depth, 3)}:qp={51 - quality}"
-        options = {"preset": "medium" if effort < 3 else "veryslow", "x265-params": settings}
+        options = _options(padded.size, quality, effort)
         stream = encode_frame("libx265", padded, "yuv420p" if planes.color else "gray", options)
         *sets, picture = nal.split(stream)
-        if tuple(sets) != parameter_sets(height, width, planes.color):
+        if tuple(sets) != parameter_sets(*padded.size, planes.color):
             raise CodecError("this build of x265 writes parameter sets of another form; use another base codec")
         header, data = split_slice(picture, planes.color)
         return bytes([header.qp | header.sao_luma << 6 | header.sao_chroma << 7]) + data
@@ -54,6 +50,14 @@ class HEVC(BaseCodec):
         rows, columns = _padded(height), _padded(width)
         units = (*parameter_sets(rows, columns, color), slice_nal(header, payload[1:], color))
         return decode_frame("hevc", nal.join(*units), height, width, color, "hevc payload")
+
+
+def _options(size: tuple[int, int], quality: int, effort: int) -> dict[str, str]:
+    ctu = ctu_size(*size)
+    # x265 refuses a deeper hierarchy than the unit holds.
+    depth = 3 if ctu == 16 else 4
+    settings = f"{_SETTINGS}:ctu={ctu}:tu-intra-depth={depth}:tu-inter-depth=3:qp={51 - quality}"
+    return {"preset": "medium" if effort < 3 else "veryslow", "x265-params": settings}
 
 
 def _padded(side: int) -> int:

@@ -1,0 +1,181 @@
+"""Feeds the decoder damaged bitstreams, counts what happens, and ends with status 1 if anything but an error happened.
+
+python benchmarks/fuzz.py --streams 200000 --workers 2
+
+A stream passes if it decodes, or ends in a BitstreamError, within 2 s and 300 MB above the memory after import, at
+max_pixels = 4e6. Workers are processes: one that dies is a crash, and its seed is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import multiprocessing
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+MAX_PIXELS = 4_000_000
+SECONDS, MEGABYTES = 2.0, 300.0
+
+
+def seeds() -> list[bytes]:
+    """Streams of every codec that can encode here, grey and colour, of several sizes, with and without chunks."""
+    from dataclasses import replace
+
+    from dlic_registry import entries
+    from lightning_dlic.codec import Bitstream, Chunk, base_codec
+    from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
+    from lightning_dlic.pipeline.source import Source
+
+    random = np.random.default_rng(7)
+    found = []
+    for entry in entries("codec"):
+        codec = base_codec(entry.name)
+        if codec.missing():
+            continue
+        for height, width in ((16, 16), (40, 56), (97, 131)):
+            ramp = np.add.outer(np.arange(height) * 2, np.arange(width) * 3)[..., None] + [0, 40, 90]
+            noisy = (ramp + random.integers(0, 40, ramp.shape)).clip(0, 255).astype(np.uint8)
+            for picture in (noisy, noisy[..., 0]):
+                planes = Source(picture).small(1)
+                for share in (0.1, 0.5):
+                    payload = codec.encode(planes, round(share * (codec.steps - 1)), 3)
+                    crc = codec.decode(payload, height, width, planes.color).crc32() if codec.exact else None
+                    stream = Bitstream(width, height, 1, entry.name, planes.color, payload, crc)
+                    found.append(stream.to_bytes())
+                    record = bytes([1, 3]) + b"abc" + bytes(8)
+                    chunks = (Chunk(PIPELINE_CHUNK, record), Chunk(HINTS_CHUNK, bytes(9)), Chunk(99, b"x"))
+                    found.append(replace(stream, pipeline=1).to_bytes())
+                    found.append(replace(stream, chunks=chunks).to_bytes())
+    return found
+
+
+def mutate(data: bytes, random: np.random.Generator) -> bytes:
+    """One to four changes: bits, bytes, runs, lengths; or a header that claims another size, codec or scale."""
+    out = bytearray(data)
+    for _ in range(random.integers(1, 5)):
+        kind, at = random.integers(0, 8), int(random.integers(0, max(1, len(out))))
+        if not out:
+            break
+        if kind == 0:
+            out[at] ^= 1 << random.integers(0, 8)
+        elif kind == 1:
+            out[at] = random.integers(0, 256)
+        elif kind == 2:
+            del out[at:]
+        elif kind == 3:
+            del out[at : at + int(random.integers(1, 9))]
+        elif kind == 4:
+            out[at:at] = random.bytes(int(random.integers(1, 9)))
+        elif kind == 5:
+            out[at : at + 8] = bytes([random.choice([0, 1, 127, 128, 255])]) * 8
+        elif kind == 6:
+            out[at:] = out[: len(out) - at]
+        else:
+            _claim(out, random)
+    return bytes(out)
+
+
+def _claim(out: bytearray, random: np.random.Generator) -> None:
+    """Another size of up to 4 megapixels in place of a one-byte one, or another codec and scale."""
+    if len(out) < 6:
+        return
+    if random.integers(0, 2):
+        out[3] = random.integers(0, 256)
+        return
+    from lightning_dlic.codec.bits import leb128
+
+    width = int(2 ** random.uniform(0, 13))
+    height = max(1, min(1 << 20, int(MAX_PIXELS / width * random.uniform(0, 1.01))))
+    start = 5 + (out[4] > 127)
+    out[4 : start + 1 + (len(out) > start and out[start] > 127)] = leb128(width) + leb128(height)
+
+
+def resident() -> float:
+    """Peak memory of this process in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def campaign(seed: int, count: int) -> dict[str, object]:
+    """Decodes ``count`` damaged streams; the same seed gives the same ones."""
+    warnings.simplefilter("ignore")
+    from lightning_dlic.codec import BitstreamError
+    from lightning_dlic.pipeline.decompress import decompress
+
+    streams, random = _seeds_once(), np.random.default_rng(seed)
+    before, tally, slowest, wrong = resident(), collections.Counter[str](), 0.0, []
+    for index in range(count):
+        data = mutate(streams[random.integers(0, len(streams))], random)
+        start = time.perf_counter()
+        try:
+            decompress(data, max_pixels=MAX_PIXELS)
+            tally["decoded"] += 1
+        except BitstreamError as error:
+            tally[str(error).split(":")[0].split(" ")[0]] += 1
+        except Exception as error:  # what is being looked for
+            wrong.append(f"seed {seed}, stream {index}: {type(error).__name__}: {error}")
+        took = time.perf_counter() - start
+        if took > SECONDS:
+            wrong.append(f"seed {seed}, stream {index}: {took:.1f} s")
+        slowest = max(slowest, took)
+    return {"tally": dict(tally), "slowest": slowest, "megabytes": resident() - before, "wrong": wrong}
+
+
+_SEEDS: list[bytes] = []
+
+
+def _seeds_once() -> list[bytes]:
+    if not _SEEDS:
+        _SEEDS.extend(seeds())
+    return _SEEDS
+
+
+def in_own_process(seed: int, count: int) -> dict[str, object]:
+    """A campaign in a process of its own, so that memory and crashes are its own."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--campaign", str(seed), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"tally": {}, "slowest": 0.0, "megabytes": 0.0, "wrong": [f"seed {seed}: crashed ({done.returncode})"]}
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Runs the campaigns and prints the count."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--streams", type=int, default=200_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--each", type=int, default=5_000, help="streams a process")
+    parser.add_argument("--campaign", type=int, nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.campaign:
+        print(json.dumps(campaign(*asked.campaign)))
+        return
+    runs = -(-asked.streams // asked.each)
+    tally, slowest, memory, wrong = collections.Counter[str](), 0.0, 0.0, []
+    with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool:
+        jobs = [pool.submit(in_own_process, asked.seed + run, asked.each) for run in range(runs)]
+        for job in jobs:
+            found = job.result()
+            tally.update(found["tally"])
+            slowest, memory = max(slowest, found["slowest"]), max(memory, found["megabytes"])
+            wrong += found["wrong"]
+    if memory > MEGABYTES:
+        wrong.append(f"{memory:.0f} MB above the memory after import")
+    print(f"{sum(tally.values())} streams; by where they ended: {dict(tally.most_common())}")
+    print(f"slowest {slowest:.2f} s; at most {memory:.0f} MB above the memory after import; {len(wrong)} wrong")
+    print("\n".join(wrong[:50]))
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

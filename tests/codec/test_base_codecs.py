@@ -1,0 +1,135 @@
+"""One contract for every base codec that is registered, built-in or not."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from dlic_registry import entries
+from lightning_dlic.codec import BaseCodec, Bitstream, BitstreamError, CodecError, Planes, base_codec, decode_base
+
+MakePlanes = Callable[[int, int, bool], Planes]
+NAMES = [entry.name for entry in entries("codec")]
+SIZES = [(1, 1), (1, 17), (15, 2), (33, 47), (64, 64), (96, 128)]
+
+
+@pytest.fixture(params=NAMES)
+def named(request: pytest.FixtureRequest) -> tuple[str, BaseCodec]:
+    codec = base_codec(request.param)
+    if codec.missing():
+        pytest.skip(f"{request.param} cannot encode here: {codec.missing()}")
+    return request.param, codec
+
+
+def psnr(a: Planes, b: Planes) -> float:
+    errors = [(x.astype(float) - y) ** 2 for x, y in zip(a.each(), b.each(), strict=True)]
+    return float(10 * np.log10(255**2 / max(1e-9, np.mean(np.concatenate([e.ravel() for e in errors])))))
+
+
+def test_built_in_names() -> None:
+    assert {"hevc", "avif", "webp", "jpeg", "jxl", "vvc"} <= set(NAMES)
+
+
+def test_exact_codecs() -> None:
+    exact = {name for name in NAMES if base_codec(name).exact}
+    assert {"hevc", "avif", "webp", "vvc"} <= exact
+    assert not exact & {"jpeg", "jxl"}
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_any_size_comes_back_with_its_size(named: tuple[str, BaseCodec], make_planes: MakePlanes, color: bool) -> None:
+    _, codec = named
+    for height, width in SIZES:
+        planes = make_planes(height, width, color)
+        decoded = codec.decode(codec.encode(planes, codec.steps // 2, 3), height, width, color)
+        assert [p.shape for p in decoded.each()] == [p.shape for p in planes.each()]
+        assert all(p.dtype == np.uint8 for p in decoded.each())
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_quality_buys_fidelity(named: tuple[str, BaseCodec], make_planes: MakePlanes, color: bool) -> None:
+    _, codec = named
+    planes = make_planes(96, 128, color)
+    qualities = [round(share * (codec.steps - 1)) for share in (0.1, 0.5, 0.95)]
+    payloads = [codec.encode(planes, quality, 3) for quality in qualities]
+    decoded = [psnr(codec.decode(payload, 96, 128, color), planes) for payload in payloads]
+    assert len(payloads[0]) < len(payloads[1]) < len(payloads[2])
+    assert decoded[0] < decoded[1] < decoded[2]
+    assert decoded[2] > 36
+
+
+def test_same_bytes_whatever_the_threads(named: tuple[str, BaseCodec], make_planes: MakePlanes) -> None:
+    name, codec = named
+    planes = make_planes(96, 128, True)
+    quality = codec.steps // 2
+    once = codec.encode(planes, quality, 3)
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda _: base_codec(name).encode(planes, quality, 3), range(4)))
+    assert again == [once] * 4
+
+
+def test_exact_codecs_decode_alike_in_another_process(
+    named: tuple[str, BaseCodec], make_planes: MakePlanes, tmp_path: object
+) -> None:
+    name, codec = named
+    if not codec.exact:
+        pytest.skip(f"{name} does not promise it")
+    planes = make_planes(64, 64, True)
+    payload = codec.encode(planes, codec.steps // 3, 3)
+    here = codec.decode(payload, 64, 64, True).crc32()
+    script = (
+        "import sys; from lightning_dlic.codec import base_codec;"
+        f"print(base_codec({name!r}).decode(bytes.fromhex(sys.stdin.read()), 64, 64, True).crc32())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=payload.hex(), capture_output=True, text=True)
+    assert done.stdout.strip() == str(here), done.stderr
+
+
+def test_flat_pictures_cost_next_to_nothing(named: tuple[str, BaseCodec]) -> None:
+    name, codec = named
+    flat = Planes(np.full((96, 128), 128, np.uint8))
+    limit = {"hevc": 16, "avif": 16, "vvc": 16}.get(name, 320)
+    assert len(codec.encode(flat, 0, 5)) <= limit
+
+
+def test_garbage_is_refused_or_decoded_never_worse(named: tuple[str, BaseCodec], make_planes: MakePlanes) -> None:
+    _, codec = named
+    random = np.random.default_rng(3)
+    whole = codec.encode(make_planes(64, 64, False), codec.steps // 2, 3)
+    broken = [b"", b"\0", b"\xff" * 50, random.bytes(200), whole[:5], whole[: len(whole) // 2], whole[::-1]]
+    refused = 0
+    for payload in broken:
+        try:
+            assert codec.decode(payload, 64, 64, False).size == (64, 64)
+        except BitstreamError:
+            refused += 1
+    assert refused >= 2
+
+
+def test_a_damaged_payload_never_passes_for_the_picture(named: tuple[str, BaseCodec], make_planes: MakePlanes) -> None:
+    name, codec = named
+    if not codec.exact:
+        pytest.skip(f"{name} carries no checksum")
+    planes = make_planes(64, 64, False)
+    payload = codec.encode(planes, codec.steps // 2, 3)
+    crc = codec.decode(payload, 64, 64, False).crc32()
+    good = Bitstream(64, 64, 1, name, False, payload, crc)
+    assert decode_base(good).crc32() == crc
+    for at in range(3, len(payload), max(1, len(payload) // 12)):
+        bad = bytes([*payload[:at], payload[at] ^ 0x55, *payload[at + 1 :]])
+        try:
+            decoded = decode_base(Bitstream(64, 64, 1, name, False, bad, crc))
+        except BitstreamError:
+            continue
+        # Padding at the end may be changed without changing the picture.
+        assert decoded.crc32() == crc
+
+
+def test_a_missing_encoder_names_its_remedy(monkeypatch: pytest.MonkeyPatch, make_planes: MakePlanes) -> None:
+    for name, module in (("jxl", "pillow_jxl"), ("vvc", "imageio_ffmpeg")):
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(CodecError, match=rf"pip install 'lightning-dlic\[{name}\]'"):
+            base_codec(name).encode(make_planes(16, 16, False), 10)
