@@ -41,6 +41,7 @@ _log = logging.getLogger("dlic.data")
 # Decoded pictures that may wait for an earlier one to be written.
 _PENDING_BYTES = 1 << 28
 _PROBED = 64
+_WORTH_A_PROCESS = 8
 
 
 def build_workers() -> int:
@@ -100,7 +101,8 @@ class _Build:
     ) -> None:
         self.source, self.options, self.folder = source, options, folder
         self.on_error, self.max_failed = on_error, max_failed
-        self.workers = max(1, min(workers, len(source)))
+        # Starting a process takes as long as decoding a few pictures.
+        self.decoders = [Decoder(options) for _ in range(max(1, min(workers, len(source) // _WORTH_A_PROCESS)))]
         self.partial = folder.with_name(folder.name + PARTIAL)
         self.next_job = self.next_write = self.offset = 0
         self.pending: dict[int, NDArray[np.uint8] | PictureError] = {}
@@ -129,6 +131,9 @@ class _Build:
         except BaseException:
             shutil.rmtree(self.partial, ignore_errors=True)
             raise
+        finally:
+            for decoder in self.decoders:
+                decoder.close()
 
     def _check_disk(self) -> None:
         needed = int(1.1 * self._estimate())
@@ -140,19 +145,18 @@ class _Build:
         """Bytes of the whole cache, from the headers of at most `_PROBED` pictures spread over the set."""
         chosen = np.unique(np.linspace(0, len(self.source) - 1, min(_PROBED, len(self.source))).astype(int))
         total, known = 0, 0
-        with Decoder(self.options) as decoder:
-            for i in chosen.tolist():
-                try:
-                    data = self.source.read(i, self.options.max_bytes)
-                    width, height = decoder.probe(data, raw=self.source.is_raw(i))
-                except PictureError:
-                    continue
-                total, known = total + width * height * self.options.channels, known + 1
+        for i in chosen.tolist():
+            try:
+                data = self.source.read(i, self.options.max_bytes)
+                width, height = self.decoders[0].probe(data, raw=self.source.is_raw(i))
+            except PictureError:
+                continue
+            total, known = total + width * height * self.options.channels, known + 1
         return total / known * len(self.source) if known else 0.0
 
     def _decode_all(self, pixels: BinaryIO, progress: Progress) -> None:
-        with ThreadPoolExecutor(self.workers) as pool:
-            jobs = [pool.submit(self._work, pixels, progress) for _ in range(self.workers)]
+        with ThreadPoolExecutor(len(self.decoders)) as pool:
+            jobs = [pool.submit(self._work, decoder, pixels, progress) for decoder in self.decoders]
             try:
                 for job in jobs:
                     job.result()
@@ -162,16 +166,15 @@ class _Build:
         if self.stopped is not None:
             raise self.stopped
 
-    def _work(self, pixels: BinaryIO, progress: Progress) -> None:
+    def _work(self, decoder: Decoder, pixels: BinaryIO, progress: Progress) -> None:
         """One thread: takes the next picture, has its process decode it, writes whatever is then in order."""
-        with Decoder(self.options) as decoder:
-            while (job := self._take()) is not None:
-                result = self._decode(decoder, job)
-                with self.lock:
-                    self.pending[job] = result
-                    self.pending_bytes += getattr(result, "nbytes", 0)
-                    self._write_ready(pixels, progress)
-                    self.lock.notify_all()
+        while (job := self._take()) is not None:
+            result = self._decode(decoder, job)
+            with self.lock:
+                self.pending[job] = result
+                self.pending_bytes += getattr(result, "nbytes", 0)
+                self._write_ready(pixels, progress)
+                self.lock.notify_all()
 
     def _take(self) -> int | None:
         with self.lock:

@@ -68,12 +68,6 @@ class Decoder:
                 self._process.stdin.close()
             self._process = None
 
-    def __enter__(self) -> Decoder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _start(self) -> subprocess.Popen[bytes]:
         package_root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join([package_root, *(entry for entry in sys.path if entry)])

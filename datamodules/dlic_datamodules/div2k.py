@@ -9,9 +9,9 @@ from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.source import scan
 
-__all__ = ["TRAIN_FOLDER", "VALID_FOLDER", "DIV2KDataModule"]
+__all__ = ["DIV2KDataModule"]
 
-TRAIN_FOLDER, VALID_FOLDER = "DIV2K_train_HR", "DIV2K_valid_HR"
+_TRAIN, _VALID = "DIV2K_train_HR", "DIV2K_valid_HR"
 
 
 class DIV2KDataModule(PictureDataModule):
@@ -35,12 +35,12 @@ class DIV2KDataModule(PictureDataModule):
 
     def splits(self) -> Splits:
         """Finds the pictures."""
-        base = next((place for place in (self.root, self.root / "DIV2K") if (place / TRAIN_FOLDER).is_dir()), None)
+        base = next((place for place in (self.root, self.root / "DIV2K") if (place / _TRAIN).is_dir()), None)
         if base is None:
             raise DataError(
-                f"no {TRAIN_FOLDER} in {printable(str(self.root))}: DIV2K is not there\n"
+                f"no {_TRAIN} in {printable(str(self.root))}: DIV2K is not there\n"
                 f"Get it with: dlic prepare div2k --root {printable(str(self.root))}"
             )
-        train = scan([base / TRAIN_FOLDER, *self.extra], "div2k-train")
-        valid = scan([base / VALID_FOLDER], "div2k-valid") if (base / VALID_FOLDER).is_dir() else None
+        train = scan([base / _TRAIN, *self.extra], "div2k-train")
+        valid = scan([base / _VALID], "div2k-valid") if (base / _VALID).is_dir() else None
         return Splits(train, valid)

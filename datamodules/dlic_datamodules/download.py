@@ -23,7 +23,7 @@ from dlic_datamodules.sizes import check_disk
 __all__ = ["fetch", "fetch_many", "unpack"]
 
 _CHUNK = 1 << 20
-_ATTEMPTS = 5
+_ATTEMPTS = 4
 _TIMEOUT = 30.0
 _BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, socket.timeout)
 

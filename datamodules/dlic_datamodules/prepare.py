@@ -7,15 +7,16 @@ import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from dlic_datamodules.base import PictureDataModule
-from dlic_datamodules.div2k import TRAIN_FOLDER, VALID_FOLDER
 from dlic_datamodules.download import fetch, fetch_many, unpack
 from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.progress import progress_bar
-from dlic_datamodules.raise_ import RaiseRow, read_csv
+from dlic_datamodules.raise_list import RaiseRow, read_csv
 from dlic_datamodules.sizes import check_disk
+
+if TYPE_CHECKING:
+    from dlic_datamodules.base import PictureDataModule
 
 __all__ = ["DIV2K_ARCHIVES", "DIV2K_SMALL", "DIV2K_URL", "Archive", "cache_now", "prepare_div2k", "prepare_raise"]
 
@@ -46,8 +47,8 @@ def _lr(split: str, scale: int, md5: str, size: int, pictures: int) -> Archive:
 
 
 DIV2K_ARCHIVES = (
-    Archive("DIV2K_train_HR.zip", "bdc2d9338d4e574fe81bf7d158758658", 3530603713, TRAIN_FOLDER, 800),
-    Archive("DIV2K_valid_HR.zip", "9fcdda83005c5e5997799b69f955ff88", 448993893, VALID_FOLDER, 100),
+    Archive("DIV2K_train_HR.zip", "bdc2d9338d4e574fe81bf7d158758658", 3530603713, "DIV2K_train_HR", 800),
+    Archive("DIV2K_valid_HR.zip", "9fcdda83005c5e5997799b69f955ff88", 448993893, "DIV2K_valid_HR", 100),
 )
 DIV2K_SMALL = {
     2: (

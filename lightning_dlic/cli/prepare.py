@@ -45,7 +45,6 @@ def div2k(
     skip: Skip = False,
 ) -> None:
     """DIV2K: 800 + 100 photographs, 4 GB; for research only."""
-    from dlic_datamodules.div2k import DIV2KDataModule
     from dlic_datamodules.errors import DataError
     from dlic_datamodules.prepare import DIV2K_ARCHIVES, DIV2K_SMALL, DIV2K_URL, prepare_div2k
 
@@ -55,6 +54,8 @@ def div2k(
             raise DataError(f"--small {scale}: DIV2K has bicubic pictures of scale 2, 3 and 4")
         archives += DIV2K_SMALL[scale]
     prepare_div2k(root, url=(url or DIV2K_URL).rstrip("/"), archives=archives, keep=keep)
+    from dlic_datamodules.div2k import DIV2KDataModule
+
     _cache(DIV2KDataModule(str(root), extra=[str(path) for path in extra or []], **_shared(gray, downsize, skip)))
 
 
@@ -72,9 +73,10 @@ def raise_(
 ) -> None:
     """RAISE: camera raw photographs by the list you got from its page; for research only."""
     from dlic_datamodules.prepare import prepare_raise
-    from dlic_datamodules.raise_ import RAISEDataModule
 
     prepare_raise(root, csv, form="tiff" if tiff else "nef", connections=connections, limit=limit, host=host)
+    from dlic_datamodules.raise_ import RAISEDataModule
+
     _cache(RAISEDataModule(str(root), csv=str(csv), **_shared(gray, downsize, skip)))
 
 

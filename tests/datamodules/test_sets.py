@@ -18,7 +18,8 @@ from dlic_datamodules.errors import DataError
 from dlic_datamodules.faces import FacesDataModule
 from dlic_datamodules.folder import FolderDataModule
 from dlic_datamodules.imagenet import ImageNetDataModule
-from dlic_datamodules.raise_ import RAISEDataModule, read_csv
+from dlic_datamodules.raise_ import RAISEDataModule
+from dlic_datamodules.raise_list import read_csv
 
 
 def _names(data: PictureDataModule, split: str) -> list[str]:
