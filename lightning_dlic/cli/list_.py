@@ -19,7 +19,8 @@ COLUMNS = ("kind", "name", "distribution", "version", "summary")
 
 def list_names(
     kind: Annotated[
-        str | None, typer.Argument(help="Only one kind: sr, net, data, loss, ... All where left out.")
+        str | None,
+        typer.Argument(help="Only one kind: sr, net, data, loss, ... All where left out. zoo lists trained networks."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of objects.")] = False,
     check: Annotated[
@@ -30,6 +31,11 @@ def list_names(
 
     Reads metadata only; nothing that is listed gets imported unless --check is given.
     """
+    if kind == "zoo":
+        from lightning_dlic.cli.info import list_zoo
+
+        list_zoo(as_json)
+        return
     found = entries(kind)
     rows: list[dict[str, Any]] = [asdict(entry) for entry in found]
     broken: list[str] = []

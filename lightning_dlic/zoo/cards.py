@@ -36,7 +36,7 @@ class Card:
     """Hours of training."""
     machine: str
     """What it was trained on."""
-    data: list[dict[str, str]]
+    data: list[dict[str, Any]]
     """Pictures it was trained on: ``name``, ``pictures`` and ``licence`` of each set."""
     licence: str
     """Terms of the weights."""
@@ -123,6 +123,24 @@ def read_card(path: Path) -> Card:
         raise DlicError(f"{path}: {str(error).removeprefix('Card.__init__() ')}") from error
     _check(path, card)
     return card
+
+
+def write_card(card: Card) -> Path:
+    """Writes a card beside its weights; fields in their order, empty ones left out.
+
+    Args:
+        card: The card.
+
+    Returns:
+        The file.
+    """
+    import yaml
+
+    content = {f.name: getattr(card, f.name) for f in fields(card) if f.name not in ("name", "folder")}
+    kept = {key: value for key, value in content.items() if value not in ("", {}, [])}
+    path = card.folder / f"{card.name}.yaml"
+    path.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8")
+    return path
 
 
 def _check(path: Path, card: Card) -> None:

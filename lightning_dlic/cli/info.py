@@ -1,0 +1,127 @@
+"""``dlic info``: what is known of a network of the zoo, or of a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlic_registry import DlicError
+from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# What shows a file, by its suffix: ``module:function``, a function of a path that returns plain types.
+FILES = {".safetensors": "lightning_dlic.cli.info:describe_weights"}
+
+
+def info(
+    target: Annotated[
+        str | None, typer.Argument(help="Name in the zoo, or a file. Lists the zoo where left out.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what is known of a network of the zoo, or of a file."""
+    if target is None:
+        list_zoo(as_json)
+        return
+    facts = describe(target)
+    if as_json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        _show(facts)
+
+
+def describe(target: str) -> dict[str, Any]:
+    """What is known of a target, as plain types.
+
+    Args:
+        target: Name in the zoo, ``zoo:NAME``, or a file of a kind in `FILES`.
+
+    Raises:
+        DlicError: It is neither, or the file cannot be read.
+    """
+    path = Path(target)
+    if not target.startswith("zoo:") and path.is_file():
+        if path.suffix.lower() not in FILES:
+            raise DlicError(f"{target}: dlic info knows {', '.join(sorted(FILES))} files and names of the zoo")
+        module, _, function = FILES[path.suffix.lower()].partition(":")
+        facts: dict[str, Any] = getattr(import_module(module), function)(path)
+        return facts
+    return describe_card(find_card(target.removeprefix("zoo:")))
+
+
+def describe_card(card: Card) -> dict[str, Any]:
+    """A card's fields, with its file's size and whether the file is the one the card speaks of."""
+    facts = {key: value for key, value in asdict(card).items() if key != "folder"}
+    intact = sha256(card.weights) == card.sha256
+    return {**facts, "file": str(card.weights), "bytes": card.weights.stat().st_size, "intact": intact}
+
+
+def describe_weights(path: Path) -> dict[str, Any]:
+    """What a weights file says of its network."""
+    return {"file": str(path), "bytes": path.stat().st_size, "sha256": sha256(path), **inspect_net(path)}
+
+
+def list_zoo(as_json: bool) -> None:
+    """Prints the networks of the zoo.
+
+    Args:
+        as_json: As a list of objects, for programs.
+    """
+    found = cards()
+    if as_json:
+        rows = [{key: value for key, value in asdict(card).items() if key != "folder"} for card in found.values()]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("name", "stage", "scale", "parameters", "steps", "summary", box=None, header_style="bold")
+    for card in found.values():
+        cells = (card.name, card.stage, f"x{card.scale}", f"{card.parameters:,}", f"{card.steps:,}", card.summary)
+        table.add_row(*(Text(cell) for cell in cells))
+    _console().print(table if found else "The zoo is empty.")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 10_000)
+
+
+def _show(facts: Mapping[str, Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for key, value in facts.items():
+        for number, line in enumerate(_lines(value)):
+            table.add_row(key if number == 0 else "", Text(line))
+    _console().print(table)
+
+
+def _lines(value: Any) -> list[str]:
+    """A value in lines: an entry a line for lists and for mappings of mappings."""
+    if isinstance(value, Mapping):
+        nested = any(isinstance(item, Mapping) for item in value.values())
+        pairs = [f"{key}: {_inline(item)}" for key, item in value.items()]
+        return (pairs if nested else [", ".join(pairs)]) or ["-"]
+    if isinstance(value, list):
+        return [_inline(item) for item in value] or ["-"]
+    return str(value).rstrip().splitlines() or ["-"]
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return str(value)
