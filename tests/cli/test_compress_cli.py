@@ -1,0 +1,202 @@
+"""``dlic compress`` and ``dlic decompress`` as a user runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+DLIC = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()"]
+FAST = ["--effort", "1", "--pipeline", "bicubic"]
+
+
+def dlic(*arguments: str | Path, stdin: bytes | None = None, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run([*DLIC, *map(str, arguments)], input=stdin, capture_output=True)
+    assert not check or done.returncode == 0, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from skimage import data
+
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    Image.fromarray(data.astronaut()[:128, 100:292]).save(path)
+    return path
+
+
+def test_there_and_back(photo: Path, tmp_path: Path) -> None:
+    out, back = tmp_path / "a.dlic", tmp_path / "a.png"
+    done = dlic("compress", photo, out, "--bytes", 1500, *FAST, "--json")
+    report = json.loads(done.stdout)
+    assert report["bytes"] == out.stat().st_size <= 1500
+    assert b"192x128 colour" in dlic("decompress", out, back).stdout
+    with Image.open(back) as image:
+        assert (image.size, image.mode) == ((192, 128), "RGB")
+        assert not image.info.keys() - {"dpi"}
+
+
+def test_through_pipes(photo: Path) -> None:
+    packed = dlic("compress", "-", "-", "--bytes", 700, "--gray", *FAST, stdin=photo.read_bytes()).stdout
+    assert len(packed) <= 700
+    assert packed[:2] == b"\xd1\x1c"
+    picture = dlic("decompress", "-", "-", stdin=packed).stdout
+    assert picture.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bytes", "20"], b"too few: the smallest possible is"),
+        ([], b"one of --bytes, --quality and --target"),
+        (["--target", "psnr"], b"psnr=32"),
+        (["--bytes", "900", "--codec", "hecv"], b"Did you mean 'hevc'"),
+        (["--bytes", "900", "--scale", "big"], b"--scale"),
+    ],
+)
+def test_mistakes_end_with_status_2(photo: Path, tmp_path: Path, arguments: list[str], message: bytes) -> None:
+    done = dlic("compress", photo, tmp_path / "a.dlic", *FAST, *arguments, check=False)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) <= 5
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_picture_no_bitstream(photo: Path, tmp_path: Path) -> None:
+    text = tmp_path / "a.txt"
+    text.write_text("no picture")
+    assert b"not a picture" in dlic("compress", text, tmp_path / "a.dlic", "--bytes", 500, check=False).stderr
+    assert b"no such file" in dlic("compress", tmp_path / "x", tmp_path / "a.dlic", "--bytes", 500, check=False).stderr
+    assert b"no .dlic bitstream" in dlic("decompress", photo, tmp_path / "b.png", check=False).stderr
+    assert b"no picture format" in dlic("decompress", _stream(photo), tmp_path / "b.xyz", check=False).stderr
+
+
+def _stream(photo: Path) -> Path:
+    out = photo.parent / "made.dlic"
+    if not out.exists():
+        dlic("compress", photo, out, "--quality", 30, *FAST)
+    return out
+
+
+def test_orientation_is_applied_and_metadata_dropped(photo: Path, tmp_path: Path) -> None:
+    turned, out = tmp_path / "turned.jpg", tmp_path / "a.dlic"
+    with Image.open(photo) as image:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        exif.get_ifd(0x8825)[1] = "N"
+        exif[0x010E] = "SECRET PLACE"
+        image.save(turned, exif=exif, quality=95)
+    report = json.loads(dlic("compress", turned, out, "--quality", 60, *FAST, "--json").stdout)
+    assert (report["width"], report["height"]) == (128, 192)
+    assert b"SECRET" not in out.read_bytes()
+    dlic("decompress", out, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as decoded, Image.open(photo) as original:
+        assert not decoded.getexif()
+        upright = np.asarray(original.convert("L").rotate(-90, expand=True)).astype(float)
+        assert np.abs(np.asarray(decoded.convert("L")) - upright).mean() < 8
+
+
+def test_transparency_is_flattened_and_said_or_refused(tmp_path: Path) -> None:
+    picture, out = tmp_path / "a.png", tmp_path / "a.dlic"
+    samples = np.zeros((32, 32, 4), np.uint8)
+    samples[:16, :, 3] = 255
+    Image.fromarray(samples).save(picture)
+    assert b"flattened on white" in dlic("compress", picture, out, "--quality", 80, *FAST).stderr
+    dlic("decompress", out, tmp_path / "b.png")
+    decoded = np.asarray(Image.open(tmp_path / "b.png").convert("L"))
+    assert decoded[4:12].mean() < 20
+    assert decoded[20:28].mean() > 235
+    refused = dlic("compress", picture, out, "--quality", 80, "--alpha", "refuse", check=False)
+    assert refused.returncode == 2
+    assert b"--alpha flatten" in refused.stderr
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "I;16", "LA", "RGBA"])
+def test_modes(photo: Path, tmp_path: Path, mode: str) -> None:
+    file = tmp_path / "a.tif"
+    with Image.open(photo) as image:
+        if mode == "I;16":
+            Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(file)
+        else:
+            image.convert(mode).save(file)
+        gray = np.asarray(image.convert("1" if mode == "1" else "L").convert("L")).astype(float)
+    dlic("compress", file, tmp_path / "a.dlic", "--quality", 90, *FAST)
+    dlic("decompress", tmp_path / "a.dlic", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as decoded:
+        assert decoded.mode == ("L" if mode in ("L", "1", "I;16", "LA") else "RGB")
+        assert np.abs(np.asarray(decoded.convert("L")) - gray).mean() < 12
+
+
+def test_colour_profiles_are_applied(photo: Path, tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    with Image.open(photo) as image:
+        image.save(tmp_path / "a.png", icc_profile=profile.tobytes())
+        (tmp_path / "b.png").write_bytes(b"")
+        image.save(tmp_path / "b.png", icc_profile=b"not a profile")
+    for name in ("a", "b"):
+        dlic("compress", tmp_path / f"{name}.png", tmp_path / f"{name}.dlic", "--quality", 50, *FAST)
+
+
+def folder_of(photo: Path, root: Path, count: int) -> Path:
+    folder = root / "pictures"
+    (folder / "deep").mkdir(parents=True)
+    with Image.open(photo) as image:
+        for number in range(count):
+            place = folder / "deep" if number % 3 == 0 else folder
+            image.rotate(number).save(place / f"{number:02}.png")
+    return folder
+
+
+def test_a_folder_with_a_broken_picture(photo: Path, tmp_path: Path) -> None:
+    folder = folder_of(photo, tmp_path, 4)
+    (folder / "broken.png").write_bytes(b"\x89PNG nothing")
+    (folder / "01.jpg").write_bytes((folder / "01.png").read_bytes())
+    done = dlic("compress", folder, tmp_path / "out", "--bytes", 600, *FAST, "--workers", 2, check=False)
+    assert done.returncode == 1
+    assert b"broken.png: not a picture" in done.stderr
+    names = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.dlic")}
+    assert names == {"deep/00.dlic", "01.png.dlic", "01.jpg.dlic", "02.dlic", "deep/03.dlic"}
+    again = dlic("compress", folder, tmp_path / "out", "--bytes", 600, *FAST, "--workers", 1, check=False)
+    assert again.stdout.count(b"exists, skipped") == 5
+    dlic("decompress", tmp_path / "out", tmp_path / "back", "--workers", 1)
+    assert len(list((tmp_path / "back").rglob("*.png"))) == 5
+
+
+@pytest.mark.slow
+def test_fifty_pictures_killed_and_restarted(photo: Path, tmp_path: Path) -> None:
+    folder, out = folder_of(photo, tmp_path, 50), tmp_path / "out"
+    command = [*DLIC, "compress", str(folder), str(out), "--bytes", "700", *FAST, "--workers", "2"]
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(out.rglob("*.dlic"))) < 8:
+        assert time.monotonic() < deadline, "nothing was made"
+        assert first.poll() is None
+        time.sleep(0.02)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    time.sleep(1.5)
+    made = {path: path.stat().st_mtime_ns for path in out.rglob("*.dlic")}
+    assert 8 <= len(made) < 50
+    done = dlic("compress", folder, out, "--bytes", 700, *FAST, "--workers", 2)
+    files = sorted(out.rglob("*"))
+    finished = [path for path in files if path.suffix == ".dlic"]
+    assert len(finished) == 50
+    assert not [path for path in files if path.is_file() and path.suffix != ".dlic"]
+    assert all(path.stat().st_mtime_ns == then for path, then in made.items())
+    assert done.stdout.count(b"skipped") == len(made)
+    for path in finished[::10]:
+        assert path.stat().st_size <= 700
+        dlic("decompress", path, tmp_path / "check.png")
+
+
+def test_max_pixels(photo: Path, tmp_path: Path) -> None:
+    done = dlic("decompress", _stream(photo), tmp_path / "a.png", "--max-pixels", 1000, check=False)
+    assert done.returncode == 2
+    assert b"max_pixels" in done.stderr

@@ -1,0 +1,224 @@
+"""Super-resolution behind the base layer: an untrained network drops in by a pipeline's recipe."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lightning_dlic.codec import Bitstream, BitstreamError, decode_base
+from lightning_dlic.pipeline.compress import compress
+from lightning_dlic.pipeline.decompress import decompress
+from lightning_dlic.pipeline.measures import psnr
+from lightning_dlic.pipeline.recipe import Pipeline, PipelineError, find_pipeline, read_pipeline, shipped
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def gray() -> np.ndarray:
+    from skimage import data
+
+    return np.ascontiguousarray(data.astronaut()[40:167, 100:331, 1])
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that sharpens a little, so that the search has a reason to take it."""
+    from lightning_dlic.nets.compact import CompactNet
+    from lightning_dlic.zoo import save_net
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny_x2.safetensors"
+    net = CompactNet(scale=2, channels=1, width=8, blocks=1)
+    save_net(path, net, {"net": {"name": "compact", "args": {"width": 8, "blocks": 1}}, "scale": 2, "channels": 1})
+    return path
+
+
+@pytest.fixture(scope="module")
+def recipe(weights: Path) -> Path:
+    path = weights.parent / "own.yaml"
+    path.write_text(f"base: {{name: hevc}}\nscale: 2\nstages: {{sr: {{weights: {weights.name}}}}}\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(gray: np.ndarray, recipe: Path) -> bytes:
+    """A stream that names the network, whether or not it does better than bicubic."""
+    from dataclasses import replace
+
+    from lightning_dlic.codec import Chunk
+    from lightning_dlic.codec.container import PIPELINE_CHUNK
+
+    plain = compress(gray, bytes=1200, pipeline=str(recipe)).stream
+    return replace(plain, chunks=(Chunk(PIPELINE_CHUNK, read_pipeline(recipe).names),)).to_bytes()
+
+
+def test_the_network_runs_and_keeps_the_size(gray: np.ndarray, made: bytes, recipe: Path) -> None:
+    plain = replace_chunks(made)
+    enlarged, bicubic = decompress(made, pipeline=find_pipeline(recipe), strict=True), decompress(plain)
+    assert enlarged.shape == bicubic.shape == gray.shape
+    assert not np.array_equal(enlarged, bicubic)
+
+
+def replace_chunks(data: bytes) -> bytes:
+    from dataclasses import replace
+
+    return replace(Bitstream.from_bytes(data), chunks=()).to_bytes()
+
+
+def test_without_the_network_bicubic_and_a_warning(made: bytes) -> None:
+    with pytest.warns(UserWarning, match="tiny_x2"):
+        picture = decompress(made)
+    np.testing.assert_array_equal(picture, decompress(replace_chunks(made)))
+
+
+def test_strict_refuses_instead(made: bytes) -> None:
+    with pytest.raises(PipelineError, match="tiny_x2"):
+        decompress(made, strict=True)
+
+
+def test_other_weights_than_the_encoders_are_noticed(made: bytes, weights: Path, tmp_path: Path) -> None:
+    from lightning_dlic.nets.compact import CompactNet
+    from lightning_dlic.zoo import save_net
+
+    other = tmp_path / "tiny_x2.safetensors"
+    net = CompactNet(scale=2, channels=1, width=8, blocks=1)
+    save_net(other, net, {"net": {"name": "compact", "args": {"width": 8, "blocks": 1}}, "scale": 2, "channels": 1})
+    with pytest.raises(PipelineError, match="SHA-256"):
+        decompress(made, pipeline=Pipeline("own", weights={2: str(other)}), strict=True)
+
+
+def test_damage_is_found_before_any_network_runs(made: bytes, recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the network ran on a damaged base layer")
+
+    monkeypatch.setattr("lightning_dlic.pipeline.luma_net.Enlarger.__call__", fail)
+    damaged = made[:-1] + bytes([made[-1] ^ 1])
+    with pytest.raises(BitstreamError, match="checksum"):
+        decompress(damaged, pipeline=find_pipeline(recipe))
+
+
+def test_the_search_takes_the_better_of_network_and_bicubic(gray: np.ndarray, recipe: Path) -> None:
+    found = compress(gray, bytes=1200, metric="psnr", pipeline=str(recipe))
+    assert len(found.data) <= 1200
+    decoded = decompress(found.data, pipeline=find_pipeline(recipe), strict=True)
+    assert psnr(decoded, gray) == pytest.approx(found.score, abs=0.05)
+
+
+def test_decoding_through_a_network_imports_no_lightning(made: bytes, recipe: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.dlic"
+    file.write_bytes(made)
+    script = (
+        "import sys; from lightning_dlic.pipeline.decompress import decompress;"
+        "from lightning_dlic.pipeline.recipe import find_pipeline;"
+        f"decompress(open({str(file)!r}, 'rb').read(), pipeline=find_pipeline({str(recipe)!r}), strict=True);"
+        "print('torch' in sys.modules, 'pytorch_lightning' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
+def test_at_most_one_level_between_threads_and_processes(made: bytes, recipe: Path, tmp_path: Path) -> None:
+    file = tmp_path / "a.dlic"
+    file.write_bytes(made)
+    here = decompress(made, pipeline=find_pipeline(recipe), strict=True).astype(int)
+    script = (
+        "import sys, numpy, torch; torch.set_num_threads(int(sys.argv[1]));"
+        "from lightning_dlic.pipeline.decompress import decompress;"
+        "from lightning_dlic.pipeline.recipe import find_pipeline;"
+        f"p = decompress(open({str(file)!r}, 'rb').read(), pipeline=find_pipeline({str(recipe)!r}), strict=True);"
+        "sys.stdout.buffer.write(p.tobytes())"
+    )
+    for threads in ("1", "3"):
+        done = subprocess.run([sys.executable, "-c", script, threads], capture_output=True)
+        there = np.frombuffer(done.stdout, np.uint8).reshape(here.shape)
+        assert np.abs(there - here).max() <= 1
+
+
+def test_at_most_one_level_between_batches_tiles_and_onnx_runtime(
+    made: bytes, recipe: Path, weights: Path, tmp_path: Path
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from lightning_dlic.zoo import load_net
+
+    here = decompress(made, pipeline=find_pipeline(recipe), strict=True).astype(int)
+    planes = decode_base(Bitstream.from_bytes(made))
+    batch = torch.from_numpy(planes.y)[None, None].float().div(255).repeat(5, 1, 1, 1)
+    net = load_net(weights)[0].eval()
+    file = tmp_path / "net.onnx"
+    torch.onnx.export(net, (batch[:1],), file, input_names=["x"], dynamo=False)
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    outputs = [net(batch).detach().numpy()[3, 0], session.run(None, {"x": batch[:1].numpy()})[0][0, 0]]
+    for output in outputs:
+        rounded = np.clip(np.round(output * 255), 0, 255)[: here.shape[0], : here.shape[1]]
+        assert np.abs(rounded - here).max() <= 1
+
+
+def test_a_record_of_a_network_that_is_no_record(made: bytes) -> None:
+    from dataclasses import replace
+
+    from lightning_dlic.codec import Chunk
+
+    for body in (b"\x02", b"\x02\xff" + b"x" * 20, b"\x02\x02\xff\xfe" + bytes(8)):
+        bad = replace(Bitstream.from_bytes(made), chunks=(Chunk(1, body),)).to_bytes()
+        with pytest.raises(BitstreamError, match="pipeline chunk"):
+            decompress(bad)
+
+
+def test_paths_in_a_bitstream_are_never_opened(made: bytes, weights: Path) -> None:
+    from dataclasses import replace
+
+    from lightning_dlic.codec import Chunk
+
+    name = str(weights).encode()
+    body = bytes([2, len(name)]) + name + hashlib.sha256(weights.read_bytes()).digest()[:8]
+    data = replace(Bitstream.from_bytes(made), chunks=(Chunk(1, body),)).to_bytes()
+    with pytest.warns(UserWarning, match="pass its pipeline"):
+        np.testing.assert_array_equal(decompress(data), decompress(replace_chunks(made)))
+
+
+def test_a_pipeline_of_a_later_version(made: bytes) -> None:
+    from dataclasses import replace
+
+    later = replace(Bitstream.from_bytes(made), chunks=(), pipeline=250).to_bytes()
+    with pytest.warns(UserWarning, match="pipeline 250"):
+        decompress(later)
+    with pytest.raises(PipelineError, match="pipeline 250"):
+        decompress(later, strict=True)
+
+
+def test_shipped_pipelines() -> None:
+    assert {"photo", "bicubic"} <= set(shipped())
+    numbers = [p.number for p in shipped().values() if p.number is not None]
+    assert len(numbers) == len(set(numbers))
+    assert json.dumps(sorted(shipped()["photo"].weights)) == "[2, 4]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bse: {name: hevc}", r"unknown key bse. Did you mean 'base'"),
+        ("base: hevc", "base must be a mapping"),
+        ("scale: 40", "scale: 40"),
+        ("number: 300", "number: 300"),
+        ("stages: {sr: {x2: {weight: a}}}", "Did you mean 'weights'"),
+        ("stages: {sr: {x2: {}}}", r"stages.sr.x2.weights"),
+        ("- a", "must be a mapping"),
+        ("a: [", "YAML"),
+    ],
+)
+def test_mistakes_in_a_pipeline_are_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    with pytest.raises(PipelineError, match=message):
+        read_pipeline(path)
+
+
+def test_a_network_of_another_scale_is_refused(weights: Path) -> None:
+    with pytest.raises(PipelineError, match="must have scale 4"):
+        Pipeline("p", weights={4: str(weights)}).enlarger(4)
