@@ -51,9 +51,7 @@ class Checkpoints(pl.callbacks.Checkpoint):
             return
         self._saved = stage.batches
         path = self.run.checkpoints / f"step-{stage.batches:08d}.ckpt"
-        for logger in trainer.loggers:
-            if isinstance(logger, MetricsFile):
-                logger.flush()
+        self._record(trainer, stage)
         trainer.save_checkpoint(path)
         if trainer.is_global_zero:
             fresh = self.run.last.with_suffix(".new")
@@ -62,6 +60,16 @@ class Checkpoints(pl.callbacks.Checkpoint):
             fresh.replace(self.run.last)
             self._prune()
         trainer.strategy.barrier("dlic-checkpoint")
+
+    @staticmethod
+    def _record(trainer: pl.Trainer, stage: Stage) -> None:
+        """Writes the metrics up to and with this batch, whose losses Lightning logs only after its callbacks."""
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsFile):
+                if stage.batches % stage.settings.log_every == 0:
+                    losses = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.startswith("val/")}
+                    logger.log_metrics(losses, stage.batches - 1)
+                logger.flush()
 
     def _prune(self) -> None:
         for old in sorted(self.run.checkpoints.glob("step-*.ckpt"))[: -max(1, self.keep)]:
@@ -81,8 +89,8 @@ class Interrupt(pl.Callback):
         self.received: int | None = None
         self._previous: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the signals, after Lightning has taken them for itself."""
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes the signals, which Lightning has taken for itself after `on_fit_start`."""
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._receive)

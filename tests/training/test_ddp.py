@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-FIT = [sys.executable, "-c", "from lightning_dlic.cli.main import fit_main; fit_main()"]
+FIT = [str(Path(sys.executable).with_name("dlic-fit"))]
 PLUGIN = """
 import os
 from pathlib import Path

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-FIT = [sys.executable, "-c", "from lightning_dlic.cli.main import fit_main; fit_main()"]
+FIT = [str(Path(sys.executable).with_name("dlic-fit"))]
 GAN = {
     "stage": "srgan",
     "args": "generator: {name: compact, width: 8, blocks: 1}, "
