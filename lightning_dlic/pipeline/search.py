@@ -21,6 +21,8 @@ EFFORTS = range(1, 10)
 # Bits a base pixel below which a smaller base layer is always better.
 _LEAST_BITS = 0.012
 _SCOUT = "hevc"
+# By effort, at how many of the scout's best scales the other codecs are tried.
+_SCALES_KEPT = (1, 1, 1, 1, 1, 2, 3, 3)
 
 
 class BudgetError(DlicError):
@@ -94,13 +96,15 @@ class Search:
         Raises:
             BudgetError: There is none; the message names the smallest.
         """
+        found = self.all_within(limit)
+        if not found:
+            raise self._too_small(limit)
+        return max(found, key=lambda candidate: (candidate.score, -candidate.size))
+
+    def all_within(self, limit: int) -> list[Candidate]:
+        """The finest bitstream of at most ``limit`` bytes for each codec and scale that was worth trying."""
         scales = [s for s in self.settings.scales if self._sensible(s, limit)]
-        return self._narrow(
-            scales,
-            lambda branch: self._fit(branch, limit),
-            lambda candidate: candidate.score,
-            lambda: self._too_small(limit),
-        )
+        return self._narrow(scales, lambda branch: self._fit(branch, limit), lambda candidate: candidate.score)
 
     def reaching(self, target: float) -> Candidate:
         """The smallest bitstream whose score reaches ``target``.
@@ -108,12 +112,11 @@ class Search:
         Raises:
             BudgetError: There is none; the message names the best.
         """
-        return self._narrow(
-            list(self.settings.scales),
-            lambda branch: self._reach(branch, target),
-            lambda candidate: -candidate.size,
-            self._too_good,
-        )
+        scales = list(self.settings.scales)
+        found = self._narrow(scales, lambda branch: self._reach(branch, target), lambda candidate: -candidate.size)
+        if not found:
+            raise self._too_good()
+        return min(found, key=lambda candidate: (candidate.size, -candidate.score))
 
     def fixed(self, quality: float) -> Candidate:
         """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale."""
@@ -139,19 +142,15 @@ class Search:
         scales: list[int],
         solve: Callable[[Branch], Candidate | None],
         worth: Callable[[Candidate], float],
-        failure: Callable[[], BudgetError],
-    ) -> Candidate:
+    ) -> list[Candidate]:
         """One codec scouts all scales; the others try the best of them, or all of them where it found nothing."""
         scout, *others = self.codecs
         found = self._solve(self._branches([scout], scales), solve)
         self._learn(found)
         best = sorted(found, key=worth, reverse=True)
-        keep = 1 if self.settings.effort <= 6 else 2 if self.settings.effort <= 8 else len(scales)
+        keep = _SCALES_KEPT[self.settings.effort - 1] if self.settings.effort < 9 else len(scales)
         tried = [candidate.stream.scale for candidate in best[:keep]] or scales
-        found += self._solve(self._branches(others, tried), solve)
-        if not found:
-            raise failure()
-        return max(found, key=lambda candidate: (worth(candidate), -candidate.size))
+        return found + self._solve(self._branches(others, tried), solve)
 
     def _solve(self, branches: list[Branch], solve: Callable[[Branch], Candidate | None]) -> list[Candidate]:
         def guarded(branch: Branch) -> Candidate | None:

@@ -1,0 +1,125 @@
+"""``dlic bench``: codecs side by side at byte budgets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dlic_registry import DlicError
+
+
+def bench(
+    folder: Annotated[Path, typer.Argument(help="A folder of pictures.")],
+    budgets: Annotated[str, typer.Option(help="Bytes, separated by commas.")] = "500,1000,2000,4000",
+    codecs: Annotated[str, typer.Option(help="Rows: jpeg, webp, avif, jxl, heic (whole files), hevc, ours.")] = (
+        "jpeg,webp,avif,jxl,heic,hevc,ours"
+    ),
+    metrics: Annotated[str, typer.Option(help="psnr_rgb, psnr_y, ssim_y, ms_ssim_y, lpips; default: all.")] = "",
+    effort: Annotated[int, typer.Option(min=1, max=9, help="Of our search.")] = 5,
+    pipeline: Annotated[str, typer.Option(help="Pipeline of the row ours.")] = "photo",
+    gray: Annotated[bool, typer.Option("--gray", help="Compare on the luma alone.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only that many pictures, the first by name.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; seconds are honest with one a free core.")] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures there.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write rate-distortion plots there, as PNG.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", help="Write a page with pictures and a slider there.")] = None,
+    compressai: Annotated[Path | None, typer.Option(help="Write files in CompressAI's layout to that folder.")] = None,
+) -> None:
+    """Compare codecs on a folder of pictures, each free to downsize first, by whole-file bytes.
+
+    At each budget every codec is searched for its finest file at scales 1 to 4; for each metric its best file counts.
+    """
+    from lightning_dlic.pipeline.bench import PROTOCOL as protocol
+    from lightning_dlic.pipeline.bench import Task, bd_rates, measure_folder, summarize, versions
+    from lightning_dlic.pipeline.bench_rows import pick_rows
+    from lightning_dlic.pipeline.folder import PICTURES
+
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)[:limit]
+    if not paths:
+        raise DlicError(f"{folder}: no pictures in this folder")
+    pick_rows(codecs, effort, pipeline)
+    wanted = _metrics(metrics, gray)
+    keep = page.with_suffix("") if page else None
+    task = Task(_budgets(budgets), codecs, wanted, effort, pipeline, gray, keep)
+    if keep is not None:
+        _save_originals(paths, keep, gray)
+    records = measure_folder(paths, task, workers, lambda line: print(line, file=sys.stderr, flush=True))
+    result: dict[str, Any] = {
+        "folder": folder.name,
+        "pictures": [path.name for path in paths],
+        "gray": gray,
+        "metrics": list(wanted),
+        "effort": effort,
+        "pipeline": pipeline,
+        "protocol": protocol,
+        "versions": versions(),
+        "summary": summarize(records, wanted, len(paths)),
+        "records": records,
+    }
+    if "ours" in codecs and len(task.budgets) >= 4:
+        result["bd_rate"] = bd_rates(records, "ours", wanted)
+    _write(result, json_file, plot, page, compressai)
+    _print(result)
+
+
+def _budgets(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdigit() and int(part) for part in parts):
+        raise DlicError(f"--budgets {text!r}: write numbers of bytes, separated by commas")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _metrics(text: str, gray: bool) -> tuple[str, ...]:
+    from lightning_dlic.pipeline.bench import HIGHER_IS_BETTER
+
+    names = [name.strip() for name in text.split(",") if name.strip()] or list(HIGHER_IS_BETTER)
+    for name in names:
+        if name not in HIGHER_IS_BETTER:
+            raise DlicError(f"--metrics: unknown {name!r}; known: {', '.join(HIGHER_IS_BETTER)}")
+    return tuple(name for name in names if not (gray and name == "psnr_rgb"))
+
+
+def _save_originals(paths: list[Path], keep: Path, gray: bool) -> None:
+    from PIL import Image
+
+    from lightning_dlic.pipeline.pictures import load_picture
+
+    keep.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        Image.fromarray(load_picture(path, gray=gray)).save(keep / f"{path.stem}-original.png")
+
+
+def _write(
+    result: dict[str, Any], json_file: Path | None, plot: Path | None, page: Path | None, compressai: Path | None
+) -> None:
+    from lightning_dlic.pipeline.bench_report import write_compressai, write_json, write_page, write_plot
+
+    if json_file:
+        write_json(json_file, result)
+    if plot:
+        write_plot(plot, result)
+    if page:
+        write_page(page, result, page.with_suffix(""))
+    if compressai:
+        write_compressai(compressai, result)
+
+
+def _print(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ["codec", "budget", "bytes", *result["metrics"], "encode_seconds", "decode_seconds", "missed"]
+    table = Table(*(column.replace("_seconds", " s") for column in columns), box=None, pad_edge=False)
+    for row in result["summary"]:
+        values = (row.get(column, "") for column in columns)
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in values))
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    console.print(table)
+    for row in result.get("bd_rate", []):
+        console.print(
+            f"BD-rate of {row['test']} against {row['anchor']} by {row['metric']}: {row['percent']:+.1f} % "
+            f"({row['n']} pictures)"
+        )
