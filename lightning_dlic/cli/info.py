@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # What shows a file, by its suffix: ``module:function``, a function of a path that returns plain types.
-FILES = {".safetensors": "lightning_dlic.cli.info:describe_weights"}
+FILES = {
+    ".dlic": "lightning_dlic.codec:describe",
+    ".safetensors": "lightning_dlic.cli.info:describe_weights",
+}
 
 
 def info(
