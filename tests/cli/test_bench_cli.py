@@ -1,0 +1,103 @@
+"""``dlic bench`` on two small pictures, with files that any machine can write."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("bjontegaard", reason="the extra bench is not installed")
+pytest.importorskip("matplotlib", reason="the extra bench is not installed")
+
+
+def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", "bench"]
+    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from skimage import data
+
+    path = tmp_path_factory.mktemp("bench")
+    Image.fromarray(data.astronaut()[:180, 100:284]).save(path / "a.png")
+    Image.fromarray(data.chelsea()[:180, 100:278]).save(path / "b.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
+    out = tmp_path_factory.mktemp("out")
+    done = bench(
+        folder,
+        *("--budgets", "800,1400,2400,5000", "--codecs", "webp,hevc,ours", "--effort", 2),
+        *("--metrics", "psnr_rgb,psnr_y,ssim_y,ms_ssim_y", "--pipeline", "bicubic"),
+        *("--json", out / "r.json", "--plot", out / "r.png", "--html", out / "r.html", "--compressai", out / "c"),
+    )
+    assert done.returncode == 0, done.stderr
+    return out, json.loads((out / "r.json").read_text()), done.stdout
+
+
+def test_no_file_exceeds_its_budget(result: tuple[Path, dict, str]) -> None:
+    records = result[1]["records"]
+    assert records
+    assert all(0 < record["bytes"] <= record["budget"] for record in records)
+    assert {record["picture"] for record in records} == {"a.png", "b.png"}
+
+
+def test_summary_has_means_of_each_metrics_best(result: tuple[Path, dict, str]) -> None:
+    measured = result[1]
+    (row,) = [r for r in measured["summary"] if r["codec"] == "webp" and r["budget"] == 2400]
+    best = [
+        record["ssim_y"]
+        for record in measured["records"]
+        if (record["codec"], record["budget"]) == ("webp", 2400) and "ssim_y" in record["best_by"]
+    ]
+    assert row["ssim_y"] == pytest.approx(sum(best) / 2)
+    assert row["missed"] == 0
+
+
+def test_ours_spends_fewer_bytes_than_files_of_webp(result: tuple[Path, dict, str]) -> None:
+    rates = {(r["anchor"], r["metric"]): r["percent"] for r in result[1]["bd_rate"]}
+    assert rates["webp", "psnr_y"] < -10
+    assert rates["webp", "ssim_y"] < -10
+    assert rates["hevc", "ssim_y"] <= 0.5
+    assert "BD-rate of ours against webp" in result[2]
+
+
+def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
+    out, measured, _ = result
+    with Image.open(out / "r.png") as image:
+        assert image.width > 500
+    page = (out / "r.html").read_text()
+    files = {record["file"] for record in measured["records"]}
+    assert files <= {path.name for path in (out / "r").glob("*.png")}
+    assert all(name in page for name in files)
+    assert 'type="range"' in page
+    export = json.loads((out / "c" / "ours.json").read_text())
+    assert export["name"] == "ours"
+    assert len(export["results"]["bpp"]) == len(export["results"]["psnr-rgb"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--codecs", "jpg"], "Did you mean 'jpeg'"),
+        (["--budgets", "1k"], "--budgets"),
+        (["--metrics", "psnr"], "--metrics"),
+    ],
+)
+def test_mistakes_are_named(folder: Path, arguments: list[str], message: str) -> None:
+    done = bench(folder, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_info_of_a_bitstream(tmp_path: Path) -> None:
+    golden = Path(__file__).parents[1] / "codec" / "golden" / "hevc_x2_color.dlic"
+    command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", "info", str(golden), "--json"]
+    facts = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert facts["bytes"] == golden.stat().st_size
+    assert facts["base"]["codec"] == "hevc"
