@@ -7,6 +7,7 @@ from typing import Any
 
 from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.errors import DataError, printable
+from dlic_datamodules.places import place
 from dlic_datamodules.source import scan
 
 __all__ = ["DIV2KDataModule"]
@@ -20,7 +21,8 @@ class DIV2KDataModule(PictureDataModule):
     Low-resolution pictures are made on the device by the stage; the official ones are not read.
 
     Args:
-        root: The folder that holds ``DIV2K_train_HR``, or one whose sub-folder ``DIV2K`` does.
+        root: The folder that holds ``DIV2K_train_HR``, or one whose sub-folder ``DIV2K`` does; ``$DLIC_DATA/DIV2K`` by
+            default.
         extra: More folders to train on, such as Flickr2K's.
         shared: See `PictureDataModule`.
 
@@ -28,9 +30,9 @@ class DIV2KDataModule(PictureDataModule):
         DataError: The folders are not there.
     """
 
-    def __init__(self, root: str, *, extra: list[str] | None = None, **shared: Any) -> None:
+    def __init__(self, root: str | None = None, *, extra: list[str] | None = None, **shared: Any) -> None:
         super().__init__(**shared)
-        self.root = Path(root).expanduser()
+        self.root = place(root, "DIV2K")
         self.extra = [Path(folder).expanduser() for folder in extra or []]
 
     def splits(self) -> Splits:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.errors import DataError, printable
+from dlic_datamodules.places import place
 from dlic_datamodules.source import FileSource, scan
 
 __all__ = ["FolderDataModule", "divide", "divide_groups", "named_folders"]
@@ -25,8 +26,8 @@ class FolderDataModule(PictureDataModule):
     """Pictures in any folders, however nested, split by sub-folder or by share.
 
     Args:
-        root: One folder or several. A root with sub-folders called ``train`` and ``valid`` (``val``, ``validation``,
-            ``test``) is split by them.
+        root: One folder or several; ``$DLIC_DATA/photos`` by default. A root with sub-folders called
+            ``train`` and ``valid`` (``val``, ``validation``, ``test``) is split by them.
         train: Sub-folders of the roots (or absolute paths) to train on.
         valid: Sub-folders of the roots (or absolute paths) to validate on.
         valid_fraction: Share of the training pictures to validate on where no folder says which; chosen by a hash of
@@ -39,7 +40,7 @@ class FolderDataModule(PictureDataModule):
 
     def __init__(
         self,
-        root: str | list[str],
+        root: str | list[str] | None = None,
         *,
         train: str | list[str] | None = None,
         valid: str | list[str] | None = None,
@@ -49,7 +50,7 @@ class FolderDataModule(PictureDataModule):
         super().__init__(**shared)
         if not 0 <= valid_fraction < 1:
             raise DataError(f"data.args.valid_fraction must be at least 0 and below 1, not {valid_fraction!r}")
-        self.roots = [Path(path).expanduser() for path in _listed(root)]
+        self.roots = [place(path, "photos") for path in (_listed(root) if root is not None else [None])]
         self.train_paths, self.valid_paths = train, valid
         self.valid_fraction = valid_fraction
 

@@ -9,6 +9,7 @@ from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.decode import RAW_SUFFIXES
 from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.folder import divide
+from dlic_datamodules.places import place
 from dlic_datamodules.raise_list import read_csv
 from dlic_datamodules.source import FileSource, PictureFile, scan
 
@@ -32,12 +33,18 @@ class RAISEDataModule(PictureDataModule):
     """
 
     def __init__(
-        self, root: str, *, csv: str | None = None, downsize: float = 5.0, valid_fraction: float = 0.05, **shared: Any
+        self,
+        root: str | None = None,
+        *,
+        csv: str | None = None,
+        downsize: float = 5.0,
+        valid_fraction: float = 0.05,
+        **shared: Any,
     ) -> None:
         super().__init__(downsize=downsize, **shared)
         if not 0 <= valid_fraction < 1:
             raise DataError(f"data.args.valid_fraction must be at least 0 and below 1, not {valid_fraction!r}")
-        self.root = Path(root).expanduser()
+        self.root = place(root, "RAISE")
         self.csv = Path(csv).expanduser() if csv is not None else None
         self.valid_fraction = valid_fraction
 

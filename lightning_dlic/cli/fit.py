@@ -32,7 +32,8 @@ def fit(
 
     words = list(overrides or [])
     if recipe is not None and resume is not None and "=" in recipe:
-        recipe, words = None, [recipe, *words]
+        words.insert(0, recipe)
+        recipe = None
     if recipe is None and resume is None:
         raise DlicError("which recipe? dlic-fit RECIPE [key=value ...], or dlic-fit --resume RUN")
     loaded = load_recipe(recipe or _recipe_of(resume), words)
@@ -42,7 +43,7 @@ def fit(
     if print_recipe:
         print(to_yaml(loaded), end="")
         return
-    warnings.showwarning = _note
+    warnings.showwarning = _note  # type: ignore[assignment]
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     from lightning_dlic.training.fit import fit as train
 

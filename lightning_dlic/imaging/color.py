@@ -81,7 +81,7 @@ def ycbcr_to_rgb(ycbcr: Tensor) -> Tensor:
     Returns:
         RGB ``[..., 3, H, W]``; outside [0, 1] where the chroma is out of gamut.
     """
-    y, cb, cr = ycbcr.split(1, dim=-3)
+    y, cb, cr = (ycbcr[..., i : i + 1, :, :] for i in range(3))
     r = y + 2 * (1 - _KR) * cr
     b = y + 2 * (1 - _KB) * cb
     g = (y - _KR * r - _KB * b) / _KG

@@ -83,6 +83,9 @@ class Perceptual(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False).eval()
 
+    mean: Tensor
+    std: Tensor
+
     def _load(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Fills the layers; returns mean and standard deviation for inputs in [0, 1]."""
         path = find_weights(FILE)

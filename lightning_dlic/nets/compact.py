@@ -64,6 +64,7 @@ class CompactNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, a=0.1)
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         for block in self.body:
+            assert isinstance(block, _Block)
             block.second.weight.mul_(0.1)
         self.tail.weight.mul_(0.1)
         icnr_(self.tail, self.scale)

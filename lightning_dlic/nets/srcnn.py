@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from lightning_dlic.nets.layers import BicubicUp
+from lightning_dlic.nets.layers import BicubicUp, convolutions
 
 
 class SRCNNNet(nn.Module):
@@ -37,13 +37,15 @@ class SRCNNNet(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(32, channels, 5, padding=2, padding_mode="replicate"),
         )
-        for layer in (self.body[0], self.body[2], self.body[4]):
+        for layer in convolutions(self.body):
             nn.init.kaiming_normal_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            last = layer
         # Start as the bicubic enlargement itself, near enough: a large random last layer costs thousands of steps.
-        nn.init.normal_(self.body[4].weight, std=1e-3)
+        nn.init.normal_(last.weight, std=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarges ``[B, C, h, w]`` in [0, 1] to ``[B, C, h*s, w*s]``, not clipped."""
         x = self.enlarge(x)
-        return x + self.body(x)
+        out: Tensor = x + self.body(x)
+        return out

@@ -45,7 +45,8 @@ class Adversarial(Stage):
         """Yields the generator's terms, then the discriminator's on the same made pictures."""
         adversarial = self.losses.get("adversarial")
         made = self(inputs)
-        terms = {name: self.term(name, made, target) for name in ("content", "pixel") if name in self.losses}
+        named: tuple[str, ...] = ("content", "pixel")
+        terms = {name: self.term(name, made, target) for name in named if name in self.losses}
         if adversarial is None:
             yield "generator", terms
             return

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from dlic_datamodules.base import PictureDataModule
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 
+from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, load
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.settings import Settings
@@ -55,7 +56,7 @@ def build_stage(recipe: Recipe, kind: str) -> Stage:
         )
     )
     if trainer.channels_last:
-        stage.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        stage.to(memory_format=torch.channels_last)
     return stage
 
 
@@ -154,7 +155,7 @@ def build_trainer(
             logger=loggers,
             callbacks=callbacks,
         )
-    except (pl.utilities.exceptions.MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ValueError) as error:
         raise DlicError(f"{recipe.where('trainer')}: trainer: {str(error).splitlines()[0]}") from error
 
 
@@ -171,7 +172,7 @@ def _gpus() -> int:
 
 
 def _precision(precision: str, accelerator: str) -> Any:
-    """Half precision on a CPU without instructions for it is several times slower than single: fall back, and say so."""
+    """On a CPU without instructions for it half precision is several times slower: fall back, and say so."""
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
     if not on_cpu or precision.startswith(("32", "64")) or (precision.startswith("bf16") and _native_bf16()):
         return precision

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from dlic_datamodules.base import PictureDataModule
 
+from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.stages.base import Stage
@@ -62,6 +62,11 @@ def fit(recipe: Recipe, resume: Path | None = None) -> Result:
     Raises:
         DlicError: The recipe, the data or the checkpoint cannot be used.
     """
+    if len(recipe.train) != 1:
+        raise DlicError(
+            f"{recipe.where('train')}: train: a recipe trains one stage, not {len(recipe.train)} "
+            f"({', '.join(recipe.train)}).\nWrite one recipe for each, the later ones with the earlier ones' weights."
+        )
     checkpoint = None
     if resume is not None:
         run = runs.existing(resume)

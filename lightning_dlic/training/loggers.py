@@ -65,6 +65,13 @@ class WandB(WandbLogger):
             entity=entity,
         )
 
+    def finalize(self, status: str) -> None:
+        """Ends the W&B run, so that the next training of this process starts its own."""
+        super().finalize(status)
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=0 if status == "success" else 1)
+            self._experiment = None
+
 
 def _has_key() -> bool:
     """Whether W&B could log in without asking."""

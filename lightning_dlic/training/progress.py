@@ -35,7 +35,7 @@ class Lines(ProgressBar):
         self._begun = self._printed = time.monotonic()
         self._first = pl_module.batches
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Prints where the run stands, if it is time."""
         now = time.monotonic()
         if now - self._printed >= self.seconds:
