@@ -72,7 +72,7 @@ class Decoder:
         package_root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join([package_root, *(entry for entry in sys.path if entry)])
         environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "dlic_datamodules.decoder_process", json.dumps(self.options.as_dict())]
+        command = [sys.executable, "-P", "-m", "dlic_datamodules.decoder_process", json.dumps(self.options.as_dict())]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
     def _ask(self, kind: int, data: bytes, raw: bool) -> tuple[tuple[int, int, int], bytearray]:

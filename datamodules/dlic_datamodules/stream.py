@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ Transform = Callable[[dict[str, Tensor], NDArray[np.uint64]], dict[str, Tensor]]
 """A loader transform: takes a batch with ``image`` uint8 ``[B, C, H, W]`` and one 64-bit key a sample to draw from, and
 returns the batch, usually with a tensor added. It must be picklable and draw from nothing but the keys."""
 
+_log = logging.getLogger("dlic.data")
 _HALF = 1 << 32
 
 
@@ -182,6 +184,7 @@ class CropStream(Dataset[Any]):
         if picture in self._failed:
             return
         self._failed.add(picture)
+        _log.warning("skipped: %s (%d of %d pictures so far)", error, len(self._failed), len(self.pictures))
         self.policy.note("train", printable(self.pictures.name(picture)), error.reason)
         if len(self._failed) > self.policy.max_failed * len(self.pictures):
             raise DataError(

@@ -8,6 +8,7 @@ picture comes once in each of its lane's rounds, and a resumed run skips whole r
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +28,8 @@ from dlic_datamodules.stream import Batch, Cutter, Failure, Transform
 from dlic_registry import DlicError
 
 __all__ = ["LANES", "Lane", "Shards", "StreamedCrops", "StreamedPictures", "cells", "deal"]
+
+_log = logging.getLogger("dlic.data")
 
 LANES = 12
 _WINDOW = 64
@@ -209,6 +212,7 @@ class StreamedCrops(IterableDataset[Any]):
                     f"a streamed picture: {error}\nLeave such out with data.args.on_error=skip"
                 ) from error
             self._failed += 1
+            _log.warning("skipped: a streamed picture: %s (%d of %d so far)", error, self._failed, self._seen)
             self.policy.note("train", f"streamed picture {self._seen}", error.reason)
             picture = None
         self._check_share()

@@ -17,7 +17,8 @@ from dlic_datamodules.div2k import DIV2KDataModule
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.faces import FacesDataModule
 from dlic_datamodules.folder import FolderDataModule
-from dlic_datamodules.imagenet import ImageNetDataModule
+from dlic_datamodules.hub import hub_errors
+from dlic_datamodules.imagenet import HUB_NAME, LICENCE, ImageNetDataModule
 from dlic_datamodules.raise_ import RAISEDataModule
 from dlic_datamodules.raise_list import read_csv
 
@@ -69,6 +70,15 @@ def test_folder_takes_several_roots_and_named_parts(tmp_path: Path) -> None:
     chosen = FolderDataModule(str(tmp_path), train=["photos/train", "imagenet/train"], valid="photos/valid")
     assert _names(chosen, "train")[0] == "0-train/0000.png"
     assert _names(chosen, "valid") == ["0000.png"]
+
+
+def test_a_part_named_by_its_whole_path_counts_once(tmp_path: Path) -> None:
+    for root in ("one", "two"):
+        write_pictures(tmp_path / root / "train", 1)
+    write_pictures(tmp_path / "held", 2)
+    roots = [str(tmp_path / "one"), str(tmp_path / "two")]
+    data = FolderDataModule(roots, train="train", valid=str(tmp_path / "held"))
+    assert len(_names(data, "valid")) == 2
 
 
 def test_folder_without_parts_is_split_by_name(tmp_path: Path) -> None:
@@ -269,6 +279,18 @@ def test_imagenet_mistakes(tmp_path: Path) -> None:
     assert "terms: https://" in _error(ImageNetDataModule(str(tmp_path)))
     write_pictures(tmp_path / "train", 1)
     assert "not made of parquet files" in _error(ImageNetDataModule(repo=str(tmp_path), streaming=True))
+
+
+def test_gated_sets_say_where_access_is_granted() -> None:
+    from datasets.exceptions import DatasetNotFoundError
+
+    refused = "Dataset 'ILSVRC/imagenet-1k' is a gated dataset on the Hub. You must be authenticated to access it."
+    with pytest.raises(DataError) as caught, hub_errors(HUB_NAME, LICENCE):
+        raise DatasetNotFoundError(refused)
+    message = str(caught.value)
+    assert f"accept its terms at {LICENCE}" in message
+    assert "HF_TOKEN" in message
+    assert len(message.splitlines()) <= 5
 
 
 def test_hub_out_of_reach_is_one_sentence() -> None:

@@ -1,0 +1,60 @@
+"""A decoding process that stalls, dies or is asked too much."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from picture_maker import chunk, encoded, noise, png, zeros
+
+from dlic_datamodules.decode import DecodeOptions
+from dlic_datamodules.decoder_process import Decoder
+from dlic_datamodules.errors import PictureError
+
+
+@pytest.fixture
+def decoder() -> Iterator[Decoder]:
+    made = Decoder(DecodeOptions())
+    yield made
+    made.close()
+
+
+def test_pixels_and_reasons_arrive_in_turn(decoder: Decoder) -> None:
+    for seed in range(3):
+        pixels = noise(20 + seed, 30, seed)
+        np.testing.assert_array_equal(decoder.decode(encoded(pixels)), pixels.transpose(2, 0, 1))
+        assert decoder.probe(encoded(pixels)) == (30, 20 + seed)
+        with pytest.raises(PictureError, match="not a picture"):
+            decoder.decode(b"nothing")
+
+
+def test_a_picture_that_takes_too_long_is_given_up(decoder: Decoder) -> None:
+    decoder.decode(encoded(noise(8, 8)))
+    slow = png(8192, 8192, chunk(b"IDAT", zeros(193)))
+    decoder.timeout = 0.05
+    start = time.monotonic()
+    with pytest.raises(PictureError, match=r"longer than 0\.05 s"):
+        decoder.decode(slow)
+    assert time.monotonic() - start < 5
+    decoder.timeout = 60.0
+    assert decoder.decode(encoded(noise(8, 8))).shape == (3, 8, 8)
+
+
+def test_a_process_that_dies_is_replaced(decoder: Decoder) -> None:
+    decoder.decode(encoded(noise(8, 8)))
+    assert decoder._process is not None
+    os.kill(decoder._process.pid, signal.SIGKILL)
+    time.sleep(0.05)
+    assert decoder.decode(encoded(noise(8, 8))).shape == (3, 8, 8)
+
+
+def test_the_largest_picture_allowed_fits_into_the_memory_limit() -> None:
+    # The largest picture allowed still fits below the limit.
+    allowed = Decoder(DecodeOptions())
+    try:
+        huge = png(8192, 8192, chunk(b"IDAT", zeros(193)))
+        assert allowed.decode(huge).shape == (3, 8192, 8192)
+    finally:
+        allowed.close()
