@@ -82,7 +82,8 @@ class FolderDataModule(PictureDataModule):
         """Folders an argument names, each below whichever root has it."""
         found = []
         for path in _listed(paths or []):
-            places = [place for root in self.roots if (place := root / Path(path).expanduser()).is_dir()]
+            below = dict.fromkeys(root / Path(path).expanduser() for root in self.roots)
+            places = [folder for folder in below if folder.is_dir()]
             if not places:
                 roots = ", ".join(printable(str(root)) for root in self.roots)
                 raise DataError(f"no folder {printable(path)} under {roots}\nMend data.args.train or data.args.valid")
