@@ -25,14 +25,15 @@ Record = dict[str, Any]
 HIGHER_IS_BETTER = {"psnr_rgb": True, "psnr_y": True, "ssim_y": True, "ms_ssim_y": True, "lpips": False}
 PROTOCOL = {
     "bytes": "whole files, as stat counts them",
-    "search": "per picture, budget and codec: the finest file within the budget at each scale; per metric the best",
+    "search": "per picture, budget and codec: the finest file within the budget at each scale "
+    "(but the smallest only those of .012 bits a coded pixel or more); per metric the best",
     "psnr_rgb": "over all three channels, peak 255",
     "psnr_y": "BT.601 studio range, MATLAB rgb2ycbcr of the 8-bit RGB; peak 255; no border cropped",
     "ssim_y": "on the Y of psnr_y; Gaussian 11x11, sigma 1.5, whole windows; no border cropped",
     "ms_ssim_y": "5 scales, on the Y of psnr_y; left out for pictures under 176 pixels",
     "lpips": "AlexNet v0.1; grey as three equal channels",
     "resizer": "MATLAB bicubic, antialiased, both ways; a network enlarges where a pipeline has one",
-    "seconds": "of one budget's whole search with all its scales, and of the chosen file's decoding, one process",
+    "seconds": "of the search over all scales, shared by the budgets and divided by their number; of a file's decoding",
     "mean": "over pictures; a budget that a codec misses on any picture has no mean",
     "bd_rate": "Bjontegaard, akima, per picture over bytes actually used, mean over pictures with at least 4 points",
 }
@@ -92,10 +93,10 @@ def measure_picture(path: Path, task: Task) -> list[Record]:
     """Records of one picture."""
     picture, found = load_picture(path, gray=task.gray), []
     for name, row in pick_rows(task.codecs, task.effort, task.pipeline).items():
-        for budget in task.budgets:
-            start = time.perf_counter()
-            samples = list(row.samples(picture, budget))
-            seconds = time.perf_counter() - start
+        session, start = row.open(picture), time.perf_counter()
+        made = [(budget, list(session.samples(budget))) for budget in task.budgets]
+        seconds = (time.perf_counter() - start) / len(task.budgets)
+        for budget, samples in made:
             for record in _best(samples, picture, task.metrics):
                 record |= {"picture": path.name, "codec": name, "budget": budget, "encode_seconds": seconds}
                 sample = record.pop("sample")

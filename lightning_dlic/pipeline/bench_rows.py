@@ -17,7 +17,7 @@ from lightning_dlic.imaging.resize_np import enlarge, shrink
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.fit import finest_within
 from lightning_dlic.pipeline.recipe import find_pipeline
-from lightning_dlic.pipeline.search import SCALES, Search, Settings
+from lightning_dlic.pipeline.search import SCALES, Search, Settings, sensible
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
@@ -58,45 +58,64 @@ class FileRow:
     plugin: tuple[str, str] = ("", "")
     finest: int = 100
 
-    def samples(self, picture: U8, limit: int) -> Iterator[Sample]:
-        """The finest file within a limit at every scale at which one fits."""
-        self._prepare()
-        for scale in SCALES:
-            found = self._at(picture, scale, limit)
-            if found:
-                yield found
+    def open(self, picture: U8) -> FileSession:
+        """Begins with a picture.
 
-    def _prepare(self) -> None:
+        Raises:
+            DlicError: The plug-in is not installed.
+        """
         module, attribute = self.plugin
-        if not module:
-            return
-        try:
-            found = import_module(module)
-        except ImportError as error:
-            raise DlicError(f"bench: {self.format} needs {module}: pip install 'lightning-dlic[bench]'") from error
-        if attribute:
-            getattr(found, attribute)()
+        if module:
+            try:
+                found = import_module(module)
+            except ImportError as error:
+                raise DlicError(f"bench: {self.format} needs {module}: pip install 'lightning-dlic[bench]'") from error
+            if attribute:
+                getattr(found, attribute)()
+        return FileSession(self, picture)
 
-    def _at(self, picture: U8, scale: int, limit: int) -> Sample | None:
-        small = Image.fromarray(_each_plane(picture, lambda plane: shrink(plane, scale)))
-        files: dict[int, bytes] = {}
 
-        def size(quality: int) -> int:
+@dataclass
+class FileSession:
+    """A picture's files in one format, each made once whatever the number of budgets."""
+
+    row: FileRow
+    picture: U8
+    _small: dict[int, Image.Image] = field(default_factory=dict)
+    _files: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    # Qualities of file formats double their bytes in about a fifth of their range.
+    _start: dict[int, float] = field(default_factory=dict)
+
+    def samples(self, limit: int) -> Iterator[Sample]:
+        """The finest file within a limit at every scale at which one fits and that is worth trying."""
+        height, width = self.picture.shape[:2]
+        for scale in SCALES:
+            if scale == max(SCALES) or sensible(limit, -(-height // scale) * -(-width // scale)):
+                found = self._at(scale, limit)
+                if found:
+                    yield found
+
+    def _file(self, scale: int, quality: int) -> bytes:
+        if scale not in self._small:
+            self._small[scale] = Image.fromarray(_each_plane(self.picture, lambda plane: shrink(plane, scale)))
+        if (scale, quality) not in self._files:
             out = io.BytesIO()
-            small.save(out, self.format, quality=quality, **self.options)
-            files[quality] = out.getvalue()
-            return len(files[quality])
+            self._small[scale].save(out, self.row.format, quality=quality, **self.row.options)
+            self._files[scale, quality] = out.getvalue()
+        return self._files[scale, quality]
 
-        # Qualities of file formats double their bytes in about a fifth of their range.
-        quality = finest_within(size, self.finest + 1, limit, (20.0, 20.0))
+    def _at(self, scale: int, limit: int) -> Sample | None:
+        start = self._start.get(scale, 20.0), 20.0
+        quality = finest_within(lambda q: len(self._file(scale, q)), self.row.finest + 1, limit, start)
         if quality is None:
             return None
-        start = time.perf_counter()
-        with Image.open(io.BytesIO(files[quality])) as image:
-            decoded = np.asarray(image.convert("L" if picture.ndim == 2 else "RGB"))
-        whole = _each_plane(decoded, lambda plane: enlarge(plane, scale, *picture.shape[:2]))
-        seconds = time.perf_counter() - start
-        return Sample(len(files[quality]), whole, scale, f"quality {quality}", seconds)
+        self._start[scale] = float(quality)
+        before = time.perf_counter()
+        with Image.open(io.BytesIO(self._file(scale, quality))) as image:
+            decoded = np.asarray(image.convert("L" if self.picture.ndim == 2 else "RGB"))
+        whole = _each_plane(decoded, lambda plane: enlarge(plane, scale, *self.picture.shape[:2]))
+        seconds = time.perf_counter() - before
+        return Sample(len(self._file(scale, quality)), whole, scale, f"quality {quality}", seconds)
 
 
 @dataclass(frozen=True)
@@ -113,13 +132,23 @@ class OurRow:
     pipeline: str
     effort: int = 5
 
-    def samples(self, picture: U8, limit: int) -> Iterator[Sample]:
-        """The bitstreams among which `compress` would choose by a metric."""
+    def open(self, picture: U8) -> OurSession:
+        """Begins with a picture."""
         from lightning_dlic.pipeline.compress import scorer
 
         source, recipe = Source(picture), find_pipeline(self.pipeline)
-        search = Search(source, Settings(self.codec, SCALES, self.effort, recipe), scorer(source, "ssim"))
-        for candidate in search.all_within(limit):
+        return OurSession(Search(source, Settings(self.codec, SCALES, self.effort, recipe), scorer(source, "ssim")))
+
+
+@dataclass
+class OurSession:
+    """A picture's bitstreams, each made once whatever the number of budgets."""
+
+    search: Search
+
+    def samples(self, limit: int) -> Iterator[Sample]:
+        """The bitstreams among which `compress` would choose by a metric."""
+        for candidate in self.search.all_within(limit):
             data = candidate.stream.to_bytes()
             start = time.perf_counter()
             decoded = decompress(data)

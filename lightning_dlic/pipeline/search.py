@@ -88,6 +88,7 @@ class Search:
         self.codecs = usable_codecs(settings)
         # By scale, how many times more bytes than usual this picture takes, as a power of two; the scout finds out.
         self._demand: dict[int, float] = {}
+        self._known: dict[tuple[str, int], Branch] = {}
         self._enlargers = {scale: _enlarger(settings.pipeline, scale) for scale in settings.scales}
 
     def within(self, limit: int) -> Candidate:
@@ -124,13 +125,15 @@ class Search:
         return branch.candidate(round(quality * (branch.codec.steps - 1)))
 
     def _sensible(self, scale: int, limit: int) -> bool:
-        return scale == max(self.settings.scales) or 8 * limit >= _LEAST_BITS * self.source.base_pixels(scale)
+        return scale == max(self.settings.scales) or sensible(limit, self.source.base_pixels(scale))
 
     def _branch(self, name: str, scale: int) -> Branch:
-        codec = self.codecs[name]
-        enlarger = self._enlargers[scale]
-        pipeline, effort = self.settings.pipeline, self.settings.effort
-        return Branch(self.source, name, codec, scale, effort, pipeline, enlarger, self.score)
+        """The branch of a codec and a scale, with what earlier calls have encoded."""
+        if (name, scale) not in self._known:
+            settings, codec, enlarger = self.settings, self.codecs[name], self._enlargers[scale]
+            made = Branch(self.source, name, codec, scale, settings.effort, settings.pipeline, enlarger, self.score)
+            self._known[name, scale] = made
+        return self._known[name, scale]
 
     def _branches(self, names: Iterable[str], scales: Iterable[int]) -> list[Branch]:
         side = max(self.source.height, self.source.width)
@@ -205,6 +208,11 @@ class Search:
         finest = self._solve(branches, lambda branch: branch.candidate(branch.codec.steps - 1))
         best = max((candidate.score for candidate in finest), default=float("nan"))
         return BudgetError(f"no bitstream reaches the target: the best possible is {abs(best):.4g}.")
+
+
+def sensible(limit: int, pixels: int) -> bool:
+    """Whether so many bytes are enough to try a base layer of so many pixels; below, a smaller one is always better."""
+    return 8 * limit >= _LEAST_BITS * pixels
 
 
 def _enlarger(pipeline: Pipeline, scale: int) -> LumaEnlarger | None:
