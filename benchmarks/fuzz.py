@@ -4,7 +4,8 @@ python benchmarks/fuzz.py --streams 200000 --workers 2
 
 A stream passes if it decodes, or ends in a BitstreamError, within 2 s and 300 MB above the memory after import, at
 max_pixels = 4e6. Seconds are the process's own, all threads together, so that a busy machine is not taken for a hang; a
-process that stands still is ended after an hour. Workers are processes: one that dies is a crash, and its seed is printed.
+process that stands still is ended after an hour. Workers are processes: one that dies is a crash, and its seed is
+printed.
 """
 
 from __future__ import annotations
