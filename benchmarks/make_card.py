@@ -1,0 +1,86 @@
+"""Puts a run's network into the zoo with its card, measured on the test sets.
+
+    DLIC_DATA=... python benchmarks/make_card.py RUN NAME --summary "One line." [--notes "..."] [--best]
+
+The card's figures are those of `dlic eval`; BSD100 loses its last row and column, as in the papers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+
+import lightning_dlic.zoo
+from lightning_dlic.metrics.perceptual import LPIPS
+from lightning_dlic.pipeline.enlargers import NetEnlarger
+from lightning_dlic.pipeline.evaluate import evaluate, open_set
+from lightning_dlic.training.report import sha256
+from lightning_dlic.zoo import Card, inspect_net, load_net
+from lightning_dlic.zoo.cards import write_card
+
+ZOO = Path(lightning_dlic.zoo.__file__).parent
+SETS = {"set5": 0, "set14": 0, "bsd100": 1}
+DATA = [
+    {
+        "name": "photos/train: BSDS500 train and test, T91, 32 wallpapers",
+        "pictures": 523,
+        "licence": "BSDS500 non-commercial research; T91 states none; wallpapers free licences",
+    },
+    {
+        "name": "imagenet/train: one picture a class",
+        "pictures": 900,
+        "licence": "ImageNet terms: non-commercial research",
+    },
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--summary", required=True)
+    parser.add_argument("--notes", default="")
+    parser.add_argument("--best", action="store_true", help="the network of the best validation, not the last")
+    parser.add_argument("--hours", type=float, required=True, help="hours of training, all sessions together")
+    parser.add_argument("--machine", default="2 cores of an AMD EPYC with AVX-512, shared; one thread, bf16-mixed")
+    options = parser.parse_args()
+    weights = ZOO / f"{options.name}.safetensors"
+    shutil.copyfile(options.run / ("best.safetensors" if options.best else "weights.safetensors"), weights)
+    meta = inspect_net(weights)
+    net, _ = load_net(weights)
+    folder = Path(os.environ["DLIC_DATA"]) / "benchmarks"
+    lpips = LPIPS()
+    enlarger = NetEnlarger(options.name, net, meta)
+    figures = {}
+    for name, trim in SETS.items():
+        (result,) = evaluate([enlarger], [open_set(folder / name, trim=trim)], lpips=lpips)
+        figures[name] = {key: round(value, 4) for key, value in result.figures.items()}
+    card = Card(
+        name=options.name,
+        kind=meta["kind"],
+        stage=meta["stage"],
+        summary=options.summary,
+        recipe=f"zoo/{options.name}",
+        command=f"dlic-fit zoo/{options.name}",
+        steps=meta["steps"],
+        hours=options.hours,
+        machine=options.machine,
+        data=DATA,
+        licence="Apache-2.0; the pictures it was trained on are for research",
+        sha256=sha256(weights),
+        parameters=sum(p.numel() for p in net.parameters()),
+        scale=meta["scale"],
+        channels=meta["channels"],
+        figures=figures,
+        notes=options.notes,
+        folder=ZOO,
+    )
+    write_card(card)
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
