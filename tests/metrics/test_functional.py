@@ -44,9 +44,9 @@ def test_ssim_is_scikit_images_over_whole_windows(pair):
     assert ssim(x, y) == pytest.approx(full[5:-5, 5:-5].mean(), abs=1e-9)
 
 
-def test_strips_change_nothing(pair, monkeypatch):
+def test_blocks_change_nothing(pair, monkeypatch):
     whole = psnr(*pair), ssim(*pair)
-    monkeypatch.setattr(functional, "_STRIP", 400 * 37)
+    monkeypatch.setattr(functional, "_BLOCK", 37)
     assert (psnr(*pair), ssim(*pair)) == pytest.approx(whole, abs=1e-11)
 
 

@@ -1,0 +1,125 @@
+"""Seconds per output megapixel: a network in PyTorch, compiled and in ONNX Runtime, beside bicubic and an SRResNet.
+
+    python benchmarks/inference.py                      # compact_x4 of the zoo
+    python benchmarks/inference.py runs/compact/001     # any other network, as `dlic eval` takes it
+
+All ways take turns, so that a busy machine slows them alike; medians are printed. Wants an idle machine, and for ONNX
+the extra `onnx`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from dlic_registry import load
+from lightning_dlic.cli.targets import find_target, load_target_net
+from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.pipeline.export import export_onnx, onnx_session
+
+Way = Callable[[Tensor], object]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("target", nargs="?", default="compact_x4", help="zoo name, weights file or run's folder")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", type=int, default=256, help="side of the square input, in pixels")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def eager(net: nn.Module, layout: torch.memory_format = torch.contiguous_format) -> Way:
+    net = net.to(memory_format=layout)  # type: ignore[call-overload]
+    return lambda x: net(x.contiguous(memory_format=layout))
+
+
+def onnx(net: nn.Module, meta: dict[str, Any], precision: str, threads: int, folder: Path) -> Way:
+    path = folder / f"{precision}.onnx"
+    export_onnx(path, net, meta, precision)
+    session = onnx_session(path, threads)
+    return lambda x: session.run(None, {"input": x.numpy()})
+
+
+def ways(name: str, net: nn.Module, meta: dict[str, Any], threads: int, folder: Path) -> dict[str, Way]:
+    scale, channels = int(meta["scale"]), int(meta["channels"])
+    srresnet = load("net", "srresnet")(scale=scale, channels=channels).eval()
+    return {
+        "bicubic, exact uint8": lambda x: resize_uint8((x * 255).to(torch.uint8), scale=float(scale)),
+        f"{name}, PyTorch": eager(net),
+        f"{name}, PyTorch, channels last": eager(load_target_net(find_target(name))[0], torch.channels_last),
+        f"{name}, compiled": torch.compile(net, dynamic=False),
+        f"{name}, ONNX Runtime fp32": onnx(net, meta, "fp32", threads, folder),
+        f"{name}, ONNX Runtime int8": onnx(net, meta, "int8", threads, folder),
+        "srresnet (untrained), PyTorch": eager(srresnet),
+        "srresnet (untrained), ONNX Runtime fp32": onnx(
+            srresnet, {"scale": scale, "channels": channels}, "fp32", threads, folder
+        ),
+    }
+
+
+@torch.inference_mode()
+def measure(chosen: dict[str, Way], x: Tensor, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each way, round by round."""
+    for way in chosen.values():
+        way(x)
+        way(x)
+    seconds: dict[str, list[float]] = {name: [] for name in chosen}
+    for _ in range(rounds):
+        for name, way in chosen.items():
+            begun = time.perf_counter()
+            way(x)
+            seconds[name].append(time.perf_counter() - begun)
+    return seconds
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    net, meta = load_target_net(find_target(options.target))
+    x = torch.rand(1, int(meta["channels"]), options.side, options.side, generator=torch.Generator().manual_seed(0))
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = ways(options.target, net, meta, options.threads, Path(folder))
+        seconds = measure(chosen, x, options.rounds)
+    megapixels = (options.side * int(meta["scale"])) ** 2 / 1e6
+    medians = {name: statistics.median(values) / megapixels for name, values in seconds.items()}
+    reference = medians[f"{options.target}, PyTorch"]
+    table = Table("", "s/MP", "times PyTorch's speed", box=None, header_style="bold")
+    for name, value in medians.items():
+        table.add_row(name, f"{value:.4f}", f"{reference / value:.2f}")
+    Console(width=100).print(table)
+    print(
+        f"{options.threads} threads, input {options.side}x{options.side}, median of {options.rounds} rounds, {machine()}"
+    )
+    if options.json:
+        facts = {"threads": options.threads, "side": options.side, "rounds": options.rounds, "machine": machine()}
+        versions = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
+        content = {**facts, "versions": versions, "seconds_per_megapixel": medians, "seconds": seconds}
+        options.json.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def machine() -> str:
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+    return f"{cpu}, {os.cpu_count()} cores"
+
+
+if __name__ == "__main__":
+    main()

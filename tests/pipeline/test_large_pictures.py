@@ -1,0 +1,70 @@
+"""Pictures of 100 megapixels in less than 2 GB."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SETUP = """
+import json, resource, sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dlic_registry import load
+from lightning_dlic.imaging.pictures import Picture, write_picture
+from lightning_dlic.pipeline.enlargers import NetEnlarger
+from lightning_dlic.pipeline.evaluate import evaluate, open_set
+from lightning_dlic.pipeline.upscale import upscale_file
+
+folder, side = Path(sys.argv[1]), int(sys.argv[2])
+net = load("net", "compact")(scale=4, channels=3, width=8, blocks=1)
+enlarger = NetEnlarger("compact", net, {"kind": "sr", "scale": 4, "channels": 3})
+patch = np.random.default_rng(0).integers(0, 256, (125, 125, 3), dtype=np.uint8)
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+"""
+
+UPSCALE = """
+write_picture(folder / "small.png", Picture(np.tile(patch, (side // 500, side // 500, 1))))
+upscale_file(folder / "small.png", folder / "large.ppm", enlarger)
+print(json.dumps({"pixels": ((folder / "large.ppm").stat().st_size - 10) // 3, "peak": peak()}))
+"""
+
+EVALUATE = """
+for name, size in (("small", 500), ("large", side)):
+    (folder / name).mkdir()
+    with open(folder / name / "picture.ppm", "wb") as file:
+        file.write(b"P6 %d %d 255\\n" % (size, size))
+        for _ in range(size // 125):
+            file.write(np.tile(patch, (1, size // 125, 1)).tobytes())
+evaluate([enlarger], [open_set(folder / "small")])
+before = peak()
+(result,) = evaluate([enlarger], [open_set(folder / "large")])
+print(json.dumps({"pixels": result.pixels, "before": before, "peak": peak()}))
+"""
+
+
+def _run(code: str, folder: Path, side: int) -> dict[str, int]:
+    command = [sys.executable, "-c", SETUP + code, str(folder), str(side)]
+    used: dict[str, int] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert used["pixels"] == side * side
+    return used
+
+
+@pytest.mark.slow
+def test_100_megapixels_are_made_in_less_than_2_gigabytes(tmp_path: Path) -> None:
+    assert _run(UPSCALE, tmp_path, 10_000)["peak"] * 1024 < 2e9
+
+
+@pytest.mark.slow
+def test_measuring_takes_no_more_bytes_a_pixel_than_100_megapixels_may(tmp_path: Path) -> None:
+    # Scoring 100 megapixels takes a minute; a quarter of them shows what each costs.
+    side = 5000
+    used = _run(EVALUATE, tmp_path, side)
+    each = (used["peak"] - used["before"]) * 1024 / side**2
+    assert used["before"] * 1024 + each * 1e8 < 2e9
