@@ -103,9 +103,7 @@ def main() -> None:
     for name, value in medians.items():
         table.add_row(name, f"{value:.4f}", f"{reference / value:.2f}")
     Console(width=100).print(table)
-    print(
-        f"{options.threads} threads, input {options.side}x{options.side}, median of {options.rounds} rounds, {machine()}"
-    )
+    print(f"{options.threads} threads, input {options.side} squared, median of {options.rounds} rounds, {machine()}")
     if options.json:
         facts = {"threads": options.threads, "side": options.side, "rounds": options.rounds, "machine": machine()}
         versions = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}

@@ -126,7 +126,7 @@ def read_card(path: Path) -> Card:
 
 
 def write_card(card: Card) -> Path:
-    """Writes a card beside its weights; fields in their order, empty ones left out.
+    """Writes a card beside its weights; fields in their order, optional ones that are empty left out.
 
     Args:
         card: The card.
@@ -137,7 +137,7 @@ def write_card(card: Card) -> Path:
     import yaml
 
     content = {f.name: getattr(card, f.name) for f in fields(card) if f.name not in ("name", "folder")}
-    kept = {key: value for key, value in content.items() if value not in ("", {}, [])}
+    kept = {key: value for key, value in content.items() if value or key not in ("figures", "notes")}
     path = card.folder / f"{card.name}.yaml"
     path.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8")
     return path
