@@ -29,6 +29,7 @@ PICTURE_SUFFIXES = (
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 # A photograph has about ten scans; a hostile one of thousands takes minutes to decode.
 _MAX_JPEG_SCANS = 100
+_BAND = 1024
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -182,12 +183,17 @@ def _shrunk(size: tuple[int, int], factor: float) -> tuple[int, int]:
 
 def _decode(data: bytes, options: DecodeOptions, raw: bool) -> NDArray[np.uint8]:
     image = _develop(data, options) if raw else _upright_srgb(data, options)
-    image = image.convert("L" if options.gray else "RGB")
+    mode = "L" if options.gray else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
     if options.downsize != 1:
         image = image.resize(_shrunk(image.size, options.downsize), Image.Resampling.BICUBIC)
-    pixels = np.asarray(image)
-    planes = pixels[None] if options.gray else pixels.transpose(2, 0, 1)
-    return np.ascontiguousarray(planes, dtype=np.uint8)
+    planes = np.empty((options.channels, image.height, image.width), np.uint8)
+    # Band by band: Pillow hands out pixels as copies of copies, which a large picture would not fit into memory with.
+    for top in range(0, image.height, _BAND):
+        bottom = min(top + _BAND, image.height)
+        band = np.asarray(image.crop((0, top, image.width, bottom)))
+        planes[:, top:bottom] = band[None] if options.gray else band.transpose(2, 0, 1)
+    return planes
 
 
 def _probe(data: bytes, options: DecodeOptions, raw: bool) -> tuple[int, int]:

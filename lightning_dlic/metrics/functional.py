@@ -94,16 +94,18 @@ def _blur(x: Tensor) -> Tensor:
 def _ssim_means(x: Tensor, y: Tensor, peak: float, plane: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """Means over all windows of SSIM and of its contrast-structure part, by channel ``[C]``."""
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
-    sums, count = [], 0
+    total = torch.zeros(2, x.shape[1], dtype=torch.float64)
+    count = 0
     for a, b in _blocks(x, y, WINDOW - 1):
         # Channels as a batch.
         a, b = plane(a).transpose(0, 1), plane(b).transpose(0, 1)
         mean_a, mean_b, aa, bb, ab = _blur(torch.cat((a, b, a * a, b * b, a * b))).chunk(5)
         contrast = (2.0 * (ab - mean_a * mean_b) + c2) / (aa - mean_a**2 + bb - mean_b**2 + c2)
         luminance = (2.0 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-        sums.append(torch.stack((luminance * contrast, contrast)).sum((2, 3, 4)))
+        # Kept in place: small tensors left among large freed ones would tear the heap apart.
+        total += torch.stack((luminance * contrast, contrast)).sum((2, 3, 4)).cpu()
         count += contrast[0].numel()
-    full, structure = torch.stack(sums).sum(0) / count
+    full, structure = total / count
     return full, structure
 
 
