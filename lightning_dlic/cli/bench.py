@@ -28,9 +28,10 @@ def bench(
     page: Annotated[Path | None, typer.Option("--html", help="Write a page with pictures and a slider there.")] = None,
     compressai: Annotated[Path | None, typer.Option(help="Write files in CompressAI's layout to that folder.")] = None,
 ) -> None:
-    """Compare codecs on a folder of pictures, each free to downsize first, by whole-file bytes.
+    """Measure codecs at byte budgets: table, plots, page.
 
-    At each budget every codec is searched for its finest file at scales 1 to 4; for each metric its best file counts.
+    Bytes are of whole files, and each codec is free to downsize first: at each budget it is searched for its finest
+    file at scales 1 to 4, and for each metric its best file counts.
     """
     from lightning_dlic.pipeline.bench import PROTOCOL as protocol
     from lightning_dlic.pipeline.bench import Task, bd_rates, measure_folder, summarize, versions

@@ -53,10 +53,10 @@ def compress(
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
 ) -> None:
-    """Compress a picture, or each picture of a folder, under a byte budget or to a quality.
+    """Compress a picture, or a folder, into N bytes.
 
-    Orientation and colour profile are applied; all other metadata is dropped. Files of a folder that are there
-    already are skipped.
+    Or to a quality, or to a target. Orientation and colour profile are applied; all other metadata is dropped. Files
+    of a folder that are there already are skipped.
     """
     if alpha not in ("flatten", "refuse"):
         raise DlicError(f"--alpha must be flatten or refuse, not {alpha!r}")

@@ -26,7 +26,7 @@ def decompress(
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger pictures.")] = 1 << 28,
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
 ) -> None:
-    """Decode a bitstream, or each of a folder.
+    """Decode a .dlic file, or a folder of them.
 
     A network that the file asks for and that is not here is replaced by bicubic interpolation, with a warning.
     """
