@@ -21,6 +21,7 @@ from dlic_datamodules.errors import DataError
 from dlic_datamodules.policy import Policy, write_listing
 from dlic_datamodules.source import Source
 from dlic_datamodules.stream import CropStream, Cutter, PictureLoader, StepSampler, Transform, WholePictures, as_is
+from dlic_datamodules.transform import TransformSpec, build_transform
 
 __all__ = ["PictureDataModule", "Splits"]
 
@@ -69,6 +70,7 @@ class PictureDataModule(LightningDataModule):
         max_pixels: Pictures that declare more are refused before decoding.
         val_limit: Evaluate on at most so many pictures, spread over the set.
         val_crop: Evaluate on the centre crop of this side.
+        transform: What the loader's workers add to a batch, by registered name with its arguments.
 
     Raises:
         DataError: An argument is out of its range.
@@ -94,6 +96,7 @@ class PictureDataModule(LightningDataModule):
         max_pixels: int = 1 << 26,
         val_limit: int | None = None,
         val_crop: int | None = None,
+        transform: TransformSpec = None,
     ) -> None:
         super().__init__()
         _check(crop >= 1, "crop", crop, "at least 1")
@@ -116,7 +119,7 @@ class PictureDataModule(LightningDataModule):
         self._steps: int | None = None
         self._start = self._seed = 0
         self._run_dir: Path | None = None
-        self._transform: Transform | None = None
+        self._transform: Transform | None = build_transform(transform)
         self._splits: Splits | None = None
         self._opened: dict[str, Pictures | None] = {}
         self._skipped: list[tuple[str, str, str]] = []
@@ -157,12 +160,14 @@ class PictureDataModule(LightningDataModule):
             start: Batches already done; the stream begins with this number.
             seed: Seeds order, crops and flips.
             run_dir: Where ``skipped.csv`` goes.
-            transform: Adds to a batch in the loader's workers (`dlic_datamodules.stream.Transform`).
+            transform: Adds to a batch in the loader's workers, in place of the argument of that name; a
+                `dlic_datamodules.transform.BatchTransform` or a function like it.
         """
         _check(steps >= 1, "steps", steps, "at least 1")
         _check(0 <= start <= steps, "start", start, f"from 0 to {steps}")
         self._steps, self._start, self._seed = steps, start, seed
-        self._run_dir, self._transform = run_dir, transform
+        self._run_dir = run_dir
+        self._transform = transform or self._transform
         self._write_skipped()
 
     def setup(self, stage: str | None = None) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dlic_datamodules.draws import bounded, words
+from dlic_datamodules.transform import BatchTransform
 from dlic_registry import DlicError, load
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.planes import Planes
@@ -20,8 +21,8 @@ from lightning_dlic.imaging.resize import resize_uint8
 __all__ = ["Degrade"]
 
 
-class Degrade:
-    """A loader transform that adds ``base``: the batch's luma, made small, coded and decoded by a base codec.
+class Degrade(BatchTransform):
+    """Adds ``base`` to a batch: its luma, made small, coded and decoded by a base codec.
 
     It runs in the loader's workers, is picklable, and draws from the samples' keys alone: a batch is the same in every
     worker and in a resumed run. One codec and one scale are drawn a batch (its pictures must be of one size), one
@@ -45,9 +46,9 @@ class Degrade:
 
     def __init__(
         self,
-        codec: str | Sequence[str] = "hevc",
+        codec: str | list[str] = "hevc",
         *,
-        scale: int | Sequence[int] = 4,
+        scale: int | list[int] = 4,
         quality: Sequence[float] = (0.05, 0.6),
         effort: int = 1,
     ) -> None:

@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "hints": "lightning_dlic.codec.hints.base:Hints",
         "downsize": "torch.nn:Module",
         "data": "dlic_datamodules.base:PictureDataModule",
+        "transform": "dlic_datamodules.transform:BatchTransform",
         "loss": "torch.nn:Module",
         "metric": "torch.nn:Module",
         "optimizer": "torch.optim:Optimizer",

@@ -1,6 +1,8 @@
 """Decoded base layers in training batches."""
 
+import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from dlic_registry import DlicError
 from lightning_dlic.codec.degrade import Degrade
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.training.fit import fit
+from lightning_dlic.training.recipe import load_recipe
 
 
 def _batches(pictures: Path, degrade: Degrade, workers: int = 0, start: int = 0) -> list[dict[str, Tensor]]:
@@ -74,3 +78,17 @@ def test_mistakes_are_named() -> None:
         Degrade("webp", quality=(0.9, 0.1))
     with pytest.raises(DlicError, match="effort"):
         Degrade("webp", effort=0)
+
+
+def test_a_recipe_trains_on_decoded_pictures(write_recipe: Callable[..., Path]) -> None:
+    path = write_recipe()
+    gray = ["trainer.progress=false", "stages.sr.args.channels=1"]
+    coder = "data.args.transform={name: degrade, codec: webp, scale: %d}"
+    result = fit(load_recipe(path, [*gray, coder % 2]))
+    clean = fit(load_recipe(path, gray))
+    written = [json.loads((run.run.folder / "result.json").read_text())["figures"] for run in (result, clean)]
+    assert written[0]["baseline"]["psnr_y"] < written[1]["baseline"]["psnr_y"] - 0.5
+    with pytest.raises(DlicError, match=r"data\.args\.transform\.scale=2"):
+        fit(load_recipe(path, [*gray, coder % 4]))
+    with pytest.raises(DlicError, match="Did you mean 'codec'"):
+        fit(load_recipe(path, ["data.args.transform={name: degrade, codek: webp}"]))

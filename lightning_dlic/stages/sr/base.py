@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
-from dlic_registry import Component, load
+from dlic_registry import Component, DlicError, load
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
@@ -69,12 +69,22 @@ class SuperResolution(Stage):
         return load(kind, spec["name"])(**provided, **arguments)
 
     def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Gives the small picture ``[B, C, h, w]`` and the original ``[B, C, h*s, w*s]``, floats in [0, 1]."""
+        """Gives the small picture ``[B, C, h, w]`` and the original ``[B, C, h*s, w*s]``, floats in [0, 1].
+
+        Raises:
+            DlicError: The batch carries a ``base`` of another scale.
+        """
         image = self._planes(batch["image"])
         height, width = (side - side % self.scale for side in image.shape[-2:])
         image = image[..., :height, :width]
         if "base" in batch:
-            small = self._planes(batch["base"]).to(self.dtype) / 255.0
+            base = batch["base"]
+            if (base.shape[-2] * self.scale, base.shape[-1] * self.scale) != (height, width):
+                raise DlicError(
+                    f"a base of {base.shape[-2]}x{base.shape[-1]} for pictures of {height}x{width}, and scale "
+                    f"{self.scale}\nSet data.args.transform.scale={self.scale}"
+                )
+            small = self._planes(base).to(self.dtype) / 255.0
         else:
             small = self.downsize(image).to(self.dtype)
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
