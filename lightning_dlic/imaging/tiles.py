@@ -71,6 +71,8 @@ def net_halo(net: nn.Module, channels: int) -> int | None:
     return declared if isinstance(declared, int) else measure_halo(net, channels)
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def measure_halo(net: nn.Module, channels: int) -> int | None:
     """Measures the halo from the gradient of the middle output pixels with respect to the input.
 
@@ -84,11 +86,10 @@ def measure_halo(net: nn.Module, channels: int) -> int | None:
     Returns:
         The halo; None where it is 127 or more, as a global pooling's is.
     """
-    probe = copy.deepcopy(net).double().eval()
-    with torch.no_grad():
-        for parameter in probe.parameters():
-            # Equal weights that sum to 1 over the fan-in keep magnitudes near 1 at any depth.
-            parameter.fill_(1.0 / parameter[0].numel() if parameter.dim() > 1 else 0.5)
+    probe = copy.deepcopy(net).double().eval().requires_grad_(False)
+    for parameter in probe.parameters():
+        # Equal weights that sum to 1 over the fan-in keep magnitudes near 1 at any depth.
+        parameter.fill_(1.0 / parameter[0].numel() if parameter.dim() > 1 else 0.5)
     for side in _PROBES:
         reach = max(_reach(probe, channels, axis, side) for axis in (-2, -1))
         if reach < side // 2 - 1:
@@ -99,12 +100,11 @@ def measure_halo(net: nn.Module, channels: int) -> int | None:
 def _reach(probe: nn.Module, channels: int, axis: int, side: int) -> int:
     """Distance along an axis of the farthest input pixel that the output at the middle of a strip depends on."""
     shape = (side, _STRIP) if axis == -2 else (_STRIP, side)
-    with torch.inference_mode(False), torch.enable_grad():
-        strip = torch.full((1, channels, *shape), 0.75, dtype=torch.float64, requires_grad=True)
-        output = probe(strip)
-        scale = output.shape[axis] // side
-        middle = output.narrow(axis, side // 2 * scale, scale)
-        (gradient,) = torch.autograd.grad(middle.sum(), strip)
+    strip = torch.full((1, channels, *shape), 0.75, dtype=torch.float64, requires_grad=True)
+    output = probe(strip)
+    scale = output.shape[axis] // side
+    middle = output.narrow(axis, side // 2 * scale, scale)
+    (gradient,) = torch.autograd.grad(middle.sum(), strip)
     other = -1 if axis == -2 else -2
     places = (gradient[0] != 0).any(0).any(other).nonzero().flatten()
     return int((places - side // 2).abs().max()) if len(places) else 0

@@ -70,6 +70,14 @@ def test_units_that_are_dead_today_count() -> None:
     assert not net[2].weight.any()
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_halos_are_measured_in_any_mode(mode: type) -> None:
+    with mode():
+        net = load("net", "srcnn")(scale=2, channels=1)
+        inside = measure_halo(net, 1)
+    assert inside == measure_halo(load("net", "srcnn")(scale=2, channels=1), 1) == 5
+
+
 def test_wide_and_high_kernels_are_both_seen() -> None:
     assert measure_halo(nn.Conv2d(1, 1, (1, 31), padding=(0, 15)), 1) == 15
     assert measure_halo(nn.Conv2d(1, 1, (31, 1), padding=(15, 0)), 1) == 15
