@@ -1,7 +1,8 @@
 """Fixtures shared by all tests: small real photographs, and recipes that train on them."""
 
 import os
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """Keeps the tests' picture caches out of the user's."""
     monkeypatch.setenv("DLIC_CACHE", str(tmp_path_factory.getbasetemp() / "dlic-cache"))
     monkeypatch.delenv("DLIC_RUN_DIR", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_proxies() -> Iterator[None]:
+    """Makes urllib forget the proxies of a test that set some: it reads them once and keeps them."""
+    yield
+    urllib.request.install_opener(None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,9 @@ def test_mistake_is_one_message_without_traceback() -> None:
 def interrupts(tmp_path: Path) -> Path:
     """A plug-in that ends the import of its module in the way its distribution is named after."""
     source = {
-        "ctrl_c": "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time; time.sleep(9)\n",
+        # Under nohup, as in many a CI, interrupts are ignored from the start: take them as on a terminal.
+        "ctrl_c": "import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\nimport time; time.sleep(9)\n",
         "defect": "class Defect(BaseException): pass\nraise Defect('unheard of')\n",
     }
     for name, text in source.items():
