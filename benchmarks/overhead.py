@@ -67,7 +67,7 @@ class Resident(PictureDataModule):
         return Stream(self.steps)
 
     def val_dataloader(self) -> Any:
-        return [{"image": batches()[0][:1], "name": ["resident"]}]
+        return torch.utils.data.DataLoader([{"image": batches()[0][:1], "name": ["resident"]}], batch_size=None)
 
 
 def framework(steps: int) -> float:
@@ -77,7 +77,7 @@ def framework(steps: int) -> float:
         recipe = load_recipe(
             "compact_div2k",
             [
-                *("data.name=resident", "data.args={crop: 96}", f"trainer.max_steps={steps + WARM}"),
+                *("data.name=resident", "data.args=null", "data.args={crop: 96}", f"trainer.max_steps={steps + WARM}"),
                 *(f"trainer.val_every={10**9}", f"trainer.checkpoint_every={10**9}", "trainer.compile=false"),
                 *("trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.progress=true"),
                 *("trainer.ema=null", "logger=null", f"run.root={folder}"),
