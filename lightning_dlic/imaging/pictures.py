@@ -22,6 +22,8 @@ from dlic_registry import DlicError
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+# Samples a pixel of the layouts in which FFmpeg gives PNG files of 16 bits.
+_PNG16 = {"gray16be": 1, "ya16be": 2, "rgb48be": 3, "rgba64be": 4}
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
 # What each written format can hold, and how it is written: near enough to lossless where it must lose.
@@ -137,12 +139,21 @@ def _upright(picture: Picture, orientation: int) -> Picture:
 
 
 def _png16(data: bytes) -> NDArray[np.uint16]:
-    """All 16 bits of a PNG, which Pillow would cut to 8 where there is colour."""
-    import torch
-    from torchvision.io import ImageReadMode, decode_png
+    """All 16 bits of a PNG, which Pillow would cut to 8 where there is colour.
 
-    planes = decode_png(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.UNCHANGED)
-    return planes.permute(1, 2, 0).numpy()  # type: ignore[no-any-return]
+    By FFmpeg, which bears any bytes; torchvision's decoder ends the process on some.
+    """
+    import av
+
+    decoder = av.CodecContext.create("png", "r")
+    decoder.options = {"err_detect": "crccheck+explode"}
+    frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+    if not frames or frames[0].format.name not in _PNG16:
+        raise PictureError("a PNG of 16 bits that holds no picture")
+    frame, samples = frames[0], _PNG16[frames[0].format.name]
+    rows = np.frombuffer(bytes(frame.planes[0]), ">u2").reshape(frame.height, -1)[:, : frame.width * samples]
+    pixels: NDArray[np.uint16] = rows.reshape(frame.height, frame.width, samples).astype(np.uint16)
+    return pixels
 
 
 def _tiff16(data: bytes, max_pixels: int) -> Picture | None:
