@@ -3,6 +3,8 @@
 import hashlib
 import inspect
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -267,3 +269,20 @@ def test_data_modules_pickle(folder: Path) -> None:
     copy = pickle.loads(pickle.dumps(data))
     for a, b in zip(data.train_dataloader(), copy.train_dataloader(), strict=True):
         assert torch.equal(a["image"], b["image"])
+
+
+def test_a_half_read_stream_ends_with_its_program(folder: Path) -> None:
+    code = (
+        "import sys, time\n"
+        "from dlic_datamodules.folder import FolderDataModule\n"
+        "data = FolderDataModule(sys.argv[1], crop=16, batch_size=2, workers=2)\n"
+        "data.configure(steps=1000)\n"
+        "batches = iter(data.train_dataloader())\n"
+        "next(batches)\n"
+        "if sys.argv[2] == 'close': batches.close()\n"
+        "print('done', flush=True)\n"
+    )
+    for ending in ("close", "leave"):
+        command = [sys.executable, "-c", code, str(folder), ending]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
