@@ -18,9 +18,10 @@ from dlic_datamodules.cache_build import open_cache
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
 from dlic_datamodules.errors import DataError
+from dlic_datamodules.loader import PictureLoader, StepSampler, as_is
 from dlic_datamodules.policy import Policy, write_listing
 from dlic_datamodules.source import Source
-from dlic_datamodules.stream import CropStream, Cutter, PictureLoader, StepSampler, Transform, WholePictures, as_is
+from dlic_datamodules.stream import CropStream, Cutter, Transform, WholePictures
 from dlic_datamodules.transform import TransformSpec, build_transform
 
 __all__ = ["PictureDataModule", "Splits"]

@@ -9,8 +9,9 @@ from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.folder import named_folders
 from dlic_datamodules.hub import VALID_SPLITS, HubSource, hub_errors, open_splits, parquet_column, parquet_files
+from dlic_datamodules.loader import PictureLoader
 from dlic_datamodules.source import scan
-from dlic_datamodules.stream import PictureLoader, WholePictures
+from dlic_datamodules.stream import WholePictures
 from dlic_datamodules.streamed import LANES, Shards, StreamedCrops, StreamedPictures
 
 __all__ = ["HUB_NAME", "LICENCE", "ImageNetDataModule"]

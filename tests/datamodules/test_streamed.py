@@ -12,7 +12,8 @@ from torch import Tensor
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.imagenet import ImageNetDataModule
-from dlic_datamodules.stream import Cutter, PictureLoader, as_is
+from dlic_datamodules.loader import PictureLoader, as_is
+from dlic_datamodules.stream import Cutter
 from dlic_datamodules.streamed import LANES, Shards, StreamedCrops, deal
 
 

@@ -1,0 +1,108 @@
+"""From the stream's batches to the training process: which come, and how they are fetched."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader, DistributedSampler
+
+from dlic_datamodules.errors import DataError
+from dlic_datamodules.stream import Failure
+
+__all__ = ["PictureLoader", "StepSampler", "as_is"]
+
+_AHEAD = 4
+
+
+class StepSampler(DistributedSampler[int]):
+    """Numbers of the batches still to be made.
+
+    It is a `DistributedSampler` because ranks are already told apart by `CropStream`: Lightning replaces any other
+    kind by its own, which would deal the batches out a second time.
+
+    Args:
+        steps: Batches of the whole run.
+        start: Batches already done.
+        rolling: Go on where the last epoch ended (for a Trainer that counts epochs) instead of one run of ``steps``.
+    """
+
+    def __init__(self, steps: int, start: int = 0, *, rolling: bool = False) -> None:
+        self.steps, self.start, self.rolling = steps, start, rolling
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.start, self.steps + self.start if self.rolling else self.steps))
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        if self.rolling:
+            self.start = epoch * self.steps
+
+
+def as_is(batch: Any) -> Any:
+    """Batches come whole from the data set; there is nothing to collate."""
+    return batch
+
+
+def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same batches, taken from the workers by a thread.
+
+    A batch that a worker has ready still has to be fetched, and on busy cores the worker has to run for that: some
+    milliseconds that a training step need not wait for.
+    """
+    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def put(batch: Any, error: BaseException | None = None) -> bool:
+        while not stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put((batch, error), timeout=0.1)
+                return True
+        return False
+
+    def take() -> None:
+        try:
+            for batch in batches:
+                if not put(batch):
+                    return
+            put(None, StopIteration())
+        except BaseException as error:
+            put(None, error)
+
+    thread = threading.Thread(target=take, name="dlic-batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield batch
+    finally:
+        stopped.set()
+        # While the interpreter ends, no thread gets to run any more.
+        if not sys.is_finalizing():
+            thread.join(timeout=30)
+
+
+class PictureLoader(DataLoader[Any]):
+    """A `DataLoader` of whole batches, fetched ahead.
+
+    A worker's mistake is raised as the sentence it is, without the worker's traceback.
+    """
+
+    def __iter__(self) -> Any:
+        batches = super().__iter__()
+        for batch in _ahead(batches) if self.num_workers else batches:
+            if isinstance(batch, Failure):
+                raise DataError(batch.message)
+            if batch is not None:
+                yield batch
