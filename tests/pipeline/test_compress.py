@@ -1,6 +1,7 @@
 """A photograph in N bytes, and back."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
-from lightning_dlic.pipeline.measures import psnr, ssim
+from lightning_dlic.pipeline.measures import lpips_distance, psnr, ssim
 from lightning_dlic.pipeline.search import BudgetError
 
 
@@ -66,6 +67,23 @@ def test_targets_are_reached_by_the_smallest_file(gray: np.ndarray, metric: str,
     assert measure(decompress(made.data), gray) >= value
     cheaper = compress(gray, bytes=len(made.data) * 4 // 5, metric=metric, effort=2, pipeline="bicubic")
     assert measure(decompress(cheaper.data), gray) < value
+
+
+def test_lpips_steers_the_search(gray: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Path(os.environ.get("DLIC_DATA", "../shared/data")) / "weights"
+    if not (weights / "alexnet_features.safetensors").is_file():
+        pytest.skip(f"needs alexnet_features.safetensors in {weights}")
+    monkeypatch.setenv("DLIC_WEIGHTS", str(weights))
+    distance = lpips_distance()
+    made = compress(gray, target={"lpips": 0.3}, codec="webp", effort=1, pipeline="bicubic")
+    assert distance(decompress(made.data), gray) == pytest.approx(made.score)
+    assert made.score <= 0.3
+    budget = len(made.data)
+    by = {}
+    for metric in ("lpips", "psnr"):
+        rival = compress(gray, bytes=budget, metric=metric, effort=4, pipeline="bicubic")
+        by[metric] = distance(decompress(rival.data), gray)
+    assert by["lpips"] <= min(by["psnr"], 0.3)
 
 
 def test_a_target_out_of_reach_names_the_best(gray: np.ndarray) -> None:
