@@ -1,0 +1,1 @@
+"""Colorization stages."""
