@@ -1,8 +1,10 @@
 """Puts a run's network into the zoo with its card, measured on the test sets.
 
     DLIC_DATA=... python benchmarks/make_card.py RUN NAME --summary "One line." [--notes "..."] [--best]
+        [--figures FILE.json]
 
-The card's figures are those of `dlic eval`; BSD100 loses its last row and column, as in the papers.
+The card's figures are those of `dlic eval`, where BSD100 loses its last row and column, as in the papers; or those of a
+JSON file `{SET: {FIGURE: VALUE}}` that another script of this folder wrote.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 import lightning_dlic.zoo
 from lightning_dlic.metrics.perceptual import LPIPS
@@ -37,6 +42,22 @@ DATA = [
 ]
 
 
+def enlargement(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Figures of super-resolution on the test sets."""
+    folder = Path(os.environ["DLIC_DATA"]) / "benchmarks"
+    enlarger, lpips, figures = NetEnlarger(name, net, meta), LPIPS(), {}
+    for data, trim in SETS.items():
+        (result,) = evaluate([enlarger], [open_set(folder / data, trim=trim)], lpips=lpips)
+        figures[data] = {key: round(value, 4) for key, value in result.figures.items()}
+    return figures
+
+
+def read_figures(path: Path) -> dict[str, dict[str, float]]:
+    """Figures that another script measured: the mapping itself, or what stands in it under ``figures``."""
+    content = json.loads(path.read_text())
+    return content.get("figures", content)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
@@ -45,19 +66,14 @@ def main() -> None:
     parser.add_argument("--notes", default="")
     parser.add_argument("--best", action="store_true", help="the network of the best validation, not the last")
     parser.add_argument("--hours", type=float, required=True, help="hours of training, all sessions together")
+    parser.add_argument("--figures", type=Path, help="JSON of figures, in place of Set5, Set14 and BSD100")
     parser.add_argument("--machine", default="2 cores of an AMD EPYC with AVX-512, shared; one thread, bf16-mixed")
     options = parser.parse_args()
     weights = ZOO / f"{options.name}.safetensors"
     shutil.copyfile(options.run / ("best.safetensors" if options.best else "weights.safetensors"), weights)
     meta = inspect_net(weights)
     net, _ = load_net(weights)
-    folder = Path(os.environ["DLIC_DATA"]) / "benchmarks"
-    lpips = LPIPS()
-    enlarger = NetEnlarger(options.name, net, meta)
-    figures = {}
-    for name, trim in SETS.items():
-        (result,) = evaluate([enlarger], [open_set(folder / name, trim=trim)], lpips=lpips)
-        figures[name] = {key: round(value, 4) for key, value in result.figures.items()}
+    figures = read_figures(options.figures) if options.figures else enlargement(options.name, net, meta)
     card = Card(
         name=options.name,
         kind=meta["kind"],
