@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError, import_plugins
-from lightning_dlic.cli.targets import BASELINES, Target, find_targets, identity, is_run, open_targets
+from lightning_dlic.cli.targets import BASELINES, Target, find_targets, identity, is_run, open_downsizer, open_targets
 from lightning_dlic.zoo import cards
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ def evaluate_targets(
         list[str] | None,
         typer.Option(help="Drop N rows and columns at the bottom and right: N, or SET=N. bsd100=1 is the papers'."),
     ] = None,
+    downsize: Annotated[
+        str | None,
+        typer.Option(
+            help="What shrinks the originals: bicubic, or a network that learned_downsize trained. "
+            "Default: what a network brings along, else bicubic.",
+            show_default=False,
+        ),
+    ] = None,
     lpips: Annotated[
         bool | None, typer.Option("--lpips/--no-lpips", help="LPIPS. Default: where its weights are found.")
     ] = None,
@@ -59,7 +67,7 @@ def evaluate_targets(
     """Measure networks and baselines on test sets.
 
     PSNR and SSIM on Y and RGB, MS-SSIM and LPIPS, under the protocol that --json states. Originals are cut at the right
-    and bottom to multiples of the scale and shrunk by MATLAB's bicubic.
+    and bottom to multiples of the scale and shrunk by MATLAB's bicubic, or by the target's own learned downsizing.
     """
     import_plugins(plugin or [])
     # `--data A B` leaves B among the targets; a folder of pictures cannot be meant as one.
@@ -72,6 +80,10 @@ def evaluate_targets(
 
     sets = _open_sets(folders, trim or [])
     enlargers = open_targets(found, scale, pick_device(device))
+    if downsize is not None:
+        operator = open_downsizer(downsize)
+        for enlarger in enlargers:
+            enlarger.downsize = operator(enlarger.scale)
     network, note = _lpips(lpips)
     results = evaluate(enlargers, sets, lpips=network, save=save, progress=_progress)
     _progress("")
@@ -190,6 +202,7 @@ def _report(
             e.name: {
                 **identities.get(e.name, {"target": getattr(e, "kernel", e.name)}),
                 "scale": e.scale,
+                "downsize": e.downsize.name,
                 **costs[e.name],
                 **({"meta": e.meta} if hasattr(e, "meta") else {}),
             }

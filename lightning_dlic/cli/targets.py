@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lightning_dlic.pipeline.enlargers import Enlarger
+    from lightning_dlic.pipeline.shrink import Downsizer
 
 BASELINES = ("bicubic", "nearest", "lanczos")
 
@@ -136,6 +137,36 @@ def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise CheckpointError(f"{path}: its network cannot be loaded ({str(error).splitlines()[0][:200]})") from error
     origin = {"kind": kind, "stage": made["name"], "steps": steps}
     return stage.net.eval(), {**stage.describe_net(), **origin}
+
+
+def open_downsizer(text: str) -> Callable[[int], Downsizer]:
+    """Finds what shrinks pictures.
+
+    Args:
+        text: ``bicubic``, or a network that brings its own downsizing, written like a target.
+
+    Returns:
+        The operator of a scale; it raises DlicError for another than the network's.
+
+    Raises:
+        DlicError: It is neither.
+    """
+    from lightning_dlic.pipeline.shrink import bicubic, learned
+
+    if text == "bicubic":
+        return bicubic
+    target = find_target(text)
+    net, meta = load_target_net(target)
+    operator = learned(target.name, net, int(meta.get("scale", 1)), int(meta.get("channels", 3)))
+    if operator is None:
+        raise DlicError(f"--downsize {text}: this network does not downsize; only what learned_downsize trained does")
+
+    def of(scale: int) -> Downsizer:
+        if scale != operator.scale:
+            raise DlicError(f"--downsize {text}: shrinks by {operator.scale}, but a target enlarges by {scale}")
+        return operator
+
+    return of
 
 
 def open_targets(targets: list[Target], scale: int | None, device: torch.device | None = None) -> list[Enlarger]:

@@ -15,17 +15,15 @@ from dlic_datamodules.decode import PICTURE_SUFFIXES, RAW_SUFFIXES, DecodeOption
 from dlic_datamodules.errors import PictureError
 from dlic_registry import DlicError
 from lightning_dlic.imaging.pictures import Picture, write_picture
-from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, ms_ssim
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.metrics.protocol import score, summarize, y_plane
 from lightning_dlic.pipeline.enlargers import Enlarger
+from lightning_dlic.pipeline.shrink import Downsizer
 from lightning_dlic.pipeline.upscale import to_pixels
 
 # Beyond this LPIPS and MS-SSIM, which need the whole picture at once, would no longer fit into 2 GB.
 LARGE = 1 << 23
-# Input rows are taken into double precision so many pixels at a time.
-_BAND = 1 << 22
 _SUFFIXES = PICTURE_SUFFIXES - RAW_SUFFIXES
 
 
@@ -108,29 +106,6 @@ def open_set(folder: Path, trim: int = 0, name: str | None = None) -> TestSet:
     return TestSet(name or folder.resolve().name, folder, trim, files, digest.hexdigest())
 
 
-def shrink(picture: Tensor, scale: int) -> Tensor:
-    """Makes the low-resolution input by MATLAB's bicubic; large pictures band by band, in bounded memory.
-
-    Args:
-        picture: uint8 ``[1, C, H, W]`` with sides divisible by ``scale``.
-        scale: Whole factor.
-
-    Returns:
-        uint8 ``[1, C, H/scale, W/scale]``.
-    """
-    height = picture.shape[-2] // scale
-    rows = max(1, _BAND // (picture.shape[-1] * scale))
-    if rows >= height:
-        return resize_uint8(picture, scale=1.0 / scale)
-    # The antialiased cubic reaches two low-resolution pixels to each side.
-    margin, bands = 3, []
-    for top in range(0, height, rows):
-        above, below = min(margin, top), min(margin, max(0, height - top - rows))
-        band = picture[..., (top - above) * scale : (top + rows + below) * scale, :]
-        bands.append(resize_uint8(band, scale=1.0 / scale)[..., above : above + rows, :])
-    return torch.cat(bands, dim=-2)
-
-
 def _original(path: Path, trim: int, multiple: int) -> Tensor:
     """A picture as uint8 RGB, its sides trimmed and cut to a multiple."""
     try:
@@ -210,13 +185,15 @@ def evaluate(
 
 
 def _inputs(enlargers: list[Enlarger], path: Path, trim: int) -> Iterator[tuple[Enlarger, Tensor, Tensor]]:
-    """Each enlarger with the original and the small picture at its scale, made once a scale."""
+    """Each enlarger with the original and the small picture at its scale, each made once."""
     for scale in sorted({enlarger.scale for enlarger in enlargers}):
         original = _original(path, trim, scale)
-        small = shrink(original, scale)
+        made: dict[Downsizer, Tensor] = {}
         for enlarger in enlargers:
             if enlarger.scale == scale:
-                yield enlarger, original, small
+                if enlarger.downsize not in made:
+                    made[enlarger.downsize] = enlarger.downsize(original)
+                yield enlarger, original, made[enlarger.downsize]
 
 
 def _save(path: Path, output: Tensor) -> None:

@@ -100,6 +100,10 @@ class Stage(pl.LightningModule):
         """What a weights file needs so that the network alone can be built and used again."""
         return {"net": self.net_recipe(), "steps": self.batches}
 
+    def init_targets(self) -> tuple[nn.Module, ...]:
+        """What weights to start from may fill: the first of these that they fit."""
+        return (self.net,)
+
     def role_parameters(self, role: str) -> Iterable[nn.Parameter]:
         """Parameters that a role optimises. The default gives those of the attribute of the role's name."""
         module: nn.Module = getattr(self, role)

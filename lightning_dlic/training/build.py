@@ -68,9 +68,12 @@ def _initialise(stage: Stage, source: str, where: str) -> None:
         given: dict[str, Tensor] = network_state(checkpoint)
     else:
         given = load_net(source)[0].state_dict()
-    wanted = stage.net.state_dict()
-    fitting = {name: value for name, value in given.items() if name in wanted and wanted[name].shape == value.shape}
-    if not fitting:
+    for target in stage.init_targets():
+        wanted = target.state_dict()
+        fitting = {name: value for name, value in given.items() if name in wanted and wanted[name].shape == value.shape}
+        if fitting:
+            break
+    else:
         raise DlicError(f"{where}: nothing in {source} fits this network (another net, or another width?)")
     missing = [name for name in wanted if name not in fitting]
     if missing:
@@ -79,7 +82,7 @@ def _initialise(stage: Stage, source: str, where: str) -> None:
             + (" ..." if len(missing) > 6 else ""),
             stacklevel=2,
         )
-    stage.net.load_state_dict(fitting, strict=False)
+    target.load_state_dict(fitting, strict=False)
 
 
 def build_data(recipe: Recipe) -> PictureDataModule:

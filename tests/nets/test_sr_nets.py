@@ -6,7 +6,7 @@ from lightning_dlic.nets.discriminator import SRGANDiscriminator
 from lightning_dlic.nets.srcnn import SRCNNNet
 from lightning_dlic.nets.srresnet import SRResNetNet
 
-NETS = ["srcnn", "srresnet", "compact"]
+NETS = ["srcnn", "srresnet", "compact", "rescaler"]
 
 
 def count(net: torch.nn.Module) -> int:
@@ -21,7 +21,7 @@ def test_every_net_enlarges_any_size_by_its_scale(name: str, scale: int, channel
     assert net(torch.rand(2, channels, 7, 5)).shape == (2, channels, 7 * scale, 5 * scale)
 
 
-@pytest.mark.parametrize("name", ["srcnn", "compact"])
+@pytest.mark.parametrize("name", ["srcnn", "compact", "rescaler"])
 def test_an_untrained_net_starts_near_a_plain_enlargement(name: str) -> None:
     torch.manual_seed(0)
     net = load("net", name)(scale=4, channels=1)

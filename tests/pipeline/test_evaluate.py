@@ -12,9 +12,9 @@ from skimage import data
 
 from dlic_registry import DlicError, load
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.pipeline import evaluate as module
+from lightning_dlic.pipeline import shrink as module
 from lightning_dlic.pipeline.enlargers import KernelEnlarger, NetEnlarger
-from lightning_dlic.pipeline.evaluate import evaluate, open_set, shrink
+from lightning_dlic.pipeline.evaluate import evaluate, open_set
 
 BENCHMARKS = Path(os.environ["DLIC_DATA"]) / "benchmarks"
 
@@ -88,7 +88,7 @@ def test_large_pictures_shrink_in_bands_as_in_one_go(scale: int, monkeypatch: py
     picture = torch.from_numpy(data.astronaut()[: 240 // scale * scale, :240].copy()).permute(2, 0, 1)[None]
     expected = resize_uint8(picture, scale=1 / scale)
     monkeypatch.setattr(module, "_BAND", 240 * scale * 17)
-    assert torch.equal(shrink(picture, scale), expected)
+    assert torch.equal(module.bicubic(scale)(picture), expected)
 
 
 def test_a_set_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:

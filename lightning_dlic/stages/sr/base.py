@@ -86,9 +86,14 @@ class SuperResolution(Stage):
                 )
             small = self._planes(base).to(self.dtype) / 255.0
         else:
-            small = self.downsize(image).to(self.dtype)
+            small = self._shrink(image).to(self.dtype)
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         return small.contiguous(memory_format=layout), (image.to(self.dtype) / 255.0).contiguous(memory_format=layout)
+
+    def _shrink(self, image: Tensor) -> Tensor:
+        """The small picture of a uint8 one, on the 8-bit grid of [0, 1]."""
+        small: Tensor = self.downsize(image)
+        return small
 
     def _planes(self, image: Tensor) -> Tensor:
         """The channels this stage works on, of colour or grey pictures alike."""
