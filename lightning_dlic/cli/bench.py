@@ -14,9 +14,9 @@ from dlic_registry import DlicError
 def bench(
     folder: Annotated[Path, typer.Argument(help="A folder of pictures.")],
     budgets: Annotated[str, typer.Option(help="Bytes, separated by commas.")] = "500,1000,2000,4000",
-    codecs: Annotated[str, typer.Option(help="Rows: jpeg, webp, avif, jxl, heic (whole files), hevc, ours.")] = (
-        "jpeg,webp,avif,jxl,heic,hevc,ours"
-    ),
+    codecs: Annotated[
+        str, typer.Option(help="Rows: jpeg, webp, avif, jxl, heic (files), hevc, ours, ours:PIPELINE.")
+    ] = ("jpeg,webp,avif,jxl,heic,hevc,ours"),
     metrics: Annotated[str, typer.Option(help="psnr_rgb, psnr_y, ssim_y, ms_ssim_y, lpips; default: all.")] = "",
     effort: Annotated[int, typer.Option(min=1, max=9, help="Of our search.")] = 5,
     pipeline: Annotated[str, typer.Option(help="Pipeline of the row ours.")] = "photo",

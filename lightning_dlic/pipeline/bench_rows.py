@@ -151,7 +151,7 @@ class OurSession:
         for candidate in self.search.all_within(limit):
             data = candidate.stream.to_bytes()
             start = time.perf_counter()
-            decoded = decompress(data)
+            decoded = decompress(data, pipeline=self.search.settings.pipeline)
             seconds = time.perf_counter() - start
             setting = f"{candidate.stream.codec} quality {candidate.quality}"
             yield Sample(len(data), decoded, candidate.stream.scale, setting, seconds)
@@ -174,7 +174,7 @@ def rows(effort: int, pipeline: str) -> dict[str, Row]:
 
 
 def pick_rows(names: str, effort: int, pipeline: str) -> dict[str, Row]:
-    """The rows of a comma-separated list.
+    """The rows of a comma-separated list; ``ours:NAME`` is ours with the pipeline of that name.
 
     Raises:
         DlicError: One of the names is unknown.
@@ -182,7 +182,11 @@ def pick_rows(names: str, effort: int, pipeline: str) -> dict[str, Row]:
     known = rows(effort, pipeline)
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     for name in wanted:
-        if name not in known:
+        if name.startswith("ours:"):
+            own = name.removeprefix("ours:")
+            find_pipeline(own)
+            known[name] = OurRow("auto", own, effort)
+        elif name not in known:
             near = suggest(name, known)
             hint = f" Did you mean {near!r}?" if near else ""
             raise DlicError(f"bench: unknown codec {name!r}.{hint} Known: {', '.join(known)}.")

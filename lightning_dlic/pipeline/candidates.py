@@ -78,7 +78,10 @@ class Branch:
         return len(stream.head()) + len(stream.tail())
 
     def candidate(self, quality: int) -> Candidate:
-        """Decodes a quality's payload and scores it: by bicubic, by the network where there is one, the better wins."""
+        """Decodes a quality's payload and scores it.
+
+        By bicubic, and by the network where there is one; the better wins, or the network if the pipeline says always.
+        """
         if quality not in self._scored:
             self._scored[quality] = self._decode(quality)
         return self._scored[quality]
@@ -89,7 +92,8 @@ class Branch:
         planes = decode_payload(self.codec, payload, self.source.small(self.scale))
         crc = planes.crc32() if self.codec.exact else None
         found = []
-        for enlarger in {None, self.enlarger}:
+        rivals = {self.enlarger} if self.pipeline.always else {None, self.enlarger}
+        for enlarger in rivals:
             picture = assemble(planes, self.scale, self.source.height, self.source.width, enlarger)
             stream = replace(self._stream(payload, enlarger is not None), crc=crc)
             found.append(Candidate(stream, quality, self.score(picture)))

@@ -18,7 +18,7 @@ from lightning_dlic.codec.container import MAX_SCALE
 if TYPE_CHECKING:
     from lightning_dlic.pipeline.luma_net import Enlarger
 
-_KEYS = ("number", "base", "scale", "stages")
+_KEYS = ("number", "base", "scale", "stages", "always")
 
 
 class PipelineError(DlicError):
@@ -35,6 +35,8 @@ class Pipeline:
         base: Name of the base codec, or ``auto``.
         scale: Factor of downsizing, or None for whatever does best.
         weights: By scale, the weights of the network that enlarges by it: ``zoo:NAME`` or a path.
+        always: Whether a network is used wherever there is one; otherwise only where it scores better than bicubic
+            interpolation, which networks trained for looks rather than for fidelity do not.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Pipeline:
     base: str = "auto"
     scale: int | None = None
     weights: Mapping[int, str] = field(default_factory=dict)
+    always: bool = False
 
     def enlarger(self, scale: int) -> Enlarger | None:
         """The network for a scale; None where the pipeline has none.
@@ -129,7 +132,10 @@ def read_pipeline(path: Path) -> Pipeline:
     base = _mapping(path, "base", tree.get("base"), ("name",)).get("name", "auto")
     stages = _mapping(path, "stages", tree.get("stages"), ("sr",))
     weights = _weights(path, stages.get("sr"), None if scale == "auto" else scale)
-    return Pipeline(path.stem, number, str(base), None if scale == "auto" else scale, weights)
+    always = tree.get("always", False)
+    if not isinstance(always, bool):
+        raise PipelineError(f"{path}: always: {always!r} is neither true nor false")
+    return Pipeline(path.stem, number, str(base), None if scale == "auto" else scale, weights, always)
 
 
 def _mapping(path: Path, key: str, value: Any, known: tuple[str, ...]) -> dict[str, Any]:

@@ -109,6 +109,25 @@ def test_the_search_takes_the_better_of_network_and_bicubic(gray: np.ndarray, re
     assert psnr(decoded, gray) == pytest.approx(found.score, abs=0.05)
 
 
+def test_always_keeps_the_network_where_bicubic_scores_better(gray: np.ndarray, recipe: Path) -> None:
+    always = recipe.with_name("always.yaml")
+    always.write_text(recipe.read_text() + "always: true\n")
+    named = []
+    for own in (recipe, always):
+        found = compress(gray, bytes=1200, metric="psnr", pipeline=str(own))
+        named.append(bool(found.stream.chunks))
+        decoded = decompress(found.data, pipeline=find_pipeline(own), strict=True)
+        assert psnr(decoded, gray) == pytest.approx(found.score, abs=0.05)
+    assert named == [False, True]  # the network is untrained
+
+
+def test_always_is_true_or_false(recipe: Path) -> None:
+    wrong = recipe.with_name("wrong.yaml")
+    wrong.write_text("always: perhaps\n")
+    with pytest.raises(PipelineError, match="always: 'perhaps'"):
+        find_pipeline(wrong)
+
+
 def test_decoding_through_a_network_imports_no_lightning(made: bytes, recipe: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.dlic"
     file.write_bytes(made)
