@@ -26,7 +26,7 @@ def smooths(m: int) -> NDArray[np.bool_]:
     """Which of the 35 modes see smoothed references in blocks of side ``m`` (8.4.4.2.3): bool ``[35]``."""
     modes = np.arange(MODES)
     distance = np.minimum(abs(modes - VERTICAL), abs(modes - HORIZONTAL))
-    return (distance > _SMOOTH_BEYOND[m]) & (modes != DC) & (m > 4)
+    return np.asarray((distance > _SMOOTH_BEYOND[m]) & (modes != DC) & (m > 4))
 
 
 @lru_cache(maxsize=8)

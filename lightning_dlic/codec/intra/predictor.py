@@ -199,6 +199,6 @@ def _executor(name: Executor, predictor: IntegerPredictor) -> Callable[..., NDAr
         return predictor.reference
     if name not in ("torch", "onnx"):
         raise DlicError(f"unknown executor {name!r}; there are numpy, torch and onnx")
-    from lightning_dlic.nets.prediction.execute import onnx_executor, torch_executor
+    from lightning_dlic.codec.intra.executors import onnx_executor, torch_executor
 
     return (torch_executor if name == "torch" else onnx_executor)(predictor.layers)

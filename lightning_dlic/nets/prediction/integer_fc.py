@@ -1,0 +1,109 @@
+"""The block predictor in integers as a module: weights as they ship, computed by PyTorch or exported to ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lightning_dlic.imaging.blocks import center
+from lightning_dlic.imaging.blocks_np import REACH
+
+_EXACT_FLOAT32 = 1 << 24
+_LEAK = 3
+_POWERS = [2.0**exponent for exponent in range(32)]
+
+
+class IntegerLayer(nn.Module):
+    """Weights of 8 bits, sums that are exact, a shift for each channel.
+
+    Sums are taken in the narrowest floating-point type that holds them all, so that every library's order of summation
+    gives the same bits.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+    shift: nn.Parameter
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        """Builds the layer with zero weights."""
+        super().__init__()
+        for name, shape, dtype in (
+            ("weight", (outputs, inputs), torch.int8),
+            ("bias", (outputs,), torch.int32),
+            ("shift", (outputs,), torch.uint8),
+        ):
+            self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype), requires_grad=False))
+
+    def dtype(self) -> torch.dtype:
+        """The type that sums are taken in."""
+        bound = REACH * self.weight.abs().sum(dim=1, dtype=torch.int64) + self.bias.long().abs()
+        bound = bound + torch.bitwise_left_shift(torch.ones_like(bound), self.shift.long() + _LEAK)
+        # A GPU may round float32 products to fewer bits; 8-bit ones survive that, float64 needs no such argument.
+        small = int(bound.max()) < _EXACT_FLOAT32 and self.weight.device.type == "cpu"
+        return torch.float32 if small else torch.float64
+
+    def forward(self, x: Tensor, leaky: bool) -> Tensor:
+        """Maps whole numbers ``[N, in]`` to ``[N, out]``: sums, shifted and rounded half up, all as floats.
+
+        Args:
+            x: In [-127, 127].
+            leaky: Whether negative sums are shifted by three bits more.
+        """
+        dtype = self.dtype()
+        sums = F.linear(x.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
+        # A table, because libraries need not compute powers exactly.
+        divisor = torch.tensor(_POWERS, dtype=dtype, device=x.device)[self.shift.long()]
+        # Sum and offset stay below the bound and the divisor is a power of two: nothing here rounds but the floor.
+        plain = torch.floor((sums + divisor / 2) / divisor)
+        if not leaky:
+            return plain.to(x.dtype)
+        steep = divisor * (1 << _LEAK)
+        return torch.where(sums >= 0, plain, torch.floor((sums + steep / 2) / steep)).to(x.dtype)
+
+
+class IntegerFullyConnected(nn.Module):
+    """A fully connected block predictor in integers; `codec.intra.predictor` states its arithmetic."""
+
+    def __init__(self, m: int = 8, widths: Sequence[int] = (384, 384)) -> None:
+        """Builds the network with zero weights.
+
+        Args:
+            m: Side of the blocks.
+            widths: Units of each hidden layer.
+        """
+        super().__init__()
+        self.m = m
+        inputs = 5 * m * m
+        sizes = [inputs, *widths]
+        self.hidden = nn.ModuleList([IntegerLayer(a, b) for a, b in zip(sizes[:-1], widths, strict=True)])
+        self.output = IntegerLayer((widths[-1] if widths else 0) + inputs, m * m)
+
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor]) -> IntegerFullyConnected:
+        """Builds the network that has these weights.
+
+        Args:
+            state: As `PNNSFullyConnected.integer_state` gives it.
+        """
+        depth = sum(name.startswith("hidden.") and name.endswith(".bias") for name in state)
+        widths = [len(state[f"hidden.{number}.bias"]) for number in range(depth)]
+        net = cls(int(len(state["output.bias"]) ** 0.5), widths)
+        net.load_state_dict(dict(state))
+        return net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predicts from contexts and availability, uint8 ``[N, 2, 5 m^2]``: float ``[N, 1, m, m]``, k / 255."""
+        return self.grey(x) / 255.0
+
+    def grey(self, x: Tensor) -> Tensor:
+        """The prediction in whole grey levels, float ``[N, 1, m, m]`` in [0, 255]."""
+        x0, mean = center(x)
+        y = x0
+        for layer in self.hidden:
+            y = layer(y, leaky=True).clamp(-REACH, REACH)
+        residual = self.output(torch.cat([y, x0], dim=1) if len(self.hidden) else x0, leaky=False)
+        blocks: Tensor = (mean + residual).clamp(0, 255)
+        return blocks.reshape(-1, 1, self.m, self.m)

@@ -1,0 +1,133 @@
+"""What all prediction stages share: the task, the figures and the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dlic_registry import Component, DlicError, load
+from lightning_dlic.imaging.blocks import cut, cut_blocks, draw_corners, draw_masks, grid
+from lightning_dlic.imaging.color import luma_uint8
+from lightning_dlic.imaging.intra_modes import planar, references, smooth
+from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.stages.base import Batch, Stage, Terms
+from lightning_dlic.stages.settings import Spec
+
+Net = Annotated[Mapping[str, Any] | None, Component("net", provides=("m",))]
+SIDES = (4, 8, 16, 32)
+
+
+class Prediction(Stage):
+    """Predicts square blocks of luma from what a codec has decoded above and to the left of them.
+
+    In training, places and availability are drawn; contexts come from ``base`` where the batch has one (a picture
+    coded and decoded), blocks from the same picture uncoded. In evaluation all blocks of the regular grid whose
+    contexts lie inside the picture are predicted, with all of the context available.
+    """
+
+    kind: ClassVar[str] = "prediction"
+    baseline_name: ClassVar[str] = "planar"
+    monitor: ClassVar[str] = "psnr"
+    loss_terms: ClassVar[tuple[str, ...]] = ("pixel", "transform")
+    default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-3}}
+    default_losses: ClassVar[Mapping[str, Spec | None]] = {"pixel": {"name": "block_l2", "weight": 1.0}}
+    default_net: ClassVar[Mapping[str, Any]] = {"name": "pnns_fc"}
+
+    def __init__(self, m: int = 8, blocks: int = 4096, net: Net = None) -> None:
+        """Builds the network.
+
+        Args:
+            m: Side of the blocks: 4, 8, 16 or 32.
+            blocks: Blocks drawn a batch, whatever the number of pictures in it.
+            net: Network by registered name, with its arguments; the stage's own by default.
+
+        Raises:
+            ValueError: ``m`` is another, or ``blocks`` is below 1.
+        """
+        super().__init__()
+        if m not in SIDES:
+            raise ValueError(f"m must be one of {', '.join(map(str, SIDES))}, not {m}")
+        if blocks < 1:
+            raise ValueError(f"blocks must be at least 1, not {blocks}")
+        self.m, self.blocks = m, blocks
+        self.net_spec = {**(net or self.default_net)}
+        arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
+        self.net = load("net", self.net_spec["name"])(m=m, **arguments)
+
+    def net_recipe(self) -> dict[str, Any]:
+        """Name and arguments from which `net` can be built again."""
+        arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
+        return {"name": self.net_spec["name"], "args": {"m": self.m, **arguments}}
+
+    def describe_net(self) -> dict[str, Any]:
+        """The network's origin; it works on luma."""
+        return {**super().describe_net(), "channels": 1}
+
+    def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Gives contexts with availability, uint8 ``[N, 2, 5 m^2]``, and blocks, float ``[N, 1, m, m]`` in [0, 1].
+
+        Raises:
+            DlicError: The pictures are too small for a block with its context.
+        """
+        original = luma_uint8(batch["image"])
+        known = batch.get("base", original)
+        if known.shape[-2:] != original.shape[-2:]:
+            original = resize_uint8(original, size=(known.shape[-2], known.shape[-1]))
+        where = self._places(known)
+        context = cut(known, where, self.m)
+        everything = torch.ones_like(context)
+        available = draw_masks(len(where), self.m, context.device) if self.training else everything
+        target = cut_blocks(original, where, self.m).to(self.dtype) / 255.0
+        return torch.stack([context, available], dim=1), target
+
+    def _places(self, planes: Tensor) -> Tensor:
+        height, width = planes.shape[-2:]
+        if min(height, width) < 3 * self.m:
+            raise DlicError(
+                f"pictures of {height}x{width} are too small for blocks of {self.m}: a context spans {3 * self.m}\n"
+                "Raise data.args.crop, or lower data.args.transform.scale"
+            )
+        if self.training:
+            return draw_corners(planes.shape, self.m, self.blocks, planes.device)
+        corners = grid(height, width, self.m, planes.device)
+        return torch.cat([torch.zeros_like(corners[:, :1]), corners], dim=1)
+
+    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
+        """Yields the one role with the terms that are on."""
+        made = self(inputs)
+        yield "net", {name: self.term(name, made, target) for name in self.loss_terms if name in self.losses}
+
+    def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
+        """PSNR of the picture's predicted blocks, on full-range luma rounded to 8 bits, and the share won."""
+        truth = (target * 255.0).round()
+        errors = _errors(output, truth)
+        rival = _errors(self.baseline(inputs), truth)
+        mse = errors.mean().clamp(min=1e-10)
+        wins = (errors < rival).double().mean()
+        return {"psnr": (10.0 * torch.log10(255.0**2 / mse)).item(), "wins": wins.item()}
+
+    def baseline(self, inputs: Tensor) -> Tensor:
+        """HEVC's planar mode."""
+        context, available = inputs.cpu().numpy().transpose(1, 0, 2)
+        above, left = references(context, available, self.m)
+        line = np.concatenate([left[:, ::-1], above], axis=1)
+        blocks = planar(smooth(line) if self.m > 4 else line)
+        return torch.from_numpy(blocks)[:, None].to(inputs.device).to(self.dtype) / 255.0
+
+    def panel(self, inputs: Tensor, output: Tensor, target: Tensor) -> Tensor:
+        """Planar, output and original of the first blocks side by side, each as a square of blocks."""
+        side = max(1, min(32, int(len(target) ** 0.5)))
+        parts = [
+            part[: side * side].float().reshape(side, side, self.m, self.m).transpose(1, 2).reshape(side * self.m, -1)
+            for part in (self.baseline(inputs), output, target)
+        ]
+        return torch.cat(parts, dim=-1).clamp(0.0, 1.0).expand(3, -1, -1)
+
+
+def _errors(made: Tensor, truth: Tensor) -> Tensor:
+    """Squared error of each block, ``[N]``, in double precision."""
+    return ((made * 255.0).round().clamp(0, 255) - truth).double().square().mean(dim=(1, 2, 3))

@@ -1,0 +1,20 @@
+"""Stage `pnns_fc`."""
+
+from __future__ import annotations
+
+from lightning_dlic.stages.prediction.base import Prediction
+
+
+class PNNSFC(Prediction):
+    """A fully connected predictor of blocks (PNNS, Dumas et al. 2019), trained for exact computation in integers."""
+
+    def __init__(self, m: int = 8, blocks: int = 4096, width: int = 384, depth: int = 2) -> None:
+        """Builds the stage.
+
+        Args:
+            m: Side of the blocks: 4, 8, 16 or 32.
+            blocks: Blocks drawn a batch.
+            width: Units of each hidden layer.
+            depth: Hidden layers.
+        """
+        super().__init__(m, blocks, {"name": "pnns_fc", "width": width, "depth": depth})
