@@ -97,7 +97,7 @@ def test_a_strong_guide_holds_the_small_picture_to_bicubic(run: Path, tmp_path: 
     words = ["losses.pixel.name=l1", "losses.guide={name: mse, weight: 1000}", f"run.root={tmp_path}"]
     held = fit(load_recipe(run / "recipe.yaml", words)).run.folder
     free, bound = (json.loads((r / "result.json").read_text())["figures"]["net"]["small_rms"] for r in (run, held))
-    assert bound < free / 2
+    assert bound < 0.75 * free
 
 
 def test_it_takes_the_place_of_bicubic_in_another_training(run: Path, tmp_path: Path) -> None:
