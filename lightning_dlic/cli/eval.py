@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import platform
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dlic_registry import DlicError, import_plugins
-from lightning_dlic.cli.targets import BASELINES, Target, find_targets, identity, is_run, open_downsizer, open_targets
+from lightning_dlic.cli.eval_prediction import describe, open_predictors, print_rows
+from lightning_dlic.cli.reports import surroundings, write_report
+from lightning_dlic.cli.targets import (
+    BASELINES,
+    Target,
+    find_targets,
+    identity,
+    is_run,
+    kinds,
+    open_downsizer,
+    open_targets,
+)
 from lightning_dlic.zoo import cards
 
 if TYPE_CHECKING:
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
     from lightning_dlic.pipeline.enlargers import Enlarger
     from lightning_dlic.pipeline.evaluate import Result, TestSet
 
-_PACKAGES = ("lightning-dlic", "torch", "numpy", "pillow")
 _COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim", "lpips")
 
 
@@ -68,6 +73,9 @@ def evaluate_targets(
 
     PSNR and SSIM on Y and RGB, MS-SSIM and LPIPS, under the protocol that --json states. Originals are cut at the right
     and bottom to multiples of the scale and shrunk by MATLAB's bicubic, or by the target's own learned downsizing.
+
+    Networks that predict blocks are measured beside HEVC's modes instead: PSNR and share of blocks won, on the pictures
+    and on those divided by 2 and 4, or by --scale alone.
     """
     import_plugins(plugin or [])
     # `--data A B` leaves B among the targets; a folder of pictures cannot be meant as one.
@@ -79,6 +87,9 @@ def evaluate_targets(
     from lightning_dlic.pipeline.evaluate import evaluate
 
     sets = _open_sets(folders, trim or [])
+    if "prediction" in kinds(found):
+        _measure_prediction(found, sets, scale, json_file, device)
+        return
     enlargers = open_targets(found, scale, pick_device(device))
     if downsize is not None:
         operator = open_downsizer(downsize)
@@ -92,7 +103,23 @@ def evaluate_targets(
     if note:
         print(f"note: {note}")
     if json_file is not None:
-        _write(json_file, _report(found, enlargers, sets, results, costs, note))
+        write_report(json_file, _report(found, enlargers, sets, results, costs, note))
+
+
+def _measure_prediction(
+    found: Sequence[Target], sets: Sequence[TestSet], scale: int | None, json_file: Path | None, device: str
+) -> None:
+    """Networks that predict blocks have another task, other rivals and another table."""
+    from lightning_dlic.cli.device import pick_device
+    from lightning_dlic.pipeline.evaluate_prediction import evaluate_prediction
+
+    where = pick_device(device)
+    nets = open_predictors(found, where)
+    rows = evaluate_prediction(nets, sets, (1, 2, 4) if scale is None else (scale,), _progress)
+    _progress("")
+    print_rows(rows)
+    if json_file is not None:
+        write_report(json_file, {**surroundings(sets, where), **describe(found, nets, rows)})
 
 
 def _is_data(text: str) -> bool:
@@ -180,24 +207,12 @@ def _report(
     costs: dict[str, dict[str, Any]],
     note: str,
 ) -> dict[str, Any]:
-    import torch
-
     from lightning_dlic.metrics.protocol import Protocol
 
     identities = {target.name: identity(target) for target in found}
     return {
         "protocol": Protocol().as_dict(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "machine": {
-            "system": platform.platform(),
-            "cpus": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "device": str(enlargers[-1].device),
-        },
-        "data": {
-            s.name: {"folder": str(s.folder), "pictures": len(s.files), "trim": s.trim, "sha256": s.sha256}
-            for s in sets
-        },
+        **surroundings(sets, enlargers[-1].device),
         "targets": {
             e.name: {
                 **identities.get(e.name, {"target": getattr(e, "kernel", e.name)}),
@@ -221,24 +236,3 @@ def _report(
         ],
         "notes": [note] if note else [],
     }
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no infinity: the PSNR of equal pictures is null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _write(path: Path, report: dict[str, Any]) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise DlicError(f"--json: {path} cannot be written ({error.strerror or error})") from error
-    finally:
-        fresh.unlink(missing_ok=True)

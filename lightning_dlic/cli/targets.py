@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlic_registry import DlicError, suggest
-from lightning_dlic.zoo import cards, find_card, load_net, sha256
+from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
 
 if TYPE_CHECKING:
     import torch
@@ -95,6 +95,16 @@ def find_targets(texts: Iterable[str]) -> list[Target]:
         taken = any(other.name == target.name for other in found)
         found.append(replace(target, name=f"{target.name}-{same + 1}") if taken else target)
     return found
+
+
+def kinds(targets: Iterable[Target]) -> set[str]:
+    """Kinds of the networks among targets; loads weights of checkpoints only."""
+    files = [target for target in targets if target.file is not None]
+    return {
+        str((load_target_net(t)[1] if t.file.suffix == ".ckpt" else inspect_net(t.file)).get("kind"))
+        for t in files
+        if t.file is not None
+    }
 
 
 def load_target_net(target: Target) -> tuple[nn.Module, dict[str, Any]]:

@@ -106,8 +106,20 @@ def open_set(folder: Path, trim: int = 0, name: str | None = None) -> TestSet:
     return TestSet(name or folder.resolve().name, folder, trim, files, digest.hexdigest())
 
 
-def _original(path: Path, trim: int, multiple: int) -> Tensor:
-    """A picture as uint8 RGB, its sides trimmed and cut to a multiple."""
+def original(path: Path, trim: int, multiple: int) -> Tensor:
+    """Reads a picture.
+
+    Args:
+        path: The file.
+        trim: Rows and columns dropped at the bottom and the right.
+        multiple: What both sides are cut to multiples of.
+
+    Returns:
+        uint8 RGB ``[1, 3, H, W]``.
+
+    Raises:
+        DlicError: It cannot be read, or is too small.
+    """
     try:
         planes = torch.from_numpy(decode(path.read_bytes(), DecodeOptions(max_pixels=1 << 28)))[None]
     except PictureError as error:
@@ -187,13 +199,13 @@ def evaluate(
 def _inputs(enlargers: list[Enlarger], path: Path, trim: int) -> Iterator[tuple[Enlarger, Tensor, Tensor]]:
     """Each enlarger with the original and the small picture at its scale, each made once."""
     for scale in sorted({enlarger.scale for enlarger in enlargers}):
-        original = _original(path, trim, scale)
+        picture = original(path, trim, scale)
         made: dict[Downsizer, Tensor] = {}
         for enlarger in enlargers:
             if enlarger.scale == scale:
                 if enlarger.downsize not in made:
-                    made[enlarger.downsize] = enlarger.downsize(original)
-                yield enlarger, original, made[enlarger.downsize]
+                    made[enlarger.downsize] = enlarger.downsize(picture)
+                yield enlarger, picture, made[enlarger.downsize]
 
 
 def _save(path: Path, output: Tensor) -> None:

@@ -1,0 +1,68 @@
+"""JSON reports of measurements: what they share, and writing them whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlic_registry import DlicError
+
+if TYPE_CHECKING:
+    from lightning_dlic.pipeline.evaluate import TestSet
+
+_PACKAGES = ("lightning-dlic", "torch", "numpy", "pillow")
+
+
+def surroundings(sets: Sequence[TestSet], device: Any) -> dict[str, Any]:
+    """Versions, machine and data: what every figure depends on."""
+    import torch
+
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "machine": {
+            "system": platform.platform(),
+            "cpus": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "device": str(device),
+        },
+        "data": {
+            s.name: {"folder": str(s.folder), "pictures": len(s.files), "trim": s.trim, "sha256": s.sha256}
+            for s in sets
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity: the PSNR of equal pictures is null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    """Writes a report.
+
+    Args:
+        path: The file; its folder is made.
+        report: Plain types.
+
+    Raises:
+        DlicError: It cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise DlicError(f"--json: {path} cannot be written ({error.strerror or error})") from error
+    finally:
+        fresh.unlink(missing_ok=True)
