@@ -169,7 +169,7 @@ def _conclude(
         "parameters": sum(p.numel() for p in stage.net.parameters()),
         "data": {"name": recipe.data.name, "args": recipe.resolved()["data"]["args"]},
         "baseline": stage.baseline_name,
-        "protocol": Protocol().as_dict(),
+        "protocol": _protocol(recipe),
         "weights": {"file": run.weights.name, "sha256": sha256(run.weights)},
     }
     write_result(run.result, figures, facts)
@@ -177,6 +177,15 @@ def _conclude(
         sys.stdout.flush()
         print_table(figures, f"{recipe.name}: {figures.pictures} validation pictures, {stage.batches} batches")
     return figures
+
+
+def _protocol(recipe: Recipe) -> dict[str, Any]:
+    """The evaluation protocol; where a transform makes the small pictures, it stands for the resizer."""
+    stated = Protocol().as_dict()
+    transform = recipe.resolved()["data"]["args"].get("transform")
+    if transform is not None:
+        stated["resizer"] = f"the input is what data.args.transform makes: {transform}"
+    return stated
 
 
 def _quiet() -> None:

@@ -86,8 +86,11 @@ def test_a_recipe_trains_on_decoded_pictures(write_recipe: Callable[..., Path]) 
     coder = "data.args.transform={name: degrade, codec: webp, scale: %d}"
     result = fit(load_recipe(path, [*gray, coder % 2]))
     clean = fit(load_recipe(path, gray))
-    written = [json.loads((run.run.folder / "result.json").read_text())["figures"] for run in (result, clean)]
-    assert written[0]["baseline"]["psnr_y"] < written[1]["baseline"]["psnr_y"] - 0.5
+    written = [json.loads((run.run.folder / "result.json").read_text()) for run in (result, clean)]
+    baselines = [one["figures"]["baseline"]["psnr_y"] for one in written]
+    assert baselines[0] < baselines[1] - 0.5
+    assert "webp" in written[0]["protocol"]["resizer"]
+    assert "MATLAB" in written[1]["protocol"]["resizer"]
     with pytest.raises(DlicError, match=r"data\.args\.transform\.scale=2"):
         fit(load_recipe(path, [*gray, coder % 4]))
     with pytest.raises(DlicError, match="Did you mean 'codec'"):
