@@ -16,7 +16,7 @@ class Adversarial(Stage):
     """Trains the stage's network against a discriminator.
 
     Mixed into a stage that defines the task; its network is the role ``generator``. Terms: ``content`` (features),
-    ``pixel`` (pictures) and ``adversarial``.
+    ``pixel`` (pictures), ``adversarial``, and whatever else a stage names.
     """
 
     roles: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
@@ -41,18 +41,22 @@ class Adversarial(Stage):
         """Parameters of the network for ``generator``, of the discriminator for the other."""
         return (self.net if role == "generator" else self.discriminator).parameters()
 
+    def judged(self, inputs: Any, made: Tensor) -> Tensor:
+        """What the discriminator looks at of what was made, or of the target: the whole of it."""
+        return made
+
     def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
         """Yields the generator's terms, then the discriminator's on the same made pictures."""
         adversarial = self.losses.get("adversarial")
         made = self(inputs)
-        named: tuple[str, ...] = ("content", "pixel")
-        terms = {name: self.term(name, made, target) for name in named if name in self.losses}
+        named = [name for name in self.loss_terms if name in self.losses and name != "adversarial"]
+        terms = {name: self.term(name, made, target) for name in named}
         if adversarial is None:
             yield "generator", terms
             return
         weight = self.loss_weights["adversarial"]
         with self.frozen(self.discriminator):
-            terms["adversarial"] = weight * adversarial.generator(self.discriminator(made))  # type: ignore[operator]
+            terms["adversarial"] = weight * adversarial.generator(self.discriminator(self.judged(inputs, made)))  # type: ignore[operator]
         yield "generator", terms
-        real, fake = self.discriminator(target), self.discriminator(made.detach())
+        real, fake = (self.discriminator(self.judged(inputs, blocks)) for blocks in (target, made.detach()))
         yield "discriminator", {"adversarial": adversarial.discriminator(real, fake)}  # type: ignore[operator]

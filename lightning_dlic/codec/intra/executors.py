@@ -27,7 +27,7 @@ def _module(layers: Sequence[Layer]) -> IntegerFullyConnected:
     names = [f"hidden.{number}" for number in range(len(layers) - 1)] + ["output"]
     state: dict[str, torch.Tensor] = {}
     for name, layer in zip(names, layers, strict=True):
-        parts = {"weight": layer.weight, "bias": layer.bias, "shift": layer.shift.astype(np.uint8)}
+        parts = {"weight8": layer.weight, "bias32": layer.bias, "shift": layer.shift.astype(np.uint8)}
         state |= {f"{name}.{part}": torch.from_numpy(np.array(value)) for part, value in parts.items()}
     return IntegerFullyConnected.of(state).eval()
 

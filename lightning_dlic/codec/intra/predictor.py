@@ -26,6 +26,7 @@ from dlic_registry import DlicError
 from lightning_dlic.imaging.blocks_np import REACH, center
 
 Executor = Literal["numpy", "torch", "onnx"]
+PARTS = ("weight8", "bias32", "shift")
 LEAK = 3
 """Negative sums are shifted by so many bits more."""
 MAX_SHIFT = 20
@@ -78,16 +79,16 @@ class IntegerPredictor:
         """Takes a network's arrays.
 
         Args:
-            arrays: ``hidden.N.weight``, ``hidden.N.bias``, ``hidden.N.shift`` for N = 0, 1, ..., and ``output.weight``,
-                ``output.bias``, ``output.shift``.
+            arrays: ``hidden.N.weight8``, ``hidden.N.bias32``, ``hidden.N.shift`` for N = 0, 1, ..., and the same of
+                ``output``.
             executor: What computes: ``numpy``, ``torch`` or ``onnx`` (ONNX Runtime).
 
         Raises:
             DlicError: The arrays are not such a network, or the executor is not there.
         """
-        depth = sum(name.startswith("hidden.") and name.endswith(".weight") for name in arrays)
+        depth = sum(name.startswith("hidden.") and name.endswith(".weight8") for name in arrays)
         names = [f"hidden.{number}" for number in range(depth)] + ["output"]
-        wanted = {f"{name}.{part}" for name in names for part in ("weight", "bias", "shift")}
+        wanted = {f"{name}.{part}" for name in names for part in PARTS}
         if set(arrays) != wanted:
             odd = sorted(wanted ^ set(arrays))[0]
             raise DlicError(f"not an integer predictor: {str(odd)[:80]} is {'missing' if odd in wanted else 'unknown'}")
@@ -127,8 +128,8 @@ class IntegerPredictor:
         arrays: dict[str, NDArray[Any]] = {}
         sizes = {"hidden.0": (width, 5 * m * m), "hidden.1": (width, width), "output": (m * m, width + 5 * m * m)}
         for name, (out, inputs) in sizes.items():
-            arrays[f"{name}.weight"] = rng.integers(-127, 128, (out, inputs), np.int8)
-            arrays[f"{name}.bias"] = rng.integers(-2000, 2001, out, np.int32)
+            arrays[f"{name}.weight8"] = rng.integers(-127, 128, (out, inputs), np.int8)
+            arrays[f"{name}.bias32"] = rng.integers(-2000, 2001, out, np.int32)
             arrays[f"{name}.shift"] = rng.integers(8, 12, out, np.uint8)
         return cls(arrays, executor)
 
@@ -158,7 +159,7 @@ class IntegerPredictor:
 
 
 def _layer(arrays: Mapping[str, NDArray[Any]], name: str) -> Layer:
-    weight, bias, shift = (arrays[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+    weight, bias, shift = (arrays[f"{name}.{part}"] for part in PARTS)
     if weight.dtype != np.int8 or bias.dtype != np.int32 or shift.dtype != np.uint8:
         raise DlicError(f"not an integer predictor: {name} is {weight.dtype}, {bias.dtype}, {shift.dtype}")
     if weight.ndim != 2 or bias.shape != weight.shape[:1] or shift.shape != weight.shape[:1] or not weight.size:

@@ -23,26 +23,26 @@ class IntegerLayer(nn.Module):
     gives the same bits.
     """
 
-    weight: nn.Parameter
-    bias: nn.Parameter
+    weight8: nn.Parameter
+    bias32: nn.Parameter
     shift: nn.Parameter
 
     def __init__(self, inputs: int, outputs: int) -> None:
         """Builds the layer with zero weights."""
         super().__init__()
         for name, shape, dtype in (
-            ("weight", (outputs, inputs), torch.int8),
-            ("bias", (outputs,), torch.int32),
+            ("weight8", (outputs, inputs), torch.int8),
+            ("bias32", (outputs,), torch.int32),
             ("shift", (outputs,), torch.uint8),
         ):
             self.register_parameter(name, nn.Parameter(torch.zeros(shape, dtype=dtype), requires_grad=False))
 
     def dtype(self) -> torch.dtype:
         """The type that sums are taken in."""
-        bound = REACH * self.weight.abs().sum(dim=1, dtype=torch.int64) + self.bias.long().abs()
+        bound = REACH * self.weight8.abs().sum(dim=1, dtype=torch.int64) + self.bias32.long().abs()
         bound = bound + torch.bitwise_left_shift(torch.ones_like(bound), self.shift.long() + _LEAK)
         # A GPU may round float32 products to fewer bits; 8-bit ones survive that, float64 needs no such argument.
-        small = int(bound.max()) < _EXACT_FLOAT32 and self.weight.device.type == "cpu"
+        small = int(bound.max()) < _EXACT_FLOAT32 and self.weight8.device.type == "cpu"
         return torch.float32 if small else torch.float64
 
     def forward(self, x: Tensor, leaky: bool) -> Tensor:
@@ -53,7 +53,7 @@ class IntegerLayer(nn.Module):
             leaky: Whether negative sums are shifted by three bits more.
         """
         dtype = self.dtype()
-        sums = F.linear(x.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
+        sums = F.linear(x.to(dtype), self.weight8.to(dtype), self.bias32.to(dtype))
         # A table, because libraries need not compute powers exactly.
         divisor = torch.tensor(_POWERS, dtype=dtype, device=x.device)[self.shift.long()]
         # Sum and offset stay below the bound and the divisor is a power of two: nothing here rounds but the floor.
@@ -88,9 +88,9 @@ class IntegerFullyConnected(nn.Module):
         Args:
             state: As `PNNSFullyConnected.integer_state` gives it.
         """
-        depth = sum(name.startswith("hidden.") and name.endswith(".bias") for name in state)
-        widths = [len(state[f"hidden.{number}.bias"]) for number in range(depth)]
-        net = cls(int(len(state["output.bias"]) ** 0.5), widths)
+        depth = sum(name.startswith("hidden.") and name.endswith(".bias32") for name in state)
+        widths = [len(state[f"hidden.{number}.bias32"]) for number in range(depth)]
+        net = cls(int(len(state["output.bias32"]) ** 0.5), widths)
         net.load_state_dict(dict(state))
         return net
 

@@ -62,6 +62,6 @@ class PNNSFullyConnected(nn.Module):
         state: dict[str, Tensor] = {}
         for name, layer in layers.items():
             assert isinstance(layer, QuantLinear)
-            parts = zip(("weight", "bias", "shift"), layer.integers(), strict=True)
+            parts = zip(("weight8", "bias32", "shift"), layer.integers(), strict=True)
             state |= {f"{name}.{part}": value for part, value in parts}
         return state
