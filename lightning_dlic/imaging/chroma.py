@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lightning_dlic.imaging.color import luma as rgb_luma
 from lightning_dlic.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 
 SPACES = ("cbcr", "lab")
@@ -22,8 +23,8 @@ _XYZ = (
     (0.019334 / 1.088754, 0.119193 / 1.088754, 0.950227 / 1.088754),
 )
 _KNEE = 6.0 / 29.0
-# Steps of the search for L*: Y' is nearly linear in it.
-_STEPS = 6
+# Steps of the search for L*.
+_STEPS = 4
 
 
 def split(rgb: Tensor, space: str) -> tuple[Tensor, Tensor]:
@@ -81,10 +82,15 @@ def to_cbcr(luma: Tensor, chroma: Tensor, space: str) -> Tensor:
         return chroma
     lightness = l_star(luma)
     for _ in range(_STEPS):
-        # L* depends on chroma as well as on Y': of grey's L* only the start is taken.
-        error = luma - rgb_to_ycbcr(lab_to_rgb(torch.cat((lightness, chroma), dim=-3)))[..., :1, :, :]
-        lightness = (lightness + 100.0 * error).clamp(0.0, 100.0)
+        # L* depends on chroma as well as on Y': grey's L* is only where Newton's method starts.
+        light, above = (_luma_of(lightness + step, chroma) for step in (0.0, 1.0))
+        slope = (above - light).clamp(min=2e-3)
+        lightness = (lightness + (luma - light) / slope).clamp(0.0, 100.0)
     return rgb_to_ycbcr(lab_to_rgb(torch.cat((lightness, chroma), dim=-3)))[..., 1:, :, :]
+
+
+def _luma_of(lightness: Tensor, chroma: Tensor) -> Tensor:
+    return rgb_luma(lab_to_rgb(torch.cat((lightness, chroma), dim=-3)))
 
 
 def _into_gamut(luma: Tensor, chroma: Tensor) -> Tensor:

@@ -43,8 +43,8 @@ def guided_lines(
         epsilon: Variance of the guide below which it counts as flat.
 
     Returns:
-        Slope and offset, each ``[B, C, H, W]``: ``slope * guide + offset`` is the filtered map. Both are 0 where nothing
-        is known within reach.
+        Slope and offset, each ``[B, C, H, W]``: ``slope * guide + offset`` is the filtered map. Both are 0 where
+        nothing is known within reach.
     """
     channels = known.shape[1]
     moments = box(torch.cat((mask, mask * guide, mask * guide * guide, known, known * guide), dim=1), radius)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -36,11 +37,9 @@ class UNet(nn.Module):
         super().__init__()
         self.head = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_Block(width) for width in widths[:-1])
-        self.shrink = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths))
         self.middle = nn.Sequential(*(_Block(widths[-1]) for _ in range(blocks)))
-        self.join = nn.ModuleList(nn.Conv2d(a + b, a, 1) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.join = nn.ModuleList(nn.Conv2d(a + b, a, 1) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_Block(width) for width in widths[:-1])
 
     @property
