@@ -4,7 +4,7 @@
         [--figures FILE.json]
 
 The card's figures are those of `dlic eval`, where BSD100 loses its last row and column, as in the papers; or those of a
-JSON file `{SET: {FIGURE: VALUE}}` that another script of this folder wrote.
+JSON file `{SET: {FIGURE: VALUE}}` that another script of this folder wrote. Predictors of blocks go in as integers.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ import lightning_dlic.zoo
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.pipeline.enlargers import NetEnlarger
 from lightning_dlic.pipeline.evaluate import evaluate, open_set
+from lightning_dlic.pipeline.evaluate_prediction import evaluate_prediction
+from lightning_dlic.pipeline.integers import to_integers
+from lightning_dlic.pipeline.predictors import NetPredictor
 from lightning_dlic.training.report import sha256
-from lightning_dlic.zoo import Card, inspect_net, load_net
+from lightning_dlic.zoo import Card, inspect_net, load_net, save_net
 from lightning_dlic.zoo.cards import write_card
 
 ZOO = Path(lightning_dlic.zoo.__file__).parent
@@ -52,6 +55,20 @@ def enlargement(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, di
     return figures
 
 
+def prediction(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Figures of block prediction on kodak divided by 2 and 4."""
+    data = open_set(Path(os.environ["DLIC_DATA"]) / "benchmarks" / "kodak")
+    return {
+        f"{row.data} 1/{row.downsize}": {
+            "psnr": round(row.psnr[name], 4),
+            "psnr_planar": round(row.psnr["planar"], 4),
+            "psnr_best35_oracle": round(row.psnr["best35-oracle"], 4),
+            "wins_planar": round(row.wins["planar"], 4),
+        }
+        for row in evaluate_prediction([NetPredictor(name, net, meta)], [data], (2, 4))
+    }
+
+
 def read_figures(path: Path) -> dict[str, dict[str, float]]:
     """Figures that another script measured: the mapping itself, or what stands in it under ``figures``."""
     content = json.loads(path.read_text())
@@ -70,10 +87,15 @@ def main() -> None:
     parser.add_argument("--machine", default="2 cores of an AMD EPYC with AVX-512, shared; one thread, bf16-mixed")
     options = parser.parse_args()
     weights = ZOO / f"{options.name}.safetensors"
-    shutil.copyfile(options.run / ("best.safetensors" if options.best else "weights.safetensors"), weights)
+    trained = options.run / ("best.safetensors" if options.best else "weights.safetensors")
+    if inspect_net(trained)["kind"] == "prediction":
+        save_net(weights, *to_integers(*load_net(trained)))
+    else:
+        shutil.copyfile(trained, weights)
     meta = inspect_net(weights)
     net, _ = load_net(weights)
-    figures = read_figures(options.figures) if options.figures else enlargement(options.name, net, meta)
+    measure = prediction if meta["kind"] == "prediction" else enlargement
+    figures = read_figures(options.figures) if options.figures else measure(options.name, net, meta)
     card = Card(
         name=options.name,
         kind=meta["kind"],
@@ -88,7 +110,7 @@ def main() -> None:
         licence="Apache-2.0; the pictures it was trained on are for research",
         sha256=sha256(weights),
         parameters=sum(p.numel() for p in net.parameters()),
-        scale=meta["scale"],
+        scale=meta.get("scale", 1),
         channels=meta["channels"],
         figures=figures,
         notes=options.notes,
