@@ -1,0 +1,1 @@
+"""Colour side information: what hints a bitstream holds, and the search that makes them."""

@@ -1,0 +1,102 @@
+"""Hints in a bitstream: a byte that names their kind, or a name, and what that kind has to say."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from dlic_registry import RegistryError, entries, load
+from lightning_dlic.codec.errors import BitstreamError, CodecError
+from lightning_dlic.codec.hints.base import U8, Colouring, Hints, read_head
+
+_NAMED = 255
+PRESETS = {
+    "grid-small": ("grid", 137),
+    "grid-large": ("grid", 419),
+    "segmentation-small": ("segmentation", 152),
+    "segmentation-large": ("segmentation", 601),
+}
+"""Names for a kind of hints and its bytes."""
+
+
+def find_hints(name: str) -> Hints:
+    """The hints registered under a name.
+
+    Raises:
+        RegistryError: No such hints, or they do not import.
+    """
+    found: Any = load("hints", name)
+    hints: Hints = found()
+    return hints
+
+
+def sending(name: str) -> Hints:
+    """The hints of a name, where bitstreams can hold them.
+
+    Raises:
+        RegistryError: No such hints, or they do not import.
+        CodecError: They are no codec.
+    """
+    hints = find_hints(name)
+    if not hints.sends:
+        raise CodecError(f"hints {name!r} are no codec: no file can hold them")
+    return hints
+
+
+def prefix(hints: Hints) -> bytes:
+    """The bytes that name a kind: its number, or 255, a length and its registered name."""
+    if hints.number is not None:
+        return bytes([hints.number])
+    name = hints.name.encode("ascii")
+    return bytes([_NAMED, len(name)]) + name
+
+
+def decode_hints(body: bytes, luma: U8) -> Colouring:
+    """Decodes a hints chunk.
+
+    Args:
+        body: Bytes of unknown origin.
+        luma: The decoded base layer's, uint8 ``[h, w]``; its checksum has been checked.
+
+    Raises:
+        BitstreamError: The chunk is malformed, or of a kind that is not here.
+    """
+    hints, rest = _kind(body)
+    return hints.decode(rest, luma)
+
+
+def describe_hints(body: bytes) -> dict[str, Any]:
+    """What a chunk says of itself, as plain types.
+
+    Raises:
+        BitstreamError: As for `decode_hints`; the colours are not decoded.
+    """
+    hints, rest = _kind(body)
+    head, _ = read_head(rest)
+    return {"name": hints.name, "bytes": len(body), "regions": head.count, "step": head.step, "net": head.net}
+
+
+def _kind(body: bytes) -> tuple[Hints, bytes]:
+    if not body:
+        raise BitstreamError("hints, byte 0: an empty chunk")
+    if body[0] != _NAMED:
+        name = _numbers().get(body[0])
+        if name is None:
+            raise BitstreamError(f"hints, byte 0: kind {body[0]} is unknown to this version")
+        return find_hints(name), body[1:]
+    size = body[1] if len(body) > 1 else 0
+    raw = body[2 : 2 + size]
+    if not size or len(raw) < size or not raw.isascii() or not raw.decode().isprintable():
+        raise BitstreamError("hints, byte 1: no name of hints")
+    try:
+        return sending(raw.decode()), body[2 + size :]
+    except (RegistryError, CodecError) as error:
+        raise BitstreamError(f"hints, byte 1: {str(error).splitlines()[0]}") from error
+
+
+@cache
+def _numbers() -> dict[int, str]:
+    """Built-in kinds by number; a third party's go by name."""
+    own = [entry for entry in entries("hints") if entry.distribution == "lightning-dlic"]
+    found = {find_hints(entry.name).number: entry.name for entry in own}
+    return {number: name for number, name in found.items() if number is not None}

@@ -1,0 +1,183 @@
+"""The encoder's search: number of regions, step and colours that come nearest to a picture's chroma in so many bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_dlic.codec.hints import coder as coding
+from lightning_dlic.codec.hints import syntax
+from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head, Hints, Targets
+from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
+from lightning_dlic.codec.hints.regions import Regions, arrange, guide
+from lightning_dlic.codec.hints.spread import Spread
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+# Regions a byte to try, from the likeliest on, by effort; and the price of a bit in squared steps.
+_DENSITIES = (2.6, 3.6, 1.7, 1.0)
+_TRIED = (1, 1, 2, 2, 3, 3, 4, 4, 4)
+_PRICE = 0.15
+_ROUNDS = 2
+_FILLING = 7
+
+Render = Callable[[Colouring], tuple[F32, F32]]
+"""Gives the chroma planes of a colouring at the guide's size, in levels about 0."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A chunk of hints.
+
+    Attributes:
+        body: Its bytes, without those that name its kind.
+        colouring: What they decode to.
+        error: Mean squared error of R, G and B under the true luma, in squared levels.
+    """
+
+    body: bytes
+    colouring: Colouring
+    error: float
+
+
+@dataclass
+class Aim:
+    """A decoded base layer and the chroma that it should have.
+
+    Attributes:
+        luma: The guide, uint8 ``[h, w]``.
+        chroma: Cb and Cr in levels about 0, float32 ``[2, h, w]``.
+    """
+
+    luma: U8
+    chroma: F32
+
+    @classmethod
+    def of(cls, base: U8, chroma: F32) -> Aim:
+        """From a base layer ``[h, w]`` and the picture's chroma, float32 ``[2, H, W]`` in levels about 0."""
+        small = guide(base)
+        return cls(small, np.stack([_fit(plane, small.shape) for plane in chroma]))
+
+    def error(self, planes: tuple[F32, F32]) -> float:
+        """Mean squared error of R, G and B that these planes make."""
+        blue, red = (want - got for want, got in zip(self.chroma, planes, strict=True))
+        return float(np.mean(BLUE * blue * blue + RED * red * red + BOTH * blue * red)) / 3
+
+
+def search(hints: Hints, aim: Aim, budget: int, effort: int = 5, render: Render | None = None) -> Found | None:
+    """The best chunk of at most ``budget`` bytes.
+
+    Args:
+        hints: Says how the regions lie.
+        aim: What to come near to.
+        budget: Bytes of the chunk's body, the one that names its kind among them.
+        effort: 1, fastest, to 9.
+        render: What the decoder will make the chroma with; the guided filter by default.
+
+    Returns:
+        None where not even one region's colour fits.
+    """
+    best: Found | None = None
+    for density in _DENSITIES[: _TRIED[effort - 1]]:
+        count = min(MAX_COUNT, max(1, round(budget * density)))
+        found = _Trial(hints, aim, count, render).within(budget - 1)
+        if found and (best is None or found.error < best.error):
+            best = found
+    return best
+
+
+class _Trial:
+    """One number of regions."""
+
+    def __init__(self, hints: Hints, aim: Aim, count: int, render: Render | None) -> None:
+        self.aim, self.count = aim, count
+        self.regions = arrange(aim.luma, hints.labels(aim.luma, count))
+        self.sizes = np.bincount(self.regions.labels.ravel(), minlength=self.regions.count)
+        spread = Spread(aim.luma, self.regions.count)
+        self.render: Render = render or (lambda made: _smooth(spread, made))
+
+    def within(self, budget: int) -> Found | None:
+        targets = Targets.unknown(self.regions.count)
+        means = self._means(self.aim.chroma)
+        spread = self._means(np.stack(self.render(self._as(means))))
+        # What smoothing takes away is put on beforehand, as far as it goes in one step.
+        targets = replace(targets, colours=2 * means - spread, worth=self.sizes / self.sizes.mean())
+        step = self._step(targets, budget)
+        if step is None:
+            return None
+        best: Found | None = None
+        for _ in range(_ROUNDS):
+            found = self._filled(targets, step, budget)
+            if found is None or (best is not None and found.error >= best.error):
+                break
+            best = found
+            left = self._means(self.aim.chroma - np.stack(self.render(found.colouring)))
+            targets = replace(targets, colours=found.colouring.colours / (1 << syntax.POINT) + left)
+        return best
+
+    def _as(self, colours: F64) -> Colouring:
+        whole = np.round(colours * (1 << syntax.POINT)).astype(np.int64)
+        return Colouring(Head(1, self.count), self.regions.labels, whole, np.full(len(whole), -1, np.int64), 1)
+
+    def _means(self, planes: F32) -> F64:
+        flat = self.regions.labels.ravel()
+        sums = [np.bincount(flat, plane.ravel(), self.regions.count) / self.sizes for plane in planes]
+        return np.stack(sums, axis=1)
+
+    def _size(self, targets: Targets, step: int, price: float) -> float:
+        """About how many bytes: costs are added up, nothing is written."""
+        counter = coding.counter(syntax.fresh())
+        head = Head(step, self.count)
+        replace(targets, price=price * step * step).code(counter, self.regions, head)
+        return len(head.to_bytes()) + float(counter.bits[0]) / 8
+
+    def _step(self, targets: Targets, budget: int) -> int | None:
+        """The finest step within the budget, at the usual price."""
+        low, high = 1, MAX_STEP
+        if self._size(targets, high, _PRICE) > budget + 1:
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._size(targets, middle, _PRICE) <= budget else (middle + 1, high)
+        return low
+
+    def _filled(self, targets: Targets, step: int, budget: int) -> Found | None:
+        """The lowest price whose bytes are within the budget."""
+        low, high, best = 0.0, 1.0, None
+        for _ in range(_FILLING):
+            price = (low + high) / 2
+            if self._size(targets, step, price) > budget + 1:
+                low = price
+                continue
+            found = self._write(targets, step, price)
+            if len(found.body) > budget:
+                low = price
+            else:
+                high, best = price, found
+        return best
+
+    def _write(self, targets: Targets, step: int, price: float) -> Found:
+        writer = coding.writer(8 * self.regions.count + 64, syntax.fresh())
+        head = Head(step, self.count)
+        made = replace(targets, price=price * step * step).code(writer, self.regions, head)
+        body = head.to_bytes() + coding.finish(writer)
+        return Found(body, made, self.aim.error(self.render(made)))
+
+
+def _smooth(spread: Spread, made: Colouring) -> tuple[F32, F32]:
+    blue, red = made.planes()
+    return spread(blue), spread(red)
+
+
+def _fit(plane: F32, shape: tuple[int, ...]) -> F32:
+    """Means over the squares of a plane that fall to each place of a smaller one."""
+    factor = -(-plane.shape[0] // shape[0]), -(-plane.shape[1] // shape[1])
+    whole = max(factor)
+    margin = [(0, side * whole - size) for side, size in zip(shape, plane.shape, strict=True)]
+    padded = np.pad(plane, margin, mode="edge")
+    mean: F32 = padded.reshape(shape[0], whole, shape[1], whole).mean((1, 3), dtype=np.float32)
+    return mean

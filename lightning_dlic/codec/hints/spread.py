@@ -1,0 +1,106 @@
+"""Colours of regions to planes of chroma without a network: a guided filter (He, Sun, Tang 2010) in NumPy.
+
+Works at the regions' own resolution, and enlarges the slopes and offsets of its lines: memory and time are bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+_RADIUS, _EPSILON = 0.5, 1e-3 * 255**2
+_STRIP = 1 << 19
+
+
+@dataclass
+class Spread:
+    """Smooths maps that are flat in each region, along the edges of the guide.
+
+    Attributes:
+        guide: Luma that the regions were cut from, uint8 ``[h, w]``.
+        regions: How many there are: the filter's radius is half of their usual side.
+    """
+
+    guide: U8
+    regions: int
+    _light: F32 = field(init=False, repr=False)
+    _mean: F32 = field(init=False, repr=False)
+    _gain: F32 = field(init=False, repr=False)
+    _radius: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._light = self.guide.astype(np.float32) - 128
+        self._radius = max(1, round(_RADIUS * (self.guide.size / self.regions) ** 0.5))
+        self._mean = _mean(self._light, self._radius)
+        variance = _mean(self._light * self._light, self._radius) - self._mean**2
+        self._gain = 1 / (np.maximum(variance, 0) + np.float32(_EPSILON))
+
+    def lines(self, flat: F32) -> tuple[F32, F32]:
+        """Slope and offset, over luma - 128, of a map ``[h, w]``."""
+        mean = _mean(flat, self._radius)
+        slope = (_mean(self._light * flat, self._radius) - self._mean * mean) * self._gain
+        return _mean(slope, self._radius), _mean(mean - slope * self._mean, self._radius)
+
+    def __call__(self, flat: F32) -> F32:
+        """The map, smoothed, at the guide's size."""
+        slope, offset = self.lines(flat)
+        return slope * self._light + offset
+
+    def enlarged(self, flat: F32, luma: U8, factor: int) -> U8:
+        """The map under a larger luma.
+
+        Args:
+            flat: ``[h, w]``, in levels about 0.
+            luma: uint8 ``[H, W]``, of at most ``factor`` times the guide's sides.
+            factor: Pixels of it for one of the guide.
+
+        Returns:
+            Chroma centred at 128, uint8 ``[H, W]``.
+        """
+        height, width = luma.shape
+        lines, out = self.lines(flat), np.empty((height, width), np.uint8)
+        for rows in _strips(height, width):
+            slope, offset = (_bilinear(line, rows, width, factor) for line in lines)
+            found = slope * (luma[rows].astype(np.float32) - 128) + offset + np.float32(128.5)
+            out[rows] = np.clip(np.floor(found), 0, 255).astype(np.uint8)
+        return out
+
+
+def _strips(height: int, width: int) -> Iterator[slice]:
+    step = max(1, _STRIP // width)
+    return (slice(start, min(height, start + step)) for start in range(0, height, step))
+
+
+def _bilinear(plane: F32, rows: slice, width: int, factor: int) -> F32:
+    """Rows of a plane enlarged by a whole factor, its samples in the middle of the pixels that they stand for."""
+    if factor == 1:
+        return plane[rows, :width]
+    down, low, high = _between(np.arange(rows.start, rows.stop), factor, plane.shape[0])
+    strip = plane[low] + (plane[high] - plane[low]) * down[:, None]
+    across, left, right = _between(np.arange(width), factor, plane.shape[1])
+    return strip[:, left] + (strip[:, right] - strip[:, left]) * across
+
+
+def _between(place: NDArray[np.int64], factor: int, size: int) -> tuple[F32, NDArray[np.int64], NDArray[np.int64]]:
+    at = np.clip((place + 0.5) / factor - 0.5, 0, size - 1)
+    low = np.floor(at).astype(np.int64)
+    return (at - low).astype(np.float32), low, np.minimum(low + 1, size - 1)
+
+
+def _mean(plane: F32, radius: int) -> F32:
+    """Means over squares of ``2 * radius + 1`` pixels, cut off at the borders."""
+    for axis in (0, 1):
+        size = plane.shape[axis]
+        # In double precision: a running sum over a whole row loses digits.
+        sums = np.cumsum(plane, axis=axis, dtype=np.float64)
+        sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
+        low, high = (np.clip(np.arange(size) + shift, 0, size) for shift in (-radius, radius + 1))
+        count = (high - low)[:, None] if axis == 0 else high - low
+        plane = ((sums.take(high, axis) - sums.take(low, axis)) / count).astype(np.float32)
+    return plane
