@@ -1,0 +1,72 @@
+"""``dlic eval`` of networks that predict blocks."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lightning_dlic.imaging.blocks_np import cut_contexts
+from lightning_dlic.imaging.intra_modes import predict_modes, references
+from lightning_dlic.nets.prediction.integer_fc import IntegerFullyConnected
+from lightning_dlic.zoo import save_net
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Path:
+    """A network that predicts the mean of its context."""
+    record = {"name": "integer_fc", "args": {"m": 4, "widths": [8]}}
+    integer = IntegerFullyConnected(4, [8])
+    with torch.no_grad():
+        for layer in (*integer.hidden, integer.output):
+            layer.shift.fill_(4)
+    save_net(tmp_path / "mean.safetensors", integer, {"kind": "prediction", "stage": "pnns_fc", "net": record})
+    return tmp_path / "mean.safetensors"
+
+
+def test_table_and_json(inline, net, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    ramp = np.add.outer(np.arange(40) * 3, np.arange(36) * 2)
+    plane = (ramp + rng.integers(0, 20, ramp.shape)).astype(np.uint8)
+    Image.fromarray(plane).save(folder / "one.png")
+    report = tmp_path / "report.json"
+    printed, _ = inline("eval", net, "--data", folder, "--scale", 1, "--json", report)
+    assert "best35-oracle" in printed
+    content = json.loads(report.read_text())
+    (row,) = content["results"]
+    assert content["protocol"]["psnr"].startswith("of the mean squared error over all blocks")
+    assert content["targets"]["mean"]["m"] == 4
+    # The same figures, block by block.
+    corners = np.array([(y, x) for y in range(4, 33, 4) for x in range(4, 29, 4)])
+    context, available = cut_contexts(plane, np.ones_like(plane, bool), *corners.T, 4)
+    truth = np.stack([plane[y : y + 4, x : x + 4] for y, x in corners]).astype(int)
+    modes = predict_modes(*references(context, available, 4)).astype(int)
+    errors = ((modes - truth[:, None]) ** 2).sum(axis=(2, 3))
+    mean = (context.astype(int).sum(axis=1) / 80 + 0.5).astype(int)
+    own = ((mean[:, None, None] - truth) ** 2).sum(axis=(1, 2))
+    assert row["blocks"] == len(truth)
+    for name, error in (
+        ("planar", errors[:, 0]),
+        ("dc", errors[:, 1]),
+        ("best35-oracle", errors.min(axis=1)),
+        ("mean", own),
+    ):
+        assert row["psnr"][name] == pytest.approx(10 * math.log10(255**2 / (error.sum() / truth.size)))
+    assert row["wins"]["planar"] == pytest.approx((own < errors[:, 0]).mean())
+    assert row["psnr"]["dc"] <= row["psnr"]["best35-satd"] <= row["psnr"]["best35-oracle"]
+
+
+def test_all_sizes_are_measured_and_mistakes_are_one_message(inline, net, pictures, tmp_path):
+    printed, _ = inline("eval", net, "--data", pictures / "valid")
+    assert [line.split()[-12] for line in printed.splitlines()[1:]] == ["1", "1/2", "1/4"]
+    _, error = inline("eval", net, "bicubic", "--data", pictures / "valid", status=2)
+    assert "beside HEVC's modes" in error
+    _, error = inline("eval", net, "--data", pictures / "valid", "--scale", 8, status=2)
+    assert "no picture holds a block of 4" in error
+    _, error = inline("eval", net, "zoo:compact_x4", "--data", pictures / "valid", status=2)
+    assert "not a network that predicts blocks" in error

@@ -1,0 +1,149 @@
+"""Prediction stages: what they make of pictures, how they train, and that training computes in the codec's integers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dlic_registry import DlicError, load
+from lightning_dlic.codec.intra.predictor import IntegerPredictor
+from lightning_dlic.pipeline.integers import to_integers
+from lightning_dlic.stages.prediction.block_gan import BlockGAN
+from lightning_dlic.stages.prediction.pnns_fc import PNNSFC
+from lightning_dlic.stages.settings import Settings
+from lightning_dlic.training.fit import fit
+from lightning_dlic.training.recipe import load_recipe
+from lightning_dlic.zoo import load_net, save_net
+
+RECIPE = """\
+extends: [base/prediction.yaml]
+stages: {{prediction: {{name: {stage}, args: {args}}}}}
+data: {{name: folder, args: {{root: "{pictures}", crop: 48, batch_size: 4, workers: 0{transform}}}}}
+trainer: {{accelerator: cpu, devices: 1, max_steps: {steps}, val_every: {steps}, checkpoint_every: {steps},
+  log_every: 1, progress: false}}
+run: {{root: "{root}/runs"}}
+"""
+
+
+@pytest.fixture
+def train(tmp_path: Path, pictures: Path) -> Callable:
+    def run(stage: str, args: str, transform: str = "", steps: int = 2, more: str = ""):
+        path = tmp_path / "mine.yaml"
+        text = RECIPE.format(stage=stage, args=args, transform=transform, steps=steps, pictures=pictures, root=tmp_path)
+        path.write_text(text + more)
+        return fit(load_recipe(path))
+
+    return run
+
+
+def noise(seed=0, size=(2, 3, 48, 64)):
+    return torch.randint(0, 256, size, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def test_task_in_evaluation_is_the_whole_grid_and_everything_known():
+    stage = PNNSFC(m=8, width=8).eval()
+    grey = noise()[:1, :1]
+    inputs, target = stage.task({"image": grey})
+    assert inputs.shape == (4 * 6, 2, 320)  # 48x64 holds 6x8 blocks, those at the borders lack context
+    assert inputs[:, 1].all()
+    assert torch.equal((target[0, 0] * 255).round().byte(), grey[0, 0, 8:16, 8:16])
+    assert set(stage.score(inputs, target, target)) == {"psnr", "wins"}
+    assert stage.score(inputs, target, target)["wins"] == 1.0
+    assert stage.score(inputs, stage.baseline(inputs), target)["wins"] == 0.0
+
+
+def test_contexts_are_of_the_decoded_picture_blocks_of_the_original():
+    stage = PNNSFC(m=4, width=8).eval()
+    image = noise()[:1, :1]
+    base = torch.full((1, 1, 24, 32), 7, dtype=torch.uint8)
+    inputs, target = stage.task({"image": image, "base": base})
+    assert (inputs[:, 0] == 7).all()
+    assert target.std() > 0.05
+    assert inputs.shape[0] == target.shape[0] == 4 * 6
+
+
+def test_training_draws_as_many_blocks_as_told_and_the_same_for_the_same_seed():
+    stage = PNNSFC(m=8, blocks=37, width=8).train()
+    drawn = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        drawn.append(stage.task({"image": noise()}))
+    assert drawn[0][0].shape == (37, 2, 320)
+    assert not drawn[0][0][:, 1].all()
+    assert all(torch.equal(a, b) for a, b in zip(*drawn, strict=True))
+
+
+def test_pictures_without_room_name_the_remedy():
+    with pytest.raises(DlicError, match=r"24x32.* blocks of 16.*\n.*data\.args\.crop"):
+        PNNSFC(m=16, width=8).task({"image": noise(size=(1, 1, 24, 32))})
+
+
+@pytest.mark.parametrize("m", [4, 8])
+def test_what_is_trained_is_what_integers_compute(m, tmp_path):
+    """The same weights as floats in training's arithmetic, as integers, from a file, in NumPy."""
+    torch.manual_seed(m)
+    stage = PNNSFC(m=m, width=40).eval()
+    for parameter in stage.net.parameters():  # far from initialisation: activations clip, biases count
+        parameter.data.add_(torch.randn_like(parameter) * parameter.detach().std().nan_to_num(0.1).clamp(min=0.02))
+    inputs, _ = stage.task({"image": noise(m)[:1]})
+    inputs[::3, 1, :30] = 0
+    with torch.no_grad():
+        expected = (stage(inputs)[:, 0] * 255).round().byte().numpy()
+    integer, meta = to_integers(stage.net, {"kind": "prediction", "net": stage.net_recipe()})
+    assert torch.equal(torch.from_numpy(expected), (integer(inputs)[:, 0] * 255).round().byte())
+    save_net(tmp_path / "net.safetensors", integer, meta)
+    again, _ = load_net(tmp_path / "net.safetensors")
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), integer.parameters(), strict=True))
+    predictor = IntegerPredictor.load(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(predictor.predict(*inputs.numpy().transpose(1, 0, 2)), expected)
+    assert len(np.unique(expected)) > 20
+
+
+def test_it_learns_and_its_weights_become_integers(train):
+    result = train("pnns_fc", "{m: 4, blocks: 512, width: 32}", steps=60)
+    assert result.figures.net["psnr"] > 15
+    assert set(result.figures.baseline) == {"psnr", "wins"}
+    samples = list((result.run.folder / "samples").glob("*.png"))
+    assert samples
+    net, meta = load_net(result.run.folder / "weights.safetensors")
+    integer, _ = to_integers(net, meta)
+    assert int(integer.output.shift.min()) >= 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "args", "transform"),
+    [
+        ("pnns_conv", "{m: 8, blocks: 16, width: 8, dense: 16}", ""),
+        (
+            "block_gan",
+            "{m: 8, blocks: 16, generator: {name: pnns_fc, width: 8}}",
+            ", transform: {name: degrade, codec: webp, scale: 2}",
+        ),
+    ],
+)
+def test_the_other_stages_train_too(stage, args, transform, train):
+    result = train(stage, args, transform)
+    assert result.batches == 2
+    assert result.figures.net["psnr"] > 5
+
+
+def test_the_discriminator_sees_blocks_within_their_contexts():
+    stage = BlockGAN(m=8, blocks=12, generator={"name": "pnns_fc", "width": 8})
+    stage.configure(Settings())
+    seen = []
+    stage.discriminator.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].shape))
+    inputs, target = stage.train().task({"image": noise()})
+    roles = [role for role, _ in stage.updates(inputs, target)]
+    assert roles == ["generator", "discriminator"]
+    assert set(seen) == {(12, 1, 24, 24)}
+
+
+@pytest.mark.parametrize("m", [4, 8, 16])
+def test_satd_and_l2_know_differences(m):
+    satd, block_l2 = load("loss", "satd")(), load("loss", "block_l2")()
+    target = torch.rand(5, 1, m, m)
+    assert satd(target, target) == 0
+    assert satd(target + 0.1, target).item() == pytest.approx(0.1 / m, rel=1e-4)  # one coefficient of m^2 holds it all
+    assert block_l2(target + 0.1, target).item() == pytest.approx(0.1, rel=1e-2)
