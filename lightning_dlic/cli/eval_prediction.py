@@ -33,14 +33,14 @@ def open_predictors(targets: Sequence[Target], device: torch.device) -> list[Net
 
 
 def print_rows(rows: Sequence[Row]) -> None:
-    """Prints the table: PSNR of each predictor, then the share of blocks the network wins against it."""
+    """Prints the table: PSNR of each predictor, shares of blocks the network wins, and how sharp its blocks are."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("data", "target"):
         table.add_column(title)
-    titles = ("size", "block", "blocks", "net", *RIVALS, *(f"wins {name}" for name in RIVALS))
+    titles = ("size", "block", "blocks", "net", *RIVALS, *(f"wins {name}" for name in RIVALS), "sharp")
     for title in titles:
         table.add_column(title, justify="right")
     previous = ""
@@ -48,9 +48,10 @@ def print_rows(rows: Sequence[Row]) -> None:
         psnr, wins = row.psnr, row.wins
         figures = [f"{psnr[name]:.2f}" for name in (row.target, *RIVALS)]
         shares = [f"{wins[name]:.1%}" for name in RIVALS]
+        sharp = f"{row.sharpness[row.target]:.2f}"
         label = row.data if row.data != previous else ""
         size = "1" if row.downsize == 1 else f"1/{row.downsize}"
-        table.add_row(label, row.target, size, f"{row.m}x{row.m}", f"{row.blocks:,}", *figures, *shares)
+        table.add_row(label, row.target, size, f"{row.m}x{row.m}", f"{row.blocks:,}", *figures, *shares, sharp)
         previous = row.data
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
@@ -74,6 +75,7 @@ def describe(targets: Sequence[Target], nets: Sequence[NetPredictor], rows: Sequ
                 "blocks": row.blocks,
                 "psnr": row.psnr,
                 "wins": row.wins,
+                "sharpness": row.sharpness,
             }
             for row in rows
         ],

@@ -26,6 +26,7 @@ PROTOCOL = {
     "context": "the uncoded picture, all of it available: 2m rows to the left, 2m columns above and to the right",
     "psnr": "of the mean squared error over all blocks of a set; peak 255; predictions rounded to 8 bits",
     "wins": "share of blocks in which the network's squared error is strictly less",
+    "sharpness": "sum of absolute differences between neighbours inside predicted blocks, over that inside originals",
     "best35-oracle": "the mode of least squared error",
     "best35-satd": f"the mode of least SATD + lambda * bits at QP {QP}; bits as in a block without neighbours",
     "hevc": "ITU-T H.265 luma, reference smoothing, strong smoothing and boundary filters included",
@@ -44,6 +45,7 @@ class Row:
         blocks: How many were predicted.
         errors: Sums of squared errors by predictor, the network's under its own name.
         won: Blocks in which the network beats each other predictor.
+        steps: Sums of absolute differences between neighbours inside the blocks, the originals' under ``original``.
     """
 
     data: str
@@ -53,6 +55,7 @@ class Row:
     blocks: int = 0
     errors: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     won: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    steps: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     @property
     def psnr(self) -> dict[str, float]:
@@ -67,6 +70,12 @@ class Row:
     def wins(self) -> dict[str, float]:
         """Share of blocks in which the network is better, by predictor."""
         return {name: count / self.blocks for name, count in self.won.items()}
+
+    @property
+    def sharpness(self) -> dict[str, float]:
+        """How much predicted blocks vary inside, by predictor; 1 is as much as the originals do."""
+        whole = max(1, self.steps["original"])
+        return {name: steps / whole for name, steps in self.steps.items() if name != "original"}
 
 
 def evaluate_prediction(
@@ -119,16 +128,27 @@ def _measure(plane: Tensor, m: int, nets: Sequence[tuple[NetPredictor, Row]], ri
     where = torch.cat([torch.zeros_like(corners[:, :1]), corners], dim=1)
     context, truth = cut(plane, where, m).numpy(), cut_blocks(plane, where, m)[:, 0].numpy()
     available = np.ones_like(context)
-    errors = {rival.name: _errors(rival(context, available, truth), truth) for rival in rivals}
+    made = {rival.name: rival(context, available, truth) for rival in rivals}
+    errors = {name: _errors(blocks, truth) for name, blocks in made.items()}
+    steps = {name: _steps(blocks) for name, blocks in {"original": truth, **made}.items()}
     for net, row in nets:
-        own = _errors(net(context, available, truth), truth)
+        output = net(context, available, truth)
+        own = _errors(output, truth)
         row.blocks += len(truth)
         for name, error in {net.name: own, **errors}.items():
             row.errors[name] += int(error.sum())
         for name, error in errors.items():
             row.won[name] += int((own < error).sum())
+        for name, count in {net.name: _steps(output), **steps}.items():
+            row.steps[name] += count
 
 
 def _errors(made: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Sum of squared errors of each block."""
     return np.asarray(np.square(made.astype(np.int64) - truth).sum(axis=(1, 2)))
+
+
+def _steps(blocks: NDArray[np.uint8]) -> int:
+    """Sum of absolute differences between neighbours inside blocks."""
+    values = blocks.astype(np.int64)
+    return int(sum(np.abs(np.diff(values, axis=axis)).sum() for axis in (1, 2)))

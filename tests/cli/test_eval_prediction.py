@@ -58,12 +58,15 @@ def test_table_and_json(inline, net, tmp_path):
     ):
         assert row["psnr"][name] == pytest.approx(10 * math.log10(255**2 / (error.sum() / truth.size)))
     assert row["wins"]["planar"] == pytest.approx((own < errors[:, 0]).mean())
+    assert row["sharpness"]["mean"] == 0.0
+    inside = [np.abs(np.diff(blocks, axis=axis)).sum() for blocks in (modes[:, 0], truth) for axis in (1, 2)]
+    assert row["sharpness"]["planar"] == pytest.approx(sum(inside[:2]) / sum(inside[2:]))
     assert row["psnr"]["dc"] <= row["psnr"]["best35-satd"] <= row["psnr"]["best35-oracle"]
 
 
 def test_all_sizes_are_measured_and_mistakes_are_one_message(inline, net, pictures, tmp_path):
     printed, _ = inline("eval", net, "--data", pictures / "valid")
-    assert [line.split()[-12] for line in printed.splitlines()[1:]] == ["1", "1/2", "1/4"]
+    assert [line.split()[-13] for line in printed.splitlines()[1:]] == ["1", "1/2", "1/4"]
     _, error = inline("eval", net, "bicubic", "--data", pictures / "valid", status=2)
     assert "beside HEVC's modes" in error
     _, error = inline("eval", net, "--data", pictures / "valid", "--scale", 8, status=2)
