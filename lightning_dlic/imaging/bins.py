@@ -31,7 +31,9 @@ def ab_bins() -> Tensor:
         # A line of one a*b* through the cube enters and leaves by its faces: they show all the a*b* there are.
         faces = [torch.cat((grid[:axis], end, grid[axis:])) for axis in range(3) for end in flat]
         ab = torch.stack([rgb_to_lab(face.double())[1:] for face in faces])
-        return torch.unique(torch.round(ab.movedim(1, 0).flatten(1).T / GRID) * GRID, dim=0).float()
+        rounded = torch.round(ab.movedim(1, 0).flatten(1).T / GRID) * GRID
+        found: Tensor = torch.unique(rounded, dim=0)
+        return found.float()
 
 
 def soft_encode(ab: Tensor) -> Tensor:

@@ -35,7 +35,8 @@ class ColorNet(nn.Module):
         Returns:
             ``[B, K, 2, H, W]`` in the network's space.
         """
-        return self(luma, hints).unsqueeze(1)
+        only: Tensor = self(luma, hints)
+        return only.unsqueeze(1)
 
     def forward(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """The expected chroma ``[B, 2, H, W]``, for where no branch is named."""

@@ -74,4 +74,5 @@ class BinNet(ColorNet):
 
     def hypotheses(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """The one map there is ``[B, 1, 2, H, W]``."""
-        return self(luma, hints).unsqueeze(1)
+        only: Tensor = self(luma, hints)
+        return only.unsqueeze(1)

@@ -27,7 +27,8 @@ class FlatFloor(ColorNet):
 
     def hypotheses(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """The one map there is ``[B, 1, 2, H, W]``."""
-        return self(luma, hints).unsqueeze(1)
+        only: Tensor = self(luma, hints)
+        return only.unsqueeze(1)
 
 
 class MeanFloor(FlatFloor):
@@ -46,7 +47,8 @@ class GuidedFloor(FlatFloor):
         """Maps ``[B, 1, H, W]`` and hints to ``[B, 2, H, W]``; grey without hints."""
         known = no_hints(luma) if hints is None else hints
         filled = super().forward(luma, known)
-        return torch.cat([_smooth(*pair) for pair in zip(luma.split(1), filled.split(1), known.split(1), strict=True)])
+        parts = [_smooth(luma[i : i + 1], filled[i : i + 1], known[i : i + 1]) for i in range(len(luma))]
+        return torch.cat(parts)
 
 
 def mean_colour(hints: Tensor) -> Tensor:

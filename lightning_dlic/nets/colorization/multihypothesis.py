@@ -70,11 +70,11 @@ class MultiHypothesisCompact(ColorNet):
         seen = _inputs(whole, known, small, slopes, offsets)
         out = F.pixel_shuffle(self.tail(self.trunk(seen)), 2).float()
         choice = out[:, : self.choices].softmax(dim=1).unsqueeze(2)
-        lines = out[:, self.choices :].unflatten(1, (self.branches, 2, 2))[:, :count]
+        lines = out[:, self.choices :].reshape(len(out), self.branches, 2, 2, *out.shape[2:])[:, :count]
         slope = (choice * slopes).sum(1).unsqueeze(1) + lines[:, :, 0]
         offset = (choice * offsets).sum(1).unsqueeze(1) + lines[:, :, 1]
         full = F.interpolate(torch.cat((slope, offset), dim=2).flatten(1, 2), scale_factor=2.0, mode="bilinear")
-        slope, offset = full.unflatten(1, (count, 4)).chunk(2, dim=2)
+        slope, offset = full.reshape(len(full), count, 4, *full.shape[2:]).chunk(2, dim=2)
         # About mid-grey: so slope and offset disturb one another least.
         maps: Tensor = slope * (whole.unsqueeze(1) - 0.5) + offset
         return maps[..., :height, :width]

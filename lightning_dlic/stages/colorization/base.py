@@ -29,8 +29,9 @@ _GROUPS = 4
 class Colorization(Stage):
     """Predicts chroma from luma, and from hints where its network takes them.
 
-    In training half of the pictures show luma as it is and half as decoded, where the batch carries ``base``; each
-    crop is mirrored or not. Rotations are no help here (the sky is above): set ``augment: false`` on the data.
+    In training, luma and hints are the batch's where it carries ``luma`` and ``hints`` (the transform ``hinted``); else
+    half of the pictures show luma as decoded, where the batch carries ``base`` (``degrade``), and hints are made on the
+    device. Crops are mirrored or not. Rotations are no help here, the sky is above: set ``augment: false`` on the data.
     """
 
     kind: ClassVar[str] = "colorization"
@@ -80,16 +81,19 @@ class Colorization(Stage):
         luma, chroma = split(rgb, "cbcr")
         if not self.training:
             return (luma, self._valid_hints(luma, chroma) if self.net.takes_hints else None), rgb
-        luma = self._as_decoded(luma, batch.get("base"))
+        luma = batch["luma"].to(self.dtype) / 255.0 if "luma" in batch else self._as_decoded(luma, batch.get("base"))
+        hints = None
+        if self.net.takes_hints:
+            hints = batch["hints"].to(self.dtype) if "hints" in batch else self._train_hints(luma, chroma)
         mirrored = torch.rand(rgb.shape[0], 1, 1, 1, device=rgb.device) < 0.5
-        rgb, luma, chroma = (torch.where(mirrored, x.flip(-1), x) for x in (rgb, luma, chroma))
-        return (luma, self._train_hints(luma, chroma) if self.net.takes_hints else None), rgb
+        rgb, luma = (torch.where(mirrored, x.flip(-1), x) for x in (rgb, luma))
+        return (luma, hints if hints is None else torch.where(mirrored, hints.flip(-1), hints)), rgb
 
     def _as_decoded(self, luma: Tensor, base: Tensor | None) -> Tensor:
         """Luma of half of the pictures as the decoder has it."""
         if base is None:
             return luma
-        decoded = resize(base.to(self.dtype) / 255.0, size=luma.shape[-2:]).clamp(0.0, 1.0)
+        decoded = resize(base.to(self.dtype) / 255.0, size=(luma.shape[-2], luma.shape[-1])).clamp(0.0, 1.0)
         return torch.where(torch.rand(luma.shape[0], 1, 1, 1, device=luma.device) < 0.5, decoded, luma)
 
     def _train_hints(self, luma: Tensor, chroma: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ def region_means(planes: Tensor, labels: Tensor, count: int) -> Tensor:
 def paint(values: Tensor, labels: Tensor) -> Tensor:
     """Gives each place the value of its region: ``[B, C, count]`` and ``[B, H, W]`` make ``[B, C, H, W]``."""
     flat = labels.flatten(1).unsqueeze(1).expand(-1, values.shape[1], -1)
-    return values.gather(2, flat).unflatten(2, labels.shape[1:])
+    return values.gather(2, flat).view(*values.shape[:2], *labels.shape[1:])
 
 
 def make_hints(chroma: Tensor, labels: Tensor, count: int, known: Tensor, step: float) -> Tensor:

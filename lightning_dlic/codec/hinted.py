@@ -1,0 +1,129 @@
+"""What a colour network sees when it decodes: luma as a base codec left it, and hints as the codec sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dlic_datamodules.draws import bounded, words
+from dlic_datamodules.transform import BatchTransform
+from dlic_registry import DlicError, load
+from lightning_dlic.codec.degrade import Degrade
+from lightning_dlic.codec.hints import coder as coding
+from lightning_dlic.codec.hints import syntax
+from lightning_dlic.codec.hints.base import Head, Hints, Targets
+from lightning_dlic.codec.hints.regions import arrange
+from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr
+from lightning_dlic.imaging.resize import resize_uint8
+
+__all__ = ["Hinted"]
+
+U8 = NDArray[np.uint8]
+# Sets these draws apart from those of crops and of `Degrade`.
+_SALT = np.uint64(0x68696E746564)
+# Prices of a bit in squared steps: from none, where every region sends what it wants, upwards.
+_PRICES = (0.0, 0.05, 0.1, 0.15, 0.25)
+
+
+class Hinted(BatchTransform):
+    """Adds ``luma`` and ``hints`` to a batch: what the decoder would know of each picture.
+
+    The regions are the codec's own, cut from that luma; number, step and the price at which the encoder let bits go are
+    drawn a picture. It runs in the loader's workers and draws from the samples' keys alone.
+
+    Args:
+        hints: Registered kinds of hints to draw from.
+        side: Least and greatest usual side of a region in pixels, drawn evenly on a logarithmic scale.
+        step: Finest and coarsest step of the colours, in levels.
+        none: Share of pictures without any hint.
+        some: Share of pictures of which some regions' hints are withheld.
+        decoded: Share of pictures whose luma has been coded and decoded.
+        degrade: Arguments of the transform ``degrade``, which codes them.
+
+    Raises:
+        DlicError: An unknown kind of hints, or a value out of range.
+    """
+
+    def __init__(
+        self,
+        hints: list[str] | None = None,
+        *,
+        side: Sequence[int] = (4, 64),
+        step: Sequence[int] = (3, 18),
+        none: float = 0.15,
+        some: float = 0.1,
+        decoded: float = 0.5,
+        degrade: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.kinds = ["grid", "segmentation", "segmentation"] if hints is None else list(hints)
+        if not self.kinds:
+            raise DlicError("hinted: hints names no kind of hints")
+        for name, pair, most in (("side", side, 4096), ("step", step, 64)):
+            if len(pair) != 2 or not 1 <= pair[0] <= pair[1] <= most:
+                raise DlicError(f"hinted: {name} must be two numbers in order, 1 to {most}, not {list(pair)!r}")
+        for name, share in (("none", none), ("some", some), ("decoded", decoded)):
+            if not 0.0 <= share <= 1.0:
+                raise DlicError(f"hinted: {name} must be a share from 0 to 1, not {share!r}")
+        self.side, self.step = (int(side[0]), int(side[1])), (int(step[0]), int(step[1]))
+        self.none, self.some, self.decoded = none, some, decoded
+        self.degrade = Degrade(**(degrade or {"codec": "webp", "scale": [1, 2]}))
+        self._built: dict[str, Hints] = {name: load("hints", name)() for name in self.kinds}
+
+    def __call__(self, batch: dict[str, Tensor], keys: NDArray[np.uint64]) -> dict[str, Tensor]:
+        """Adds what the decoder knows.
+
+        Args:
+            batch: ``image`` uint8 ``[B, 3 or 1, H, W]``.
+            keys: What to draw from, uint64 ``[B]``.
+
+        Returns:
+            The batch with ``luma`` uint8 ``[B, 1, H, W]`` and ``hints`` float ``[B, 3, H, W]``; ``image`` cropped to
+            whole multiples of the scale that luma was coded at.
+        """
+        draws = words(keys ^ _SALT, 7).T
+        made = self.degrade(batch, keys)
+        image, size = made["image"], (made["image"].shape[-2], made["image"].shape[-1])
+        luma, decoded = luma_uint8(image), made["base"]
+        if decoded.shape[-2:] != luma.shape[-2:]:
+            decoded = resize_uint8(decoded, size=size)
+        take = torch.from_numpy(draws[:, 0] % np.uint64(1 << 20) < np.uint64(round(self.decoded * (1 << 20))))
+        luma = torch.where(take.view(-1, 1, 1, 1), decoded, luma)
+        chroma = rgb_to_ycbcr(image.expand(-1, 3, -1, -1).float() / 255.0)[:, 1:].mul(255.0).numpy()
+        planes = [self._draw(luma[i, 0].numpy(), chroma[i], draws[i, 1:].tolist()) for i in range(len(keys))]
+        rest = {name: value for name, value in made.items() if name != "base"}
+        return {**rest, "luma": luma, "hints": torch.from_numpy(np.stack(planes))}
+
+    def _draw(self, luma: U8, chroma: NDArray[np.float32], draw: list[int]) -> NDArray[np.float32]:
+        """Hints of one picture ``[3, h, w]``."""
+        share, unit = draw[0] % (1 << 20) / (1 << 20), draw[1] % (1 << 20) / (1 << 20)
+        out = np.zeros((3, *luma.shape), np.float32)
+        if share < self.none:
+            return out
+        side = self.side[0] * (self.side[1] / self.side[0]) ** unit
+        count = max(1, round(luma.size / side**2))
+        step = self.step[0] + bounded(draw[2], self.step[1] - self.step[0] + 1)
+        price = _PRICES[bounded(draw[3], len(_PRICES))]
+        kind = self._built[self.kinds[bounded(draw[4], len(self.kinds))]]
+        regions = arrange(luma, kind.labels(luma, min(count, 2048)))
+        sizes = np.bincount(regions.labels.ravel(), minlength=regions.count)
+        means = [np.bincount(regions.labels.ravel(), plane.ravel(), regions.count) / sizes for plane in chroma]
+        targets = replace(
+            Targets.unknown(regions.count),
+            colours=np.stack(means, axis=1),
+            worth=sizes / sizes.mean(),
+            price=price * step * step,
+        )
+        made = targets.code(coding.counter(syntax.fresh()), regions, Head(step, count))
+        known = np.ones(regions.count, np.float32)
+        if share < self.none + self.some:
+            few = np.random.default_rng(draw[5])
+            known = (few.random(regions.count) < few.random()).astype(np.float32)
+        out[2] = known[regions.labels]
+        out[:2] = np.stack(made.planes()) * out[2] / 255.0
+        return out

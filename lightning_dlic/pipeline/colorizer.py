@@ -1,0 +1,116 @@
+"""A colour network in the decoder: luma and decoded hints to planes of chroma."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from lightning_dlic.codec.hints.base import Colouring
+from lightning_dlic.imaging.chroma import to_cbcr
+from lightning_dlic.nets.colorization.base import ColorNet
+from lightning_dlic.pipeline.recipe import PipelineError
+from lightning_dlic.zoo import load_net
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+# Larger pictures get the colours of a smaller copy: a network with strides cannot be tiled, and memory is bounded.
+LARGEST = 1 << 21
+
+
+class Colorizer:
+    """Makes chroma of luma with a network, and hints where it takes them."""
+
+    def __init__(self, net: ColorNet) -> None:
+        """Takes the network, in evaluation mode.
+
+        Args:
+            net: Where it computes is where this does.
+        """
+        self.net = net
+        self.device = next((part.device for part in (*net.parameters(), *net.buffers())), torch.device("cpu"))
+
+    @torch.inference_mode()
+    def __call__(self, luma: U8, hints: Colouring | None = None) -> tuple[F32, F32]:
+        """Colours a picture.
+
+        Args:
+            luma: uint8 ``[H, W]``.
+            hints: Decoded hints of it, or of a smaller copy.
+
+        Returns:
+            Cb and Cr in levels about 0, each ``[H, W]``; perhaps out of gamut.
+        """
+        height, width = luma.shape
+        whole = torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
+        factor = -(-height * width // LARGEST)
+        size = (height, width) if factor == 1 else (max(1, int(height / factor**0.5)), max(1, int(width / factor**0.5)))
+        small = whole if factor == 1 else F.interpolate(whole, size=size, mode="area")
+        chroma = self._chroma(small, hints)
+        if factor > 1:
+            chroma = F.interpolate(chroma, size=(height, width), mode="bilinear")
+        levels = (chroma[0] * 255.0).nan_to_num(0.0).cpu().numpy()
+        return levels[0], levels[1]
+
+    def _chroma(self, luma: Tensor, hints: Colouring | None) -> Tensor:
+        if hints is None or not self.net.takes_hints:
+            return to_cbcr(luma, self.net(luma, None), self.net.space)
+        painted, branches = paint_hints(hints, (luma.shape[-2], luma.shape[-1]))
+        if not (hints.branches >= 0).any():
+            return to_cbcr(luma, self.net(luma, painted.to(self.device)), self.net.space)
+        maps = self.net.hypotheses(luma, painted.to(self.device))
+        chosen = branches.clamp(0, maps.shape[1] - 1).to(self.device).expand(-1, 2, -1, -1).unsqueeze(1)
+        return to_cbcr(luma, maps.gather(1, chosen)[:, 0], self.net.space)
+
+    def render(self, luma: U8) -> Callable[[Colouring], tuple[F32, F32]]:
+        """What the encoder's search calls: chroma of this luma by hints."""
+        return lambda hints: self(luma, hints)
+
+
+def paint_hints(hints: Colouring, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Hints as networks take them.
+
+    Args:
+        hints: Decoded hints.
+        size: Height and width of the picture, of which the labels cover the whole.
+
+    Returns:
+        Colour times mask, and mask, float ``[1, 3, H, W]``; and the branch named at each place, int64
+        ``[1, 1, H, W]``, 0 where a colour is known.
+    """
+    known = (hints.branches < 0)[hints.labels].astype(np.float32)
+    planes = np.stack([*(plane / np.float32(255.0) for plane in hints.planes()), known])
+    painted = torch.from_numpy(planes)[None]
+    branches = torch.from_numpy(np.maximum(hints.branches, 0)[hints.labels])[None, None]
+    if tuple(painted.shape[-2:]) != size:
+        down = _places(size[0], painted.shape[-2])
+        across = _places(size[1], painted.shape[-1])
+        painted, branches = (x[..., down[:, None], across] for x in (painted, branches))
+    return painted, branches
+
+
+def _places(size: int, known: int) -> Tensor:
+    """The place of a smaller map that each of so many pixels lies in."""
+    return torch.arange(size) * known // size
+
+
+@lru_cache(maxsize=4)
+def load_colorizer(target: str) -> Colorizer:
+    """Loads a colour network.
+
+    Args:
+        target: ``zoo:NAME`` or the path of a weights file.
+
+    Raises:
+        DlicError: The weights cannot be found or used.
+        PipelineError: The network is not one for colour.
+    """
+    net, _ = load_net(target)
+    if not isinstance(net, ColorNet):
+        raise PipelineError(f"{target}: not a network for colour")
+    return Colorizer(net.eval())
