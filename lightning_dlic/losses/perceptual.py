@@ -60,17 +60,23 @@ class Perceptual(nn.Module):
     from torchvision, which downloads them.
     """
 
-    def __init__(self, layer: str = "5_4", rescale: float = 1.0 / 12.75) -> None:
+    def __init__(self, layer: str = "5_4", rescale: float = 1.0 / 12.75, jitter: int = 0) -> None:
         """Loads the network.
 
         Args:
             layer: Convolution whose output is compared, as ``block_convolution``.
             rescale: Factor on the features; the paper's 1/12.75 brings the loss near the MSE's size.
+            jitter: Both pictures lose so many rows and columns, a random share of them at the top and left. Without it
+                the pixel shuffles of a network stand on VGG's pooling grid, and it learns to draw that grid.
 
         Raises:
-            DlicError: No weights were found, and none could be downloaded; or the layer does not exist.
+            DlicError: No weights were found, and none could be downloaded; the layer does not exist; or the jitter is
+                negative.
         """
         super().__init__()
+        if jitter < 0:
+            raise DlicError(f"losses: perceptual jitter must be at least 0, not {jitter}")
+        self.jitter = jitter
         try:
             block, conv = (int(part) for part in layer.split("_"))
             last = _layer_index(block, conv)
@@ -108,7 +114,10 @@ class Perceptual(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compares RGB (or grey) pictures ``[B, 3|1, H, W]`` in [0, 1]; a scalar."""
-        x, y = (self._embed(picture) for picture in (output, target.detach()))
+        top, left = torch.randint(self.jitter + 1, (2,)).tolist()
+        height, width = (side - self.jitter for side in output.shape[-2:])
+        window = ..., slice(top, top + height), slice(left, left + width)
+        x, y = (self._embed(picture[window]) for picture in (output, target.detach()))
         return F.mse_loss(x, y)
 
     def _embed(self, picture: Tensor) -> Tensor:

@@ -53,6 +53,24 @@ def test_perceptual_reads_local_weights_and_keeps_them_frozen(tmp_path: Path, mo
     assert all(p.grad is None for p in loss.parameters())
 
 
+def test_jitter_moves_the_pooling_grid_from_batch_to_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vgg_file(tmp_path)
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    torch.manual_seed(1)
+    x, y = torch.rand(2, 1, 3, 24, 24)
+    still, moving = Perceptual(layer="2_2"), Perceptual(layer="2_2", jitter=2)
+    values = {round(float(moving(x, y)), 6) for _ in range(30)}
+    windows = {
+        round(float(still(x[..., top : top + 22, left : left + 22], y[..., top : top + 22, left : left + 22])), 6)
+        for top in range(3)
+        for left in range(3)
+    }
+    assert 3 < len(values)
+    assert values <= windows
+    with pytest.raises(DlicError, match="jitter"):
+        Perceptual(jitter=-1)
+
+
 def test_perceptual_names_the_file_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("DLIC_DATA", str(tmp_path))
