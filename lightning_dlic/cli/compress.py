@@ -16,6 +16,7 @@ from dlic_registry import DlicError
 from lightning_dlic.cli.notes import notes
 
 if TYPE_CHECKING:
+    from lightning_dlic.codec import Bitstream
     from lightning_dlic.pipeline.compress import Compressed
 
 STANDARD = "-"
@@ -30,9 +31,10 @@ class Options:
     target: dict[str, float] | None
     codec: str
     scale: int | str
-    metric: str
+    metric: str | None
     effort: int
     pipeline: str
+    hints: str | None
     gray: bool
     alpha: str
 
@@ -45,9 +47,16 @@ def compress(
     goal: Annotated[str | None, typer.Option("--target", help="psnr=DB, ssim=VALUE or lpips=VALUE.")] = None,
     codec: Annotated[str, typer.Option(help="Base codec, or auto for the best exact one.")] = "auto",
     scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best of 1 to 4.")] = "auto",
-    metric: Annotated[str, typer.Option(help="What --bytes is best by: ssim, psnr or lpips.")] = "ssim",
+    metric: Annotated[
+        str | None,
+        typer.Option(help="What --bytes is best by: ssim, psnr, lpips, or color. By default color with hints."),
+    ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="1 is fastest, 9 smallest.")] = 5,
     pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline.")] = "photo",
+    hints: Annotated[
+        str | None,
+        typer.Option(help="Colour by: base, grid, segmentation or none; add ,BYTES. Or a preset, or auto."),
+    ] = None,
     gray: Annotated[bool, typer.Option("--gray", help="Code the luma only.")] = False,
     alpha: Annotated[str, typer.Option(help="Transparency: flatten on white, or refuse.")] = "flatten",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
@@ -62,7 +71,7 @@ def compress(
         raise DlicError(f"--alpha must be flatten or refuse, not {alpha!r}")
     if sum(value is not None for value in (bytes_, quality, goal)) != 1:
         raise DlicError("one of --bytes, --quality and --target must say how far to compress")
-    options = Options(bytes_, quality, _goal(goal), codec, _scale(scale), metric, effort, pipeline, gray, alpha)
+    options = Options(bytes_, quality, _goal(goal), codec, _scale(scale), metric, effort, pipeline, hints, gray, alpha)
     if source != STANDARD and Path(source).is_dir():
         _folder(Path(source), target, options, workers or os.cpu_count() or 1, as_json)
         return
@@ -116,14 +125,28 @@ def _report(source: str, target: str, made: Compressed) -> dict[str, Any]:
         "scale": stream.scale,
         "quality": made.quality,
         "pipeline": stream.pipeline,
+        "hints": _hints(stream),
         "metric": made.metric,
         "score": made.score,
     }
 
 
+def _hints(stream: Bitstream) -> dict[str, Any] | None:
+    from lightning_dlic.codec.container import HINTS_CHUNK
+
+    body = stream.chunk(HINTS_CHUNK)
+    if body is None:
+        return None
+    from lightning_dlic.codec.hints.chunk import describe_hints
+
+    return describe_hints(body)
+
+
 def _sentence(report: dict[str, Any]) -> str:
     how = f"{report['codec']}, scale {report['scale']}, quality {report['quality']}"
     net = "" if report["pipeline"] is None else f", pipeline {report['pipeline']}"
+    hints = report["hints"]
+    net += f", hints {hints['name']} {hints['bytes']} bytes" if hints else ""
     return f"{report['target']}: {report['bytes']} bytes ({how}{net}; {report['metric']} {report['score']:.4f})"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lightning_dlic.codec.container import VERSION, Bitstream
+from lightning_dlic.codec.container import HINTS_CHUNK, VERSION, Bitstream
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -32,8 +32,19 @@ def describe(path: str | Path) -> dict[str, Any]:
         "scale": stream.scale,
         "base": {"codec": stream.codec, "width": width, "height": height, "crc32": stream.crc},
         "pipeline": stream.pipeline,
+        "hints": _hints(stream),
         "chunks": [{"tag": c.tag, "bytes": len(c.body), "required": c.required} for c in stream.chunks],
         "bytes": len(data),
         "parts": {"header": len(stream.head()), "payload": len(stream.payload), "checksum": len(stream.tail())},
         "bits_per_pixel": 8 * len(data) / (stream.width * stream.height),
     }
+
+
+def _hints(stream: Bitstream) -> dict[str, Any] | None:
+    body = stream.chunk(HINTS_CHUNK)
+    if body is None:
+        return None
+    # Imports Numba, which other files do without.
+    from lightning_dlic.codec.hints.chunk import describe_hints
+
+    return describe_hints(body)

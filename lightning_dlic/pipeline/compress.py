@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from dlic_registry import DlicError, suggest
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.codec.container import MAX_SCALE
-from lightning_dlic.pipeline.candidates import Candidate, Score
-from lightning_dlic.pipeline.measures import lpips_distance, psnr, ssim
+from lightning_dlic.pipeline.candidates import Candidate
+from lightning_dlic.pipeline.hinted import BASE, hinted_within
 from lightning_dlic.pipeline.recipe import Pipeline, find_pipeline
+from lightning_dlic.pipeline.scorers import METRICS, scorer
 from lightning_dlic.pipeline.search import EFFORTS, SCALES, Search, Settings
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
-METRICS = ("psnr", "ssim", "lpips")
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ def compress(
     target: Mapping[str, float] | None = None,
     codec: str = "auto",
     scale: int | str = "auto",
-    metric: str = "ssim",
+    metric: str | None = None,
     effort: int = 5,
     pipeline: str | Pipeline = "photo",
+    hints: str | None = None,
     threads: int = 2,
 ) -> Compressed:
     """Compresses a picture; exactly one of ``bytes``, ``quality`` and ``target`` says how far.
@@ -62,9 +63,13 @@ def compress(
         target: One of ``psnr`` (dB, at least), ``ssim`` (at least), ``lpips`` (at most); the smallest file is made.
         codec: Registered name of the base codec, or ``auto``.
         scale: 1 to 16, or ``auto`` for the best of 1, 2, 3, 4.
-        metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, or ``lpips``.
+        metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, ``lpips``, or ``color``: SSIM
+            of luma plus a hundredth of the PSNR of Cb and Cr. By default ``color`` with hints, else ``ssim``.
         effort: 1, fastest, to 9, smallest.
-        pipeline: Name or recipe of the pipeline whose networks enlarge.
+        pipeline: Name or recipe of the pipeline whose networks enlarge and colour.
+        hints: How a colour picture gets its colour: ``base``, by the base codec; ``grid``, ``segmentation`` or another
+            kind of hints, behind a comma their bytes; a preset such as ``segmentation-small``; ``none``, guessed by the
+            pipeline's network; ``auto``, whichever does best. The pipeline's by default. Grey pictures have none.
         threads: Encodings at a time; the bytes do not depend on it.
 
     Returns:
@@ -83,12 +88,19 @@ def compress(
         raise DlicError("compress takes one of bytes, quality and target")
     if target is not None:
         metric, goal = _goal(target)
-    _check(picture, metric, effort)
     recipe = pipeline if isinstance(pipeline, Pipeline) else find_pipeline(pipeline)
+    asked = recipe.hints if hints is None else hints
+    hinted = asked != BASE and picture.ndim == 3
+    metric = metric or ("color" if hinted else "ssim")
+    _check(picture, metric, effort)
     source = Source(picture)
     settings = Settings(*_choices(recipe, codec, scale), effort, recipe, threads)
     if quality is not None and scale == "auto" and recipe.scale is None:
         settings = Settings(settings.codec, (1,), effort, recipe, threads)
+    if hinted:
+        if bytes is None:
+            raise DlicError(f"hints {asked!r} need a number of bytes for the file: a quality or a target is not enough")
+        return _finish(hinted_within(source, settings, metric, asked, bytes), metric)
     search = Search(source, settings, scorer(source, metric))
     if bytes is not None:
         found = search.within(bytes)
@@ -99,16 +111,6 @@ def compress(
     else:
         found = search.reaching(goal)
     return _finish(found, metric)
-
-
-def scorer(source: Source, metric: str) -> Score:
-    """A function that judges decoded pictures against a source; more is better, so LPIPS counts negative."""
-    if metric == "psnr":
-        return lambda picture: psnr(picture, source.picture)
-    if metric == "lpips":
-        distance = lpips_distance()
-        return lambda picture: -distance(picture, source.picture)
-    return lambda picture: ssim(Source(picture).luma, source.luma)
 
 
 def _finish(found: Candidate, metric: str) -> Compressed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,11 @@ from lightning_dlic.codec import Bitstream, BitstreamError, Planes, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS, PIPELINE_CHUNK
 from lightning_dlic.imaging.color_np import merge
 from lightning_dlic.imaging.resize_np import enlarge
-from lightning_dlic.pipeline.recipe import Pipeline, PipelineError, numbered_pipeline
+from lightning_dlic.pipeline.recipe import COLOUR, Pipeline, PipelineError, numbered_pipeline
+
+if TYPE_CHECKING:
+    from lightning_dlic.codec.hints.base import Colouring
+    from lightning_dlic.pipeline.colour import Colourist
 
 U8 = NDArray[np.uint8]
 LumaEnlarger = Callable[[U8, int, int], U8]
@@ -41,11 +46,39 @@ def decompress(
         PipelineError: ``strict``, and the network is not here.
     """
     stream = Bitstream.from_bytes(data, max_pixels)
-    found = _pipeline(stream, pipeline, strict)
+    hints = stream.chunk(HINTS_CHUNK)
+    if hints is not None and (stream.color or stream.crc is None):
+        raise BitstreamError("hints: they colour a grey base layer with a checksum, and this is none")
     planes = decode_base(stream)
-    if stream.chunk(HINTS_CHUNK) is not None:
-        _complain("its colour hints cannot be read by this version: it stays grey", strict)
-    return assemble(planes, stream.scale, stream.height, stream.width, _enlarger(found, stream.scale, strict))
+    # Before any network is looked for: whatever is malformed ends here.
+    colouring = None if hints is None else _decode_hints(hints, planes)
+    found = _pipeline(stream, pipeline, strict)
+    picture = assemble(planes, stream.scale, stream.height, stream.width, _enlarger(found, stream.scale, strict))
+    if colouring is None:
+        return picture
+    from lightning_dlic.pipeline.colour import colour
+
+    colourist = _colourist(found, strict) if colouring.head.net else None
+    return colour(picture, planes.y, colouring, stream.scale, colourist)
+
+
+def _decode_hints(body: bytes, planes: Planes) -> Colouring:
+    # Compiling what hints take is not for files that have none.
+    from lightning_dlic.codec.hints.chunk import decode_hints
+
+    return decode_hints(body, planes.y)
+
+
+def _colourist(pipeline: Pipeline | None, strict: bool) -> Colourist | None:
+    instead = "its colours are spread from the hints by a filter"
+    if pipeline is None or COLOUR not in pipeline.weights:
+        _complain(f"it was made with a network for colour that it does not name; {instead}", strict)
+        return None
+    try:
+        return pipeline.colourist()
+    except DlicError as error:
+        _complain(f"{str(error).splitlines()[0]} Instead, {instead}", strict)
+        return None
 
 
 def assemble(planes: Planes, scale: int, height: int, width: int, enlarger: LumaEnlarger | None = None) -> U8:
@@ -83,15 +116,19 @@ def _pipeline(stream: Bitstream, given: Pipeline | None, strict: bool) -> Pipeli
     records = stream.chunk(PIPELINE_CHUNK)
     if records is None:
         return None
-    target, digest = _record(records, stream.scale)
-    if target is None:
-        return None
-    weights = given.weights.get(stream.scale) if given else target if target.startswith("zoo:") else None
+    named = ((scale, *_record(records, scale)) for scale in (stream.scale, COLOUR))
+    weights = {scale: _named(target, digest, scale, given, strict) for scale, target, digest in named if target}
+    return Pipeline("named", weights={scale: target for scale, target in weights.items() if target})
+
+
+def _named(target: str, digest: bytes, scale: int, given: Pipeline | None, strict: bool) -> str | None:
+    """Where the weights are that a bitstream names."""
+    weights = given.weights.get(scale) if given else target if target.startswith("zoo:") else None
     if weights is None:
         # A path in a file of unknown origin is never opened.
         _complain(f"it was made with the network {target!r}; pass its pipeline's recipe", strict)
         return None
-    return _verified(weights, digest, stream.scale, strict)
+    return _verified(weights, digest, strict)
 
 
 def _record(records: bytes, scale: int) -> tuple[str | None, bytes]:
@@ -109,7 +146,7 @@ def _record(records: bytes, scale: int) -> tuple[str | None, bytes]:
     return None, b""
 
 
-def _verified(weights: str, digest: bytes, scale: int, strict: bool) -> Pipeline | None:
+def _verified(weights: str, digest: bytes, strict: bool) -> str | None:
     from lightning_dlic.zoo.files import locate
 
     try:
@@ -120,7 +157,7 @@ def _verified(weights: str, digest: bytes, scale: int, strict: bool) -> Pipeline
     if actual != digest:
         _complain(f"{weights} is not the network it was made with: its SHA-256 begins otherwise", strict)
         return None
-    return Pipeline(weights, weights={scale: weights})
+    return weights
 
 
 def _enlarger(pipeline: Pipeline | None, scale: int, strict: bool) -> LumaEnlarger | None:

@@ -24,6 +24,11 @@ def psnr(x: U8, y: U8) -> float:
     return 100.0 if not total else min(100.0, 10.0 * math.log10(255.0**2 * flat_x.size / total))
 
 
+def psnr_chroma(x: tuple[U8, ...], y: tuple[U8, ...]) -> float:
+    """PSNR in dB over Cb and Cr of two pictures' planes Y', Cb, Cr, all of the pictures' size."""
+    return psnr(np.stack(x[1:]), np.stack(y[1:]))
+
+
 def _weights() -> NDArray[np.float32]:
     offset = np.arange(_WINDOW) - _WINDOW // 2
     weight = np.exp(-(offset**2) / (2 * _SIGMA**2))

@@ -1,4 +1,4 @@
-"""Pipelines: which base codec codes the small picture, and which networks enlarge it again."""
+"""Pipelines: which base codec codes the small picture, and which networks enlarge and colour it again."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from dlic_registry import DlicError, suggest
 from lightning_dlic.codec.container import MAX_SCALE
 
 if TYPE_CHECKING:
+    from lightning_dlic.pipeline.colorizer import Colorizer
     from lightning_dlic.pipeline.luma_net import Enlarger
 
-_KEYS = ("number", "base", "scale", "stages", "always")
+COLOUR = 0
+"""In place of a scale: the network for colour."""
+_KEYS = ("number", "base", "scale", "stages", "hints", "always")
 
 
 class PipelineError(DlicError):
@@ -34,7 +37,9 @@ class Pipeline:
         number: Byte that names it in a bitstream; None for one that does not ship.
         base: Name of the base codec, or ``auto``.
         scale: Factor of downsizing, or None for whatever does best.
-        weights: By scale, the weights of the network that enlarges by it: ``zoo:NAME`` or a path.
+        weights: By scale, the weights of the network that enlarges by it: ``zoo:NAME`` or a path. Under `COLOUR` those
+            of the network that colours.
+        hints: What `lightning_dlic.pipeline.compress.compress` takes as ``hints``.
         always: Whether a network is used wherever there is one; otherwise only where it scores better than bicubic
             interpolation, which networks trained for looks rather than for fidelity do not.
     """
@@ -45,6 +50,22 @@ class Pipeline:
     scale: int | None = None
     weights: Mapping[int, str] = field(default_factory=dict)
     always: bool = False
+    hints: str = "base"
+
+    def colourist(self) -> Colorizer | None:
+        """The network for colour; None where the pipeline has none.
+
+        Raises:
+            DlicError: The weights cannot be found or used.
+        """
+        if COLOUR not in self.weights:
+            return None
+        from lightning_dlic.zoo.files import locate
+
+        locate(self.weights[COLOUR])
+        from lightning_dlic.pipeline.colorizer import load_colorizer
+
+        return load_colorizer(self.weights[COLOUR])
 
     def enlarger(self, scale: int) -> Enlarger | None:
         """The network for a scale; None where the pipeline has none.
@@ -65,7 +86,11 @@ class Pipeline:
     @cached_property
     def names(self) -> bytes:
         """What a pipeline chunk holds: by scale, the weights' name and the start of their SHA-256."""
-        return b"".join(_weights_record(scale, target) for scale, target in sorted(self.weights.items()))
+        return b"".join(self.record(scale) for scale in sorted(self.weights) if scale != COLOUR)
+
+    def record(self, scale: int) -> bytes:
+        """A pipeline chunk's record of the network for a scale, or of that for colour."""
+        return _weights_record(scale, self.weights[scale])
 
 
 def _weights_record(scale: int, target: str) -> bytes:
@@ -130,12 +155,25 @@ def read_pipeline(path: Path) -> Pipeline:
     if scale != "auto" and not (isinstance(scale, int) and 1 <= scale <= MAX_SCALE):
         raise PipelineError(f"{path}: scale: {scale!r} is neither auto nor a number from 1 to {MAX_SCALE}")
     base = _mapping(path, "base", tree.get("base"), ("name",)).get("name", "auto")
-    stages = _mapping(path, "stages", tree.get("stages"), ("sr",))
+    stages = _mapping(path, "stages", tree.get("stages"), ("sr", "colorization"))
     weights = _weights(path, stages.get("sr"), None if scale == "auto" else scale)
+    if stages.get("colorization") is not None:
+        weights[COLOUR] = _target(path, "stages.colorization", stages["colorization"])
+    hints = _hints(path, tree.get("hints"))
     always = tree.get("always", False)
     if not isinstance(always, bool):
         raise PipelineError(f"{path}: always: {always!r} is neither true nor false")
-    return Pipeline(path.stem, number, str(base), None if scale == "auto" else scale, weights, always)
+    return Pipeline(path.stem, number, str(base), None if scale == "auto" else scale, weights, always, hints)
+
+
+def _hints(path: Path, value: Any) -> str:
+    """``NAME`` or ``NAME,BUDGET`` of ``{name: ..., args: {budget: ...}}``."""
+    stated = _mapping(path, "hints", value, ("name", "args"))
+    budget = _mapping(path, "hints.args", stated.get("args"), ("budget",)).get("budget", "auto")
+    if budget != "auto" and not (isinstance(budget, int) and budget > 0):
+        raise PipelineError(f"{path}: hints.args.budget: {budget!r} is neither auto nor a number of bytes")
+    name = str(stated.get("name", "base"))
+    return name if budget == "auto" else f"{name},{budget}"
 
 
 def _mapping(path: Path, key: str, value: Any, known: tuple[str, ...]) -> dict[str, Any]:
@@ -161,9 +199,13 @@ def _weights(path: Path, value: Any, scale: int | None) -> dict[int, str]:
     scales = {f"x{factor}": factor for factor in range(2, MAX_SCALE + 1)}
     found = {}
     for key, stage in _mapping(path, "stages.sr", value, tuple(scales)).items():
-        target = _mapping(path, f"stages.sr.{key}", stage, ("name", "weights")).get("weights")
-        if not isinstance(target, str):
-            raise PipelineError(f"{path}: stages.sr.{key}.weights must be zoo:NAME or a path, not {target!r}")
-        local = path.parent / target
-        found[scales[key]] = str(local) if local.is_file() else target
+        found[scales[key]] = _target(path, f"stages.sr.{key}", stage)
     return found
+
+
+def _target(path: Path, key: str, stage: Any) -> str:
+    target = _mapping(path, key, stage, ("name", "weights")).get("weights")
+    if not isinstance(target, str):
+        raise PipelineError(f"{path}: {key}.weights must be zoo:NAME or a path, not {target!r}")
+    local = path.parent / target
+    return str(local) if local.is_file() else target

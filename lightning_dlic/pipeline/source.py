@@ -40,6 +40,11 @@ class Source:
         return self._planes[0]
 
     @property
+    def planes(self) -> tuple[U8, ...]:
+        """Y', and Cb and Cr of a colour picture, each ``[H, W]``."""
+        return self._planes
+
+    @property
     def height(self) -> int:
         """Rows."""
         return int(self.picture.shape[0])

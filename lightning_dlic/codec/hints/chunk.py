@@ -72,6 +72,8 @@ def describe_hints(body: bytes) -> dict[str, Any]:
         BitstreamError: As for `decode_hints`; the colours are not decoded.
     """
     hints, rest = _kind(body)
+    if not rest:
+        return {"name": hints.name, "bytes": len(body)}
     head, _ = read_head(rest)
     return {"name": hints.name, "bytes": len(body), "regions": head.count, "step": head.step, "net": head.net}
 

@@ -1,7 +1,7 @@
 """A binary range coder with adaptive models, whose end costs at most two bytes.
 
-Hints are a hundred bytes: `constriction`'s coders write words of 32 bits and would waste three of every hundred, and its
-calls a symbol are slower than compiled ones. The same call writes, reads, or adds up what writing would cost.
+Hints are a hundred bytes: `constriction`'s coders write words of 32 bits and would waste three of every hundred, and
+its calls a symbol are slower than compiled ones. The same call writes, reads, or adds up what writing would cost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The encoder's search: number of regions, step and colours that come nearest to a picture's chroma in so many bytes."""
+"""The encoder's search: the regions and colours that come nearest to a picture's chroma in so many bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import syntax
 from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head, Hints, Targets
 from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
-from lightning_dlic.codec.hints.regions import Regions, arrange, guide
+from lightning_dlic.codec.hints.regions import arrange, guide, reduction
 from lightning_dlic.codec.hints.spread import Spread
 
 U8 = NDArray[np.uint8]
@@ -25,8 +25,8 @@ _PRICE = 0.15
 _ROUNDS = 2
 _FILLING = 7
 
-Render = Callable[[Colouring], tuple[F32, F32]]
-"""Gives the chroma planes of a colouring at the guide's size, in levels about 0."""
+Render = Callable[[Colouring], F32]
+"""Gives the chroma of a colouring at the guide's size, in levels about 0, ``[2, h, w]``."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,11 @@ class Aim:
     chroma: F32
 
     @classmethod
-    def of(cls, base: U8, chroma: F32) -> Aim:
-        """From a base layer ``[h, w]`` and the picture's chroma, float32 ``[2, H, W]`` in levels about 0."""
+    def of(cls, base: U8, chroma: F32, scale: int = 1) -> Aim:
+        """From a base layer ``[h, w]`` and the chroma, float32 ``[2, H, W]``, of the ``scale`` times larger picture."""
         small = guide(base)
-        return cls(small, np.stack([_fit(plane, small.shape) for plane in chroma]))
-
-    def error(self, planes: tuple[F32, F32]) -> float:
-        """Mean squared error of R, G and B that these planes make."""
-        blue, red = (want - got for want, got in zip(self.chroma, planes, strict=True))
-        return float(np.mean(BLUE * blue * blue + RED * red * red + BOTH * blue * red)) / 3
+        whole = scale * reduction(*base.shape)
+        return cls(small, np.stack([_fit(plane, small.shape, whole) for plane in chroma]))
 
 
 def search(hints: Hints, aim: Aim, budget: int, effort: int = 5, render: Render | None = None) -> Found | None:
@@ -76,7 +72,7 @@ def search(hints: Hints, aim: Aim, budget: int, effort: int = 5, render: Render 
         aim: What to come near to.
         budget: Bytes of the chunk's body, the one that names its kind among them.
         effort: 1, fastest, to 9.
-        render: What the decoder will make the chroma with; the guided filter by default.
+        render: The network that the decoder will make the chroma with; the guided filter by default.
 
     Returns:
         None where not even one region's colour fits.
@@ -94,29 +90,26 @@ class _Trial:
     """One number of regions."""
 
     def __init__(self, hints: Hints, aim: Aim, count: int, render: Render | None) -> None:
-        self.aim, self.count = aim, count
+        self.aim, self.count, self.net = aim, count, render is not None
         self.regions = arrange(aim.luma, hints.labels(aim.luma, count))
         self.sizes = np.bincount(self.regions.labels.ravel(), minlength=self.regions.count)
         spread = Spread(aim.luma, self.regions.count)
         self.render: Render = render or (lambda made: _smooth(spread, made))
 
     def within(self, budget: int) -> Found | None:
-        targets = Targets.unknown(self.regions.count)
-        means = self._means(self.aim.chroma)
-        spread = self._means(np.stack(self.render(self._as(means))))
+        """The best chunk of at most ``budget`` bytes; None where there is none."""
+        targets, means = Targets.unknown(self.regions.count), self._means(self.aim.chroma)
+        spread = self._means(self.render(self._as(means)))
         # What smoothing takes away is put on beforehand, as far as it goes in one step.
         targets = replace(targets, colours=2 * means - spread, worth=self.sizes / self.sizes.mean())
         step = self._step(targets, budget)
-        if step is None:
-            return None
         best: Found | None = None
-        for _ in range(_ROUNDS):
-            found = self._filled(targets, step, budget)
+        for _ in range(_ROUNDS if step else 0):
+            found, left = self._filled(targets, step or 1, budget)
             if found is None or (best is not None and found.error >= best.error):
                 break
             best = found
-            left = self._means(self.aim.chroma - np.stack(self.render(found.colouring)))
-            targets = replace(targets, colours=found.colouring.colours / (1 << syntax.POINT) + left)
+            targets = replace(targets, colours=found.colouring.colours / (1 << syntax.POINT) + self._means(left))
         return best
 
     def _as(self, colours: F64) -> Colouring:
@@ -131,7 +124,7 @@ class _Trial:
     def _size(self, targets: Targets, step: int, price: float) -> float:
         """About how many bytes: costs are added up, nothing is written."""
         counter = coding.counter(syntax.fresh())
-        head = Head(step, self.count)
+        head = Head(step, self.count, net=self.net)
         replace(targets, price=price * step * step).code(counter, self.regions, head)
         return len(head.to_bytes()) + float(counter.bits[0]) / 8
 
@@ -145,38 +138,40 @@ class _Trial:
             low, high = (low, middle) if self._size(targets, middle, _PRICE) <= budget else (middle + 1, high)
         return low
 
-    def _filled(self, targets: Targets, step: int, budget: int) -> Found | None:
-        """The lowest price whose bytes are within the budget."""
+    def _filled(self, targets: Targets, step: int, budget: int) -> tuple[Found | None, F32]:
+        """The chunk of the lowest price whose bytes are within the budget, and what its chroma lacks."""
         low, high, best = 0.0, 1.0, None
         for _ in range(_FILLING):
             price = (low + high) / 2
-            if self._size(targets, step, price) > budget + 1:
-                low = price
-                continue
-            found = self._write(targets, step, price)
-            if len(found.body) > budget:
+            body, made = self._write(targets, step, price)
+            if len(body) > budget:
                 low = price
             else:
-                high, best = price, found
-        return best
+                high, best = price, (body, made)
+        if best is None:
+            return None, self.aim.chroma
+        left = self.aim.chroma - self.render(best[1])
+        return Found(*best, error(left)), left
 
-    def _write(self, targets: Targets, step: int, price: float) -> Found:
+    def _write(self, targets: Targets, step: int, price: float) -> tuple[bytes, Colouring]:
         writer = coding.writer(8 * self.regions.count + 64, syntax.fresh())
-        head = Head(step, self.count)
+        head = Head(step, self.count, net=self.net)
         made = replace(targets, price=price * step * step).code(writer, self.regions, head)
-        body = head.to_bytes() + coding.finish(writer)
-        return Found(body, made, self.aim.error(self.render(made)))
+        return head.to_bytes() + coding.finish(writer), made
 
 
-def _smooth(spread: Spread, made: Colouring) -> tuple[F32, F32]:
-    blue, red = made.planes()
-    return spread(blue), spread(red)
+def error(left: F32) -> float:
+    """Mean squared error of R, G and B that an error of Cb and Cr ``[2, h, w]`` makes."""
+    blue, red = left
+    return float(np.mean(BLUE * blue * blue + RED * red * red + BOTH * blue * red)) / 3
 
 
-def _fit(plane: F32, shape: tuple[int, ...]) -> F32:
-    """Means over the squares of a plane that fall to each place of a smaller one."""
-    factor = -(-plane.shape[0] // shape[0]), -(-plane.shape[1] // shape[1])
-    whole = max(factor)
+def _smooth(spread: Spread, made: Colouring) -> F32:
+    return np.stack([spread(plane) for plane in made.planes()])
+
+
+def _fit(plane: F32, shape: tuple[int, ...], whole: int) -> F32:
+    """Means over the squares of ``whole`` pixels a side that fall to each place of a smaller plane."""
     margin = [(0, side * whole - size) for side, size in zip(shape, plane.shape, strict=True)]
     padded = np.pad(plane, margin, mode="edge")
     mean: F32 = padded.reshape(shape[0], whole, shape[1], whole).mean((1, 3), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""No hints."""
+"""No hints: a chunk that only says that a network shall guess the colours."""
 
 from __future__ import annotations
 
@@ -6,15 +6,28 @@ from typing import ClassVar
 
 import numpy as np
 
-from lightning_dlic.codec.hints.base import I32, U8, Hints
+from lightning_dlic.codec.errors import BitstreamError
+from lightning_dlic.codec.hints.base import I32, U8, Colouring, Head, Hints
 
 
 class NoHints(Hints):
-    """No colour is sent: the picture stays grey, or a network guesses its colours."""
+    """No colour is sent: a network guesses all of them, or the picture stays grey."""
 
     name: ClassVar[str] = "none"
-    sends: ClassVar[bool] = False
+    number: ClassVar[int | None] = 3
 
     def labels(self, luma: U8, count: int) -> I32:
         """See `Hints.labels`; one region."""
         return np.zeros(luma.shape, np.int32)
+
+    def decode(self, body: bytes, luma: U8) -> Colouring:
+        """See `Hints.decode`; there is nothing to decode."""
+        if body:
+            raise BitstreamError("hints, byte 1: a chunk without hints goes on behind its kind")
+        return guessed(luma)
+
+
+def guessed(luma: U8) -> Colouring:
+    """One region that names the network's first branch."""
+    labels, colours = np.zeros(luma.shape, np.int32), np.zeros((1, 2), np.int64)
+    return Colouring(Head(1, 1, 1, net=True), labels, colours, np.zeros(1, np.int64), 1)

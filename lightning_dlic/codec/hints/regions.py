@@ -27,7 +27,7 @@ class Regions:
 
     Attributes:
         labels: Number of each place's region in that order, int32 ``[h, w]``.
-        neighbours: For each region, up to `NEIGHBOURS` regions coded before it, nearest first; -1 where there are fewer.
+        neighbours: For each region, regions coded before it, nearest first; -1 where there are fewer.
             ``[n, NEIGHBOURS]``.
         weights: How much each of them counts, ``[n, NEIGHBOURS]``; 0 where there is none.
         spacing: Squared distance to the nearest, ``[n]``, in 64ths of a step squared.

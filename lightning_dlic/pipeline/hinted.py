@@ -1,0 +1,242 @@
+"""The search for colour pictures with hints: how many bytes go to the grey base layer and how many to its colour."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlic_registry import DlicError
+from lightning_dlic.codec import Bitstream, Chunk, decode_base
+from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
+from lightning_dlic.pipeline.candidates import Candidate
+from lightning_dlic.pipeline.decompress import assemble
+from lightning_dlic.pipeline.recipe import COLOUR, Pipeline
+from lightning_dlic.pipeline.scorers import scorer
+from lightning_dlic.pipeline.search import BudgetError, Search, Settings
+from lightning_dlic.pipeline.source import Source
+
+BASE, AUTO, NONE = "base", "auto", "none"
+# Shares of a file that hints get, the first of which tells whether more or fewer do better.
+_SHARES = (0.05, 0.09, 0.15, 0.24, 0.36)
+_FIRST = 2
+_LEAST, _MOST = 8, 2000
+# Tag, two bytes of length, end of the chunks.
+_FRAME = 4
+# Kinds of hints that `auto` tries; the first of them finds the share.
+_KINDS = ("segmentation", "grid")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What hints a user wants.
+
+    Attributes:
+        kinds: Kinds of hints to try, the likeliest first; none for the network's guess alone.
+        budget: Their bytes; None for what does best.
+        base: Whether chroma by the base codec may win.
+    """
+
+    kinds: tuple[str, ...]
+    budget: int | None = None
+    base: bool = False
+
+
+def parse(text: str) -> Ask:
+    """Reads ``NAME`` or ``NAME,BYTES``.
+
+    Raises:
+        DlicError: There are no such hints, or the bytes are no number.
+    """
+    from lightning_dlic.codec.hints.chunk import PRESETS, sending
+
+    name, comma, number = text.partition(",")
+    if comma and (not number.isdigit() or not _LEAST <= int(number) <= 1 << 16):
+        raise DlicError(f"hints {text!r}: write a name, a comma and a number of bytes from {_LEAST}, or a name alone")
+    budget = int(number) if comma else None
+    if name in PRESETS:
+        kind, usual = PRESETS[name]
+        return Ask((kind,), budget or usual)
+    if name == AUTO:
+        return Ask(_KINDS, budget, base=True)
+    sending(name)
+    return Ask(() if name == NONE else (name,), budget)
+
+
+def hinted_within(source: Source, settings: Settings, metric: str, text: str, limit: int) -> Candidate:
+    """The best bitstream of at most ``limit`` bytes whose colour comes from hints, or as ``text`` allows.
+
+    Args:
+        source: A colour picture.
+        settings: What may be tried for the base layer; its pipeline's network colours where there is one.
+        metric: What is best.
+        text: What `parse` reads.
+        limit: Bytes of the whole file.
+
+    Raises:
+        BudgetError: Nothing fits.
+        DlicError: The hints are unknown, or need a network that is not there.
+    """
+    ask = parse(text)
+    found = [*HintedSearch(source, settings, metric, ask).within(limit)]
+    if ask.base:
+        try:
+            found.append(Search(source, settings, scorer(source, metric)).within(limit))
+        except BudgetError:
+            if not found:
+                raise
+    if not found:
+        raise BudgetError(f"{limit} bytes are too few for a grey base layer with hints {text!r}.")
+    return max(found, key=lambda candidate: (candidate.score, -candidate.size))
+
+
+@dataclass
+class HintedSearch:
+    """Searches for one picture.
+
+    Attributes:
+        source: A colour picture.
+        settings: What may be tried for the base layer.
+        metric: What is best.
+        ask: The hints to try.
+    """
+
+    source: Source
+    settings: Settings
+    metric: str
+    ask: Ask
+    _chroma: NDArray[np.float32] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Imported here: it takes Numba, which files without hints do without.
+        from lightning_dlic.codec.hints.chunk import find_hints
+        from lightning_dlic.codec.hints.encoder import Aim, search
+        from lightning_dlic.pipeline.colour import colour
+
+        self._find, self._aim, self._search, self._colour = find_hints, Aim, search, colour
+        self._chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
+        self._score = scorer(self.source, self.metric)
+        gray = Source(self.source.luma)
+        self._gray = Search(gray, self.settings, scorer(gray, "ssim" if self.metric == "color" else self.metric))
+        self._colourist = _network(self.settings.pipeline)
+        if not self.ask.kinds and self._colourist is None:
+            raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
+
+    def within(self, limit: int) -> Iterable[Candidate]:
+        """The best bitstreams of at most ``limit`` bytes, one or more for each kind of hints."""
+        if self._colourist is not None and (not self.ask.kinds or self.ask.base):
+            yield from self._guessed(limit)
+        if not self.ask.kinds:
+            return
+        if self.ask.budget is not None:
+            yield from self._all(limit, self.ask.budget)
+            return
+        share = self._share(limit)
+        if share is not None:
+            yield from self._all(limit, self._budget(limit, share))
+
+    def _budget(self, limit: int, share: float) -> int:
+        return min(_MOST, max(_LEAST, round(limit * share)))
+
+    def _share(self, limit: int) -> float | None:
+        """The share of the bytes that does best for the first kind, found by walking up the hill."""
+        scores: dict[int, float] = {}
+
+        def score(index: int) -> float:
+            if index not in scores:
+                budget = self._budget(limit, _SHARES[index])
+                found = self._with(self._base(limit, budget), limit, budget, self.ask.kinds[0], effort=1)
+                scores[index] = max((candidate.score for candidate in found), default=float("-inf"))
+            return scores[index]
+
+        at = _FIRST if score(_FIRST) > float("-inf") else 0
+        for way in (-1, 1):
+            while 0 <= at + way < len(_SHARES) and score(at + way) > score(at):
+                at += way
+        return _SHARES[at] if score(at) > float("-inf") else None
+
+    def _base(self, limit: int, budget: int) -> Candidate | None:
+        try:
+            return self._gray.within(limit - budget - _FRAME)
+        except BudgetError:
+            return None
+
+    def _all(self, limit: int, budget: int) -> Iterable[Candidate]:
+        base = self._base(limit, budget)
+        for kind in self.ask.kinds:
+            yield from self._with(base, limit, budget, kind, self.settings.effort)
+
+    def _with(self, base: Candidate | None, limit: int, budget: int, kind: str, effort: int) -> list[Candidate]:
+        """A base layer with hints of a kind: for the guided filter, and for the network where there is one."""
+        if base is None:
+            return []
+        from lightning_dlic.codec.hints.chunk import prefix
+        from lightning_dlic.codec.hints.regions import guide
+
+        planes, hints = decode_base(base.stream), self._find(kind)
+        aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
+        renders = [None] if self._colourist is None or effort == 1 else [None, self._colourist.render(guide(planes.y))]
+        made = []
+        for render in renders:
+            # What the base layer has left over goes to the hints, where the user has not said how many they get.
+            frame = len(_hinted(base.stream, bytes(128), render is not None, self.settings.pipeline).head()) - 128
+            room = limit - len(base.stream.payload) - len(base.stream.tail()) - frame
+            least = room if self.ask.budget is None else min(room, budget)
+            start = prefix(hints)
+            found = self._search(hints, aim, least - len(start) + 1, effort, render)
+            if found is not None:
+                stream = _hinted(base.stream, start + found.body, render is not None, self.settings.pipeline)
+                made.append(self._judged(stream, base.quality))
+        return [candidate for candidate in made if candidate.size <= limit]
+
+    def _guessed(self, limit: int) -> Iterable[Candidate]:
+        """A grey base layer whose colours the network guesses."""
+        from lightning_dlic.codec.hints.chunk import prefix
+
+        body = prefix(self._find(NONE))
+        base = self._base(limit, len(_hinted(_EMPTY, body, True, self.settings.pipeline).head()))
+        if base is not None:
+            yield self._judged(_hinted(base.stream, body, True, self.settings.pipeline), base.quality)
+
+    def _judged(self, stream: Bitstream, quality: int) -> Candidate:
+        """A bitstream with hints, decoded and scored."""
+        from lightning_dlic.codec.hints.chunk import decode_hints
+
+        planes, scale, pipeline = decode_base(stream), stream.scale, self.settings.pipeline
+        hints = decode_hints(stream.chunk(HINTS_CHUNK) or b"", planes.y)
+        enlarger = pipeline.enlarger(scale) if _enlarges(stream) else None
+        luma = assemble(planes, scale, stream.height, stream.width, enlarger)
+        colourist = self._colourist if hints.head.net else None
+        return Candidate(stream, quality, self._score(self._colour(luma, planes.y, hints, scale, colourist)))
+
+
+_EMPTY = Bitstream(1, 1, 1, "hevc", False, b"", 0)
+
+
+def _network(pipeline: Pipeline):  # type: ignore[no-untyped-def]
+    try:
+        return pipeline.colourist()
+    except DlicError as error:
+        warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} A filter instead.", stacklevel=2)
+        return None
+
+
+def _enlarges(stream: Bitstream) -> bool:
+    """Whether a stream's luma is enlarged by a network: then it names one for its scale."""
+    records = stream.chunk(PIPELINE_CHUNK)
+    return stream.pipeline is not None or (records is not None and records[0] != COLOUR)
+
+
+def _hinted(stream: Bitstream, body: bytes, net: bool, pipeline: Pipeline) -> Bitstream:
+    """A grey stream with a chunk of hints, and with the colour network named where it is used."""
+    number, chunks = stream.pipeline, stream.chunks
+    if net and number is None:
+        named = stream.chunk(PIPELINE_CHUNK)
+        if named is None and pipeline.number is not None and stream.scale not in pipeline.weights:
+            number = pipeline.number
+        else:
+            chunks = (Chunk(PIPELINE_CHUNK, (named or b"") + pipeline.record(COLOUR)),)
+    return replace(stream, pipeline=number, chunks=(*chunks, Chunk(HINTS_CHUNK, body)))
