@@ -96,14 +96,15 @@ def evaluate_targets(
         for enlarger in enlargers:
             enlarger.downsize = operator(enlarger.scale)
     network, note = _lpips(lpips)
+    notes = [*([note] if note else []), *_foreign(enlargers)]
     results = evaluate(enlargers, sets, lpips=network, save=save, progress=_progress)
     _progress("")
     costs = {enlarger.name: _cost(enlarger) for enlarger in enlargers}
     _print(results, costs)
-    if note:
+    for note in notes:
         print(f"note: {note}")
     if json_file is not None:
-        write_report(json_file, _report(found, enlargers, sets, results, costs, note))
+        write_report(json_file, _report(found, enlargers, sets, results, costs, notes))
 
 
 def _measure_prediction(
@@ -158,6 +159,17 @@ def _lpips(wanted: bool | None) -> tuple[LPIPS | None, str]:
         return None, f"LPIPS left out: {error}"
 
 
+def _foreign(enlargers: Sequence[Enlarger]) -> list[str]:
+    """Says which networks are not measured on small pictures like those they were trained on."""
+    wanted = {enlarger: getattr(enlarger, "meta", {}).get("downsize") for enlarger in enlargers}
+    return [
+        f"{enlarger.name} was trained on pictures shrunk by {spec.get('weights', spec.get('name'))}, not by bicubic: "
+        "see --downsize"
+        for enlarger, spec in wanted.items()
+        if isinstance(spec, dict) and enlarger.downsize.name == "bicubic"
+    ]
+
+
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
@@ -205,7 +217,7 @@ def _report(
     sets: Sequence[TestSet],
     results: Sequence[Result],
     costs: dict[str, dict[str, Any]],
-    note: str,
+    notes: list[str],
 ) -> dict[str, Any]:
     from lightning_dlic.metrics.protocol import Protocol
 
@@ -234,5 +246,5 @@ def _report(
             }
             for row in results
         ],
-        "notes": [note] if note else [],
+        "notes": notes,
     }

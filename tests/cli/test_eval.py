@@ -104,9 +104,38 @@ def test_a_run_and_its_checkpoint_are_one_network(
     assert {target["meta"]["steps"] for target in content["targets"].values()} == {6}
 
 
+def test_a_learned_downsizing_replaces_bicubic(inline: Dlic, pictures: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    args = {"up": {"name": "compact", "width": 8, "blocks": 1}, "width": 8, "blocks": 1}
+    pair = load("net", "rescaler")(scale=2, channels=3, **args)
+    torch.nn.init.normal_(pair.down.tail.weight, std=0.1)
+    meta = {"kind": "sr", "stage": "learned_downsize", "scale": 2, "channels": 3, "steps": 0}
+    save_net(tmp_path / "pair.safetensors", pair, {**meta, "net": {"name": "rescaler", "args": args}})
+    # The network behind it alone, as a training on such pictures leaves it.
+    made_by = {"name": "learned", "weights": "pair.safetensors"}
+    single = {**meta, "net": {"name": "compact", "args": {"width": 8, "blocks": 1}}, "downsize": made_by}
+    save_net(tmp_path / "single.safetensors", pair.up, single)
+    report = tmp_path / "report.json"
+    words = ["eval", tmp_path / "pair.safetensors", tmp_path / "single.safetensors"]
+    words += ["--data", pictures / "valid", "--no-lpips", "--json", report]
+    figures = {}
+    for choice in (None, "bicubic", tmp_path / "pair.safetensors"):
+        printed, _ = inline(*words, *(("--downsize", choice) if choice else ()))
+        content = json.loads(report.read_text())
+        used = [target["downsize"] for target in content["targets"].values()]
+        assert used == {None: ["pair", "bicubic"], "bicubic": ["bicubic", "bicubic"]}.get(choice, ["pair", "pair"])
+        note = "single was trained on pictures shrunk by pair.safetensors, not by bicubic: see --downsize"
+        assert (f"note: {note}" in printed) == (used[1] == "bicubic")
+        figures[choice] = [row["figures"] for row in content["results"]]
+    default, bicubic, learned = figures.values()
+    assert default == [learned[0], bicubic[1]]
+    assert learned[0] == learned[1] != bicubic[0] == bicubic[1]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("bicubic", "--data", "PICTURES", "--downsize", "compact_x4"), "this network does not downsize"),
         (("bicubc", "--data", "."), "unknown target 'bicubc'"),
         (("bicubc", "--data", "."), "Did you mean 'bicubic'"),
         (("bicubic", "--data", "absent"), "--data: absent: no such folder"),

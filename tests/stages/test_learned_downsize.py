@@ -113,6 +113,7 @@ run: {{root: "{tmp_path / "runs"}"}}
 """)
     result = fit(load_recipe(recipe))
     assert result.batches == 2
+    assert load_net(result.run.weights)[1]["downsize"] == {"name": "learned", "weights": str(weights)}
     # The network that ships is the one that was trained, without its downsizing.
     assert set(load_net(result.run.weights)[0].state_dict()) == set(
         load("net", "compact")(width=8, blocks=1).state_dict()
@@ -135,6 +136,13 @@ def test_networks_are_measured_on_what_their_own_downsizing_makes(run: Path, tmp
     assert own != bicubic
     small = pair.downsize(photograph(96, 96))
     assert not torch.equal(small, plain.downsize(photograph(96, 96)))
+
+
+def test_noise_reaches_the_network_in_training_alone() -> None:
+    stage = load("sr", "learned_downsize")(scale=2, net={"name": "compact", "width": 8, "blocks": 1}, noise=8.0)
+    small = torch.full((1, 3, 8, 8), 0.5)
+    assert not torch.equal(stage(small), stage.eval()(small))
+    assert torch.equal(stage(small), stage.net(small))
 
 
 def test_weights_of_the_enlarging_network_alone_start_it(run: Path, tmp_path: Path) -> None:

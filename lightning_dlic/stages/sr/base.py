@@ -49,7 +49,8 @@ class SuperResolution(Stage):
         self.scale, self.channels = scale, channels
         self.net_spec = {**(net or self.default_net)}
         self.net = self._build("net", self.net_spec, scale=scale, channels=channels)
-        self.downsize = self._build("downsize", downsize or {"name": "bicubic"}, scale=scale)
+        self.downsize_spec = {**(downsize or {"name": "bicubic"})}
+        self.downsize = self._build("downsize", self.downsize_spec, scale=scale)
 
     def net_recipe(self) -> dict[str, Any]:
         """Name and arguments from which `net` can be built again."""
@@ -60,8 +61,9 @@ class SuperResolution(Stage):
         }
 
     def describe_net(self) -> dict[str, Any]:
-        """The network's origin, with scale and channels."""
-        return {**super().describe_net(), "scale": self.scale, "channels": self.channels}
+        """The network's origin, with scale and channels, and what made its inputs where that was not bicubic."""
+        origin = {**super().describe_net(), "scale": self.scale, "channels": self.channels}
+        return origin if self.downsize_spec["name"] == "bicubic" else {**origin, "downsize": self.downsize_spec}
 
     @staticmethod
     def _build(kind: str, spec: Mapping[str, Any], **provided: Any) -> Any:

@@ -32,7 +32,15 @@ class LearnedDownsize(SuperResolution):
 
     net: RescalerNet
 
-    def __init__(self, scale: int = 4, channels: int = 3, net: Net = None, width: int = 32, blocks: int = 2) -> None:
+    def __init__(
+        self,
+        scale: int = 4,
+        channels: int = 3,
+        net: Net = None,
+        width: int = 32,
+        blocks: int = 2,
+        noise: float = 0.0,
+    ) -> None:
         """Builds both networks.
 
         Args:
@@ -41,9 +49,17 @@ class LearnedDownsize(SuperResolution):
             net: Super-resolution network by registered name, with its arguments; `compact` by default.
             width: Channels inside the downsizing network.
             blocks: Its residual convolutions.
+            noise: Standard deviation, in 8-bit steps, of noise added to the small pictures in training: in place of
+                what a lossy base codec will do to them.
+
+        Raises:
+            ValueError: ``noise`` is negative.
         """
+        if noise < 0:
+            raise ValueError(f"noise must be at least 0, not {noise}")
         up = dict(net or self.default_net)
         super().__init__(scale, channels, {"name": "rescaler", "up": up, "width": width, "blocks": blocks})
+        self.noise = noise
 
     def init_targets(self) -> tuple[nn.Module, ...]:
         """The pair, else the super-resolution network alone."""
@@ -62,6 +78,12 @@ class LearnedDownsize(SuperResolution):
     def _shrink(self, image: Tensor) -> Tensor:
         small: Tensor = self.net.down(image)
         return small
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Enlarges small pictures; in training with noise on them."""
+        if self.training and self.noise:
+            inputs = inputs + torch.randn_like(inputs) * (self.noise / 255.0)
+        return super().forward(inputs)
 
     def updates(self, inputs: Tensor, target: Tensor) -> Iterator[tuple[str, Terms]]:
         """Yields both terms; one step moves both networks."""
