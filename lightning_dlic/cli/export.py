@@ -21,7 +21,9 @@ def export_net(
     ],
     format_name: Annotated[str, typer.Option("--format", help="onnx or safetensors.")] = "onnx",
     fp16: Annotated[bool, typer.Option("--fp16", help="Half precision.")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="8-bit convolutions, calibrated on photographs (onnx).")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="8 bits: convolutions (onnx), predictors of blocks (safetensors).")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="The file. Default: NAME and precision, in this folder.")] = None,
     plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
 ) -> None:
@@ -35,8 +37,6 @@ def export_net(
         raise DlicError(f"--format {format_name}: neither onnx nor safetensors.{hint}")
     if fp16 and int8:
         raise DlicError("--fp16 and --int8 exclude each other")
-    if int8 and format_name == "safetensors":
-        raise DlicError("--int8 is for --format onnx: a safetensors file holds weights, not 8-bit arithmetic")
     import_plugins(plugin or [])
     target = find_target(name)
     precision = "int8" if int8 else "fp16" if fp16 else "fp32"
@@ -45,7 +45,7 @@ def export_net(
         raise DlicError(f"--out {path}: there is no folder {path.parent}")
     if target.file is not None and path.exists() and path.samefile(target.file):
         raise DlicError(f"--out {path}: that is the network itself; name another file")
-    line = _write_onnx(name, path, precision) if format_name == "onnx" else _write_safetensors(name, path, fp16)
+    line = _write_onnx(name, path, precision) if format_name == "onnx" else _write_safetensors(name, path, precision)
     print(f"{path}: {path.stat().st_size:,} bytes, {precision}, {line}")
 
 
@@ -64,17 +64,20 @@ def _write_onnx(name: str, path: Path, precision: str) -> str:
     )
 
 
-def _write_safetensors(name: str, path: Path, fp16: bool) -> str:
+def _write_safetensors(name: str, path: Path, precision: str) -> str:
+    from lightning_dlic.pipeline.integers import to_integers
     from lightning_dlic.zoo import load_net, save_net
 
     net, meta = load_target_net(find_target(name))
-    save_net(path, copy.deepcopy(net).half() if fp16 else net, meta)
+    if precision == "int8":
+        net, meta = to_integers(net, meta)
+    save_net(path, copy.deepcopy(net).half() if precision == "fp16" else net, meta)
     back, _ = load_net(path)
     states = net.state_dict(), back.state_dict()
     worst = max(
         (float((states[0][key].float() - states[1][key].float()).abs().max()) for key in states[0]), default=0.0
     )
-    if not fp16 and worst > 0:
+    if precision != "fp16" and worst > 0:
         raise DlicError(f"{path}: weights read back differ from those written by {worst:.2g}")
     count = sum(parameter.numel() for parameter in back.parameters())
     return f"{count:,} parameters, read back with a largest difference of {worst:.2g}"

@@ -26,7 +26,10 @@ def to_integers(net: nn.Module, meta: Mapping[str, Any]) -> tuple[IntegerFullyCo
         DlicError: It is another network.
     """
     if not isinstance(net, PNNSFullyConnected):
-        raise DlicError(f"{type(net).__name__} has no form in integers; pnns_fc has")
+        raise DlicError(
+            f"{type(net).__name__} has no form in integers: in a safetensors file --int8 is for pnns_fc alone.\n"
+            "Convolutions of 8 bits are written with --format onnx"
+        )
     integer = IntegerFullyConnected.of(net.integer_state())
     widths = [layer.out_features for layer in net.hidden if isinstance(layer, nn.Linear)]
     return integer, {**meta, "net": {"name": "integer_fc", "args": {"m": net.m, "widths": widths}}}

@@ -9,6 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from dlic_registry import load
+from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.imaging.blocks_np import cut_contexts
 from lightning_dlic.imaging.intra_modes import predict_modes, references
 from lightning_dlic.nets.prediction.integer_fc import IntegerFullyConnected
@@ -73,3 +75,17 @@ def test_all_sizes_are_measured_and_mistakes_are_one_message(inline, net, pictur
     assert "no picture holds a block of 4" in error
     _, error = inline("eval", net, "zoo:compact_x4", "--data", pictures / "valid", status=2)
     assert "not a network that predicts blocks" in error
+
+
+def test_a_trained_predictor_is_exported_in_integers(inline, tmp_path):
+    torch.manual_seed(0)
+    trained = load("net", "pnns_fc")(m=4, width=8)
+    record = {"name": "pnns_fc", "args": {"m": 4, "width": 8}}
+    save_net(tmp_path / "float.safetensors", trained, {"kind": "prediction", "stage": "pnns_fc", "net": record})
+    out = tmp_path / "integers.safetensors"
+    inline("export", tmp_path / "float.safetensors", "--format", "safetensors", "--int8", "--out", out)
+    context = np.random.default_rng(1).integers(0, 256, (9, 80), np.uint8)
+    made = IntegerPredictor.load(out).predict(context, np.ones_like(context))
+    x = torch.from_numpy(np.stack([context, np.ones_like(context)], axis=1))
+    with torch.no_grad():
+        assert torch.equal((trained.eval()(x)[:, 0] * 255).round().byte(), torch.from_numpy(made))

@@ -109,7 +109,7 @@ def test_export_as_onnx_prints_size_and_parity(
     [
         (("--format", "onx"), "Did you mean 'onnx'"),
         (("--fp16", "--int8"), "exclude each other"),
-        (("--format", "safetensors", "--int8"), "--int8 is for --format onnx"),
+        (("--format", "safetensors", "--int8"), "--int8 is for pnns_fc alone"),
         (("--out", "absent/a.onnx"), "there is no folder absent"),
         (("--format", "safetensors", "--out", "NET"), "that is the network itself"),
     ],
