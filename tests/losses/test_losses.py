@@ -53,6 +53,19 @@ def test_perceptual_reads_local_weights_and_keeps_them_frozen(tmp_path: Path, mo
     assert all(p.grad is None for p in loss.parameters())
 
 
+def test_the_lattice_of_a_pixel_shuffle_costs_more_than_noise_as_strong() -> None:
+    torch.manual_seed(0)
+    target = torch.rand(2, 3, 34, 41)
+    noise = 0.01 * torch.randn(2, 3, 34, 41).sign()
+    lattice = 0.01 * torch.randn(4, 4).sign().repeat(9, 11)[:34, :41]
+    plain, loss = load("loss", "l1")(), load("loss", "l1_lattice")(period=4)
+    assert float(plain(target + lattice, target)) == pytest.approx(float(plain(target + noise, target)), rel=1e-3)
+    assert float(loss(target + lattice, target)) > 3 * float(loss(target + noise, target))
+    assert float(loss(target + 0.1, target)) == pytest.approx(0.1, rel=1e-3)  # a shift of all is no lattice
+    with pytest.raises(ValueError, match="period"):
+        load("loss", "l1_lattice")(period=1)
+
+
 def test_jitter_moves_the_pooling_grid_from_batch_to_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vgg_file(tmp_path)
     monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
