@@ -1,6 +1,7 @@
 """Feeds the decoder damaged bitstreams, counts what happens, and ends with status 1 if anything but an error happened.
 
 python benchmarks/fuzz.py --streams 200000 --workers 2
+python benchmarks/fuzz.py --streams 50000 --hints        # damages only the colour hints, in streams that have some
 
 A stream passes if it decodes, or ends in a BitstreamError, within 2 s and 300 MB above the memory after import, at
 max_pixels = 4e6. Seconds are the process's own, all threads together, so that a busy machine is not taken for a hang; a
@@ -61,6 +62,49 @@ def seeds() -> list[bytes]:
     return found
 
 
+def hinted_seeds() -> list[bytes]:
+    """Grey streams of three sizes with hints of every kind, of few and of many bytes, with branches and without."""
+    from dataclasses import replace
+
+    from lightning_dlic.codec import Bitstream, Chunk, base_codec
+    from lightning_dlic.codec.container import HINTS_CHUNK
+    from lightning_dlic.codec.hints.chunk import find_hints, prefix
+    from lightning_dlic.codec.hints.encoder import Aim, search
+    from lightning_dlic.codec.planes import Planes
+
+    random, found, codec = np.random.default_rng(9), [], base_codec("hevc")
+    for height, width in ((16, 16), (40, 56), (97, 131)):
+        luma = (
+            np.add.outer(np.arange(height) * 2, np.arange(width) * 3) + random.integers(0, 40, (height, width))
+        ) % 256
+        payload = codec.encode(Planes(luma.astype(np.uint8)), 20, 1)
+        base = codec.decode(payload, height, width, False)
+        stream = Bitstream(width, height, 1, "hevc", False, payload, base.crc32())
+        chroma = random.normal(0, 20, (2, height, width)).astype(np.float32)
+        bodies = [prefix(find_hints("none"))]
+        for kind in ("grid", "segmentation"):
+            hints = find_hints(kind)
+            for budget in (12, 60, 300):
+                made = search(hints, Aim.of(base.y, chroma), budget, 1)
+                if made is not None:
+                    bodies.append(prefix(hints) + made.body)
+                    bodies.append(
+                        prefix(hints) + bytes([made.body[0] | 192, *made.body[1:3], 5]) + random.bytes(budget)
+                    )
+        found += [replace(stream, chunks=(Chunk(HINTS_CHUNK, body),)).to_bytes() for body in bodies]
+    return found
+
+
+def mutate_hints(data: bytes, random: np.random.Generator) -> bytes:
+    """The stream with its hints chunk damaged, and nothing else."""
+    from dataclasses import replace
+
+    from lightning_dlic.codec import Bitstream, Chunk
+
+    stream = Bitstream.from_bytes(data)
+    return replace(stream, chunks=tuple(Chunk(c.tag, mutate(c.body, random)) for c in stream.chunks)).to_bytes()
+
+
 def mutate(data: bytes, random: np.random.Generator) -> bytes:
     """One to four changes: bits, bytes, runs, lengths; or a header that claims another size, codec or scale."""
     out = bytearray(data)
@@ -107,16 +151,19 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def campaign(seed: int, count: int) -> dict[str, object]:
+def campaign(seed: int, count: int, hints: bool = False) -> dict[str, object]:
     """Decodes ``count`` damaged streams; the same seed gives the same ones."""
     warnings.simplefilter("ignore")
     from lightning_dlic.codec import BitstreamError
     from lightning_dlic.pipeline.decompress import decompress
 
-    streams, random = _seeds_once(), np.random.default_rng(seed)
+    hinted, random = hinted_seeds(), np.random.default_rng(seed)
+    streams, damage = (hinted, mutate_hints) if hints else (seeds(), mutate)
+    # What hints import and compile on first use is not a damaged stream's doing.
+    decompress(hinted[-2])
     before, tally, slowest, wrong = resident(), collections.Counter[str](), 0.0, []
     for index in range(count):
-        data = mutate(streams[random.integers(0, len(streams))], random)
+        data = damage(streams[random.integers(0, len(streams))], random)
         start = time.process_time()
         try:
             decompress(data, max_pixels=MAX_PIXELS)
@@ -132,18 +179,10 @@ def campaign(seed: int, count: int) -> dict[str, object]:
     return {"tally": dict(tally), "slowest": slowest, "megabytes": resident() - before, "wrong": wrong}
 
 
-_SEEDS: list[bytes] = []
-
-
-def _seeds_once() -> list[bytes]:
-    if not _SEEDS:
-        _SEEDS.extend(seeds())
-    return _SEEDS
-
-
-def in_own_process(seed: int, count: int) -> dict[str, object]:
+def in_own_process(seed: int, count: int, hints: bool) -> dict[str, object]:
     """A campaign in a process of its own, so that memory and crashes are its own."""
     command = [sys.executable, str(Path(__file__).resolve()), "--campaign", str(seed), str(count)]
+    command += ["--hints"] * hints
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=STANDSTILL)
     except subprocess.TimeoutExpired:
@@ -161,15 +200,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", type=int, default=5_000, help="streams a process")
+    parser.add_argument("--hints", action="store_true", help="damage only the hints of streams that have some")
     parser.add_argument("--campaign", type=int, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.campaign:
-        print(json.dumps(campaign(*asked.campaign)))
+        print(json.dumps(campaign(*asked.campaign, asked.hints)))
         return
     runs = -(-asked.streams // asked.each)
     tally, slowest, memory, wrong = collections.Counter[str](), 0.0, 0.0, []
     with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool:
-        jobs = [pool.submit(in_own_process, asked.seed + run, asked.each) for run in range(runs)]
+        jobs = [pool.submit(in_own_process, asked.seed + run, asked.each, asked.hints) for run in range(runs)]
         for job in jobs:
             found = job.result()
             tally.update(found["tally"])

@@ -17,7 +17,7 @@ MAX_PIXELS = 1 << 22
 """Of the largest picture that can be cut: beyond, sums might no longer fit 64 bits."""
 _ROUNDS = 6
 # Levels of luma that weigh as much as one step between centres.
-_TONE = 12
+_TONE = 40
 # Centres have four bits behind the point.
 _POINT = 4
 
@@ -42,7 +42,8 @@ def slic(luma: NDArray[np.uint8], count: int) -> NDArray[np.int32]:
     rows, columns = ((side + step // 2) // step or 1 for side in (height, width))
     plane = np.ascontiguousarray(luma)
     labels = _cluster(plane, rows, columns, step)
-    return _connect(labels, max(1, step * step // 4))
+    found: NDArray[np.int32] = _connect(labels, max(1, step * step // 4))
+    return found
 
 
 @njit(cache=True)

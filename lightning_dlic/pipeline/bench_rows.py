@@ -134,7 +134,7 @@ class OurRow:
 
     def open(self, picture: U8) -> OurSession:
         """Begins with a picture."""
-        from lightning_dlic.pipeline.compress import scorer
+        from lightning_dlic.pipeline.scorers import scorer
 
         source, recipe = Source(picture), find_pipeline(self.pipeline)
         return OurSession(Search(source, Settings(self.codec, SCALES, self.effort, recipe), scorer(source, "ssim")))

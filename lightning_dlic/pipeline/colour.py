@@ -38,4 +38,5 @@ def colour(luma: U8, base: U8, hints: Colouring, scale: int, colourist: Colouris
 
 
 def _to_uint8(plane: F32) -> U8:
-    return np.clip(np.floor(plane + np.float32(128.5)), 0, 255).astype(np.uint8)
+    rounded: U8 = np.clip(np.floor(plane + np.float32(128.5)), 0, 255).astype(np.uint8)
+    return rounded

@@ -72,7 +72,7 @@ def _decode_hints(body: bytes, planes: Planes) -> Colouring:
 def _colourist(pipeline: Pipeline | None, strict: bool) -> Colourist | None:
     instead = "its colours are spread from the hints by a filter"
     if pipeline is None or COLOUR not in pipeline.weights:
-        _complain(f"it was made with a network for colour that it does not name; {instead}", strict)
+        _complain(f"the network for colour that it was made with is not here; {instead}", strict)
         return None
     try:
         return pipeline.colourist()

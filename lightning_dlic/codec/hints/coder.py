@@ -68,14 +68,15 @@ def read_all(coder: Coder) -> bool:
 
 
 def finish(coder: Coder) -> bytes:
-    """Ends a writer: the fewest bytes that say what was written, without zeros at the end."""
+    """Ends a writer: the fewest bytes that say what was written, without up to `SPARE` zeros at the end."""
     state = coder.state
     low, top = int(state[_LOW]), int(state[_LOW] + state[_RANGE])
     value = next(v for z in range(32, -1, -1) if (v := (low + (1 << z) - 1) >> z << z) < top)
     state[_LOW] = value
     for _ in range(5):
         _shift(state, coder.data)
-    return coder.data[: int(state[_AT])].tobytes().rstrip(b"\0")
+    whole = coder.data[: int(state[_AT])].tobytes()
+    return whole.rstrip(b"\0").ljust(len(whole) - SPARE, b"\0")
 
 
 def _coder(does: int, data: NDArray[np.uint8], models: NDArray[np.int64]) -> Coder:

@@ -23,4 +23,5 @@ class Grid(Hints):
         step = max(16, isqrt(256 * height * width // count))
         rows, columns = (min(side, max(1, (16 * side + step // 2) // step)) for side in (height, width))
         down, across = np.arange(height) * rows // height, np.arange(width) * columns // width
-        return (down[:, None] * columns + across).astype(np.int32)
+        labels: I32 = (down[:, None] * columns + across).astype(np.int32)
+        return labels

@@ -17,7 +17,7 @@ _GUIDE_PIXELS = 1 << 18
 NEIGHBOURS = 8
 _POINT = 4
 # Squared distances: one step between regions, and so many levels of luma, are 64 each.
-_UNIT, _TONE = 64, 24
+_UNIT, _TONE = 64, 12
 _FLOOR = 16
 
 
@@ -60,7 +60,8 @@ def guide(luma: U8) -> U8:
     rows, columns = np.arange(0, height, factor), np.arange(0, width, factor)
     sums = np.add.reduceat(np.add.reduceat(luma, rows, axis=0, dtype=np.int64), columns, axis=1)
     pixels = np.diff(np.append(rows, height))[:, None] * np.diff(np.append(columns, width))
-    return ((2 * sums + pixels) // (2 * pixels)).astype(np.uint8)
+    means: U8 = ((2 * sums + pixels) // (2 * pixels)).astype(np.uint8)
+    return means
 
 
 def reduction(height: int, width: int) -> int:

@@ -1,0 +1,231 @@
+"""Measures hints and prints JSON: presets under the true luma, chroma bytes against base codecs, and files.
+
+python benchmarks/hints.py PICTURES... [--part presets --part chroma --part files] [--net zoo:NAME] [--every 6]
+
+presets: PSNR-RGB under the true luma at each preset's bytes; regions are cut from the true luma. Grey has no colour;
+oracle names the network's best branch at every pixel, at the bytes that its map costs.
+chroma: bytes of chroma at equal PSNR-ab. That of a base codec costs the colour payload less the grey one, at the
+quality and scale (1, 2, 4) that give the most for the bytes; everything is put under the true luma.
+files: whole files of 500, 1000, 2000 bytes by `--hints auto`, beside chroma by the base codec, by the search's metric.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lightning_dlic.codec import base_codec
+from lightning_dlic.codec.container import HINTS_CHUNK
+from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
+from lightning_dlic.codec.hints.encoder import Aim, search
+from lightning_dlic.codec.hints.spread import Spread
+from lightning_dlic.imaging.color_np import merge
+from lightning_dlic.imaging.resize_np import enlarge
+from lightning_dlic.pipeline.bench import versions
+from lightning_dlic.pipeline.compress import compress
+from lightning_dlic.pipeline.pictures import load_picture
+from lightning_dlic.pipeline.source import Source
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+SIZES = (50, 90, 137, 200, 300, 419, 601)
+FILES = (500, 1000, 2000)
+RANGE = (40, 700)
+QUALITIES = {"hevc": range(0, 34, 3), "avif": range(0, 60, 5)}
+
+
+class Picture:
+    """A picture with what all parts need."""
+
+    def __init__(self, path: Path) -> None:
+        self.name, self.source = path.stem, Source(load_picture(str(path)))
+        self.chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
+        self.aim = Aim.of(self.source.luma, self.chroma)
+
+    def coloured(self, chroma: Iterable[F32 | U8]) -> U8:
+        """RGB of chroma ``[H, W]``, in levels about 0 or centred at 128, under the true luma."""
+        planes = [p if p.dtype == np.uint8 else np.clip(np.floor(p + 128.5), 0, 255).astype(np.uint8) for p in chroma]
+        return merge(self.source.luma, *planes)
+
+    def psnr_rgb(self, picture: U8) -> float:
+        from lightning_dlic.pipeline.measures import psnr
+
+        return psnr(picture, self.source.picture)
+
+    def psnr_ab(self, picture: U8) -> float:
+        import torch
+
+        from lightning_dlic.metrics.color import lab, psnr_ab
+
+        first, second = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture, self.source.picture))
+        return psnr_ab(lab(first), lab(second))
+
+    def hinted(self, kind: str, budget: int, net: Any = None, effort: int = 5) -> tuple[int, U8]:
+        """Bytes and picture of hints under the true luma, by the guided filter or a network."""
+        hints = find_hints(kind)
+        render = net.render(self.aim.luma) if net else None
+        found = search(hints, self.aim, budget, effort, render)
+        if found is None:
+            raise SystemExit(f"{self.name}: {budget} bytes are too few for {kind}")
+        made = hints.decode(found.body, self.source.luma)
+        size = len(prefix(hints)) + len(found.body)
+        if net:
+            return size, self.coloured(net(self.source.luma, made))
+        spread = Spread(self.aim.luma, len(made.colours))
+        return size, self.coloured(spread.enlarged(plane, self.source.luma, made.factor) for plane in made.planes())
+
+
+def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
+    """Bytes and PSNR-RGB of each preset, mean over pictures."""
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for picture in pictures:
+        grey = picture.coloured(np.zeros_like(picture.chroma))
+        rows.setdefault("grey", []).append((0, picture.psnr_rgb(grey)))
+        for name, (kind, budget) in PRESETS.items():
+            for way, model in (("filter", None), *([("net", net)] if net else [])):
+                size, made = picture.hinted(kind, budget, model)
+                rows.setdefault(f"{name} {way}", []).append((size, picture.psnr_rgb(made)))
+        if net:
+            rows.setdefault("oracle", []).append(oracle(picture, net))
+    found = {name: np.array(values) for name, values in rows.items()}
+    return {
+        name: {"bytes": v[:, 0].mean(), "most_bytes": v[:, 0].max(), "psnr_rgb": v[:, 1].mean()}
+        for name, v in found.items()
+    }
+
+
+def oracle(picture: Picture, net: Any) -> tuple[int, float]:
+    """Bytes and PSNR-RGB of the best branch at every pixel, without any colour sent."""
+    import torch
+
+    from lightning_dlic.codec.hints.oracle import Oracle
+    from lightning_dlic.imaging.chroma import to_cbcr
+
+    luma = torch.from_numpy(picture.source.luma.copy())[None, None].float() / 255
+    with torch.inference_mode():
+        maps = net.net.hypotheses(luma, None)[0]
+        planes = (to_cbcr(luma.expand(len(maps), -1, -1, -1), maps, net.net.space) * 255).numpy()
+    best = ((planes - picture.chroma) ** 2).sum(1).argmin(0)
+    chosen = np.take_along_axis(planes, best[None, None], 0)[0]
+    return len(Oracle.code(best)), picture.psnr_rgb(picture.coloured(chosen))
+
+
+def chroma_points(picture: Picture, name: str) -> list[tuple[float, float]]:
+    """Bytes of chroma and PSNR-ab of a base codec at its qualities and scales, the useful ones."""
+    codec, found = base_codec(name), []
+    grey = Source(picture.source.luma)
+    for scale in (1, 2, 4):
+        for quality in QUALITIES[name]:
+            planes = picture.source.small(scale)
+            payload = codec.encode(planes, quality, 2)
+            size = len(payload) - len(codec.encode(grey.small(scale), quality, 2))
+            if not RANGE[0] <= size <= RANGE[1]:
+                continue
+            decoded = codec.decode(payload, *planes.size, True)
+            height, width = picture.source.luma.shape
+            chroma = [enlarge(plane, 2 * scale, height, width) for plane in decoded.each()[1:]]
+            found.append((float(size), picture.psnr_ab(picture.coloured(chroma))))
+    return _hull(found)
+
+
+def hint_points(picture: Picture, kind: str, net: Any) -> list[tuple[float, float]]:
+    """Bytes and PSNR-ab of hints at `SIZES`."""
+    made = [picture.hinted(kind, size, net, effort=3) for size in SIZES]
+    return _hull([(float(size), picture.psnr_ab(found)) for size, found in made])
+
+
+def _hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points that no smaller one is as good as."""
+    kept: list[tuple[float, float]] = []
+    for size, value in sorted(points):
+        if not kept or (value > kept[-1][1] and size > kept[-1][0]):
+            kept.append((size, value))
+    return kept
+
+
+def chroma(pictures: list[Picture], net: Any) -> dict[str, Any]:
+    """BD-rates of hints against base codecs, up to 300 and up to 601 bytes, with the pictures that had a figure."""
+    from bjontegaard import bd_rate
+
+    rates: dict[str, list[float]] = {}
+    curves: dict[str, Any] = {}
+    for picture in pictures:
+        ways = {kind: hint_points(picture, kind, None) for kind in ("grid", "segmentation")}
+        if net:
+            ways["segmentation net"] = hint_points(picture, "segmentation", net)
+        anchors = {name: chroma_points(picture, name) for name in QUALITIES}
+        curves[picture.name] = ways | anchors
+        for way, points in ways.items():
+            for anchor, others in anchors.items():
+                for most in (300, 601):
+                    a, b = ([p for p in list_ if p[0] <= most * 1.05] for list_ in (others, points))
+                    if min(len(a), len(b)) < 4:
+                        continue
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")
+                        rate = bd_rate(*zip(*a), *zip(*b), method="akima", require_matching_points=False)  # noqa: B905
+                    if np.isfinite(rate):
+                        rates.setdefault(f"{way} against {anchor}, up to {most} B", []).append(float(rate))
+    means = {name: {"percent": float(np.mean(v)), "pictures": len(v)} for name, v in rates.items()}
+    return {"bd_rate": means, "curves": curves}
+
+
+def files(pictures: list[Picture], pipeline: str, effort: int) -> dict[str, Any]:
+    """Scores of whole files, and in how many pictures hints won."""
+    found = {}
+    for limit in FILES:
+        rows = []
+        for picture in pictures:
+            made = compress(picture.source.picture, bytes=limit, hints="auto", effort=effort, pipeline=pipeline)
+            rival = compress(
+                picture.source.picture, bytes=limit, hints="base", metric="color", effort=effort, pipeline=pipeline
+            )
+            rows.append((made.score, rival.score, made.stream.chunk(HINTS_CHUNK) is not None, len(made.data)))
+        scores = np.array(rows, float)
+        found[str(limit)] = {
+            "auto": scores[:, 0].mean(),
+            "base codec's chroma": scores[:, 1].mean(),
+            "worse than the base codec's": int((scores[:, 0] < scores[:, 1]).sum()),
+            "hints won": scores[:, 2].mean(),
+            "most_bytes": int(scores[:, 3].max()),
+        }
+    return found
+
+
+def main() -> None:
+    """Prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", type=Path, nargs="+")
+    parser.add_argument("--part", action="append", choices=("presets", "chroma", "files"))
+    parser.add_argument("--net", help="zoo:NAME or weights of a network for colour")
+    parser.add_argument("--pipeline", default="bicubic")
+    parser.add_argument("--effort", type=int, default=3)
+    parser.add_argument("--every", type=int, default=1, help="take each n-th picture")
+    asked = parser.parse_args()
+    found = [p for path in asked.pictures for p in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    pictures = [Picture(path) for path in found[:: asked.every]]
+    net = None
+    if asked.net:
+        from lightning_dlic.pipeline.colorizer import load_colorizer
+
+        net = load_colorizer(asked.net)
+    report: dict[str, Any] = {"pictures": [p.name for p in pictures], "net": asked.net, "versions": versions()}
+    parts = asked.part or ["presets", "chroma", "files"]
+    if "presets" in parts:
+        report["presets"] = presets(pictures, net)
+    if "chroma" in parts:
+        report["chroma"] = chroma(pictures, net)
+    if "files" in parts:
+        report["files"] = files(pictures, asked.pipeline, asked.effort)
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
