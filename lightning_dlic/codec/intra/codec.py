@@ -1,0 +1,97 @@
+"""The base codec `intra`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import ClassVar
+
+from dlic_registry import DlicError
+from lightning_dlic.codec.base import BaseCodec
+from lightning_dlic.codec.errors import BitstreamError
+from lightning_dlic.codec.intra.predictor import IntegerPredictor
+from lightning_dlic.codec.intra.tables import SIDES, STEPS
+from lightning_dlic.codec.planes import Planes
+
+_FINGERPRINT = 2
+_WITH_NETS, _RESERVED = 64, 128
+# By effort: modes tried in full, and how often blocks are halved.
+_EFFORT = ((1, 0), (1, 0), (2, 0), (2, 1), (3, 1), (3, 1), (4, 2), (4, 2), (8, 2))
+
+
+class IntraCodec(BaseCodec):
+    """Block by block, predicted by networks or directions, in closed loop; the networks compute in integers."""
+
+    number: ClassVar[int | None] = 7
+    exact: ClassVar[bool] = True
+    steps: ClassVar[int] = STEPS
+    max_side: ClassVar[int] = 4096
+    auto_effort: ClassVar[int | None] = 7
+    start: ClassVar[tuple[float, float]] = (10.0, 8.0)
+
+    def __init__(self, predictors: Sequence[IntegerPredictor] | None = None) -> None:
+        """Chooses networks.
+
+        Args:
+            predictors: At most one for blocks of 4, of 8 and of 16; those of the zoo by default, none where empty.
+
+        Raises:
+            DlicError: Two are for the same size, or one for another.
+        """
+        self._given = None if predictors is None else tuple(predictors)
+        sides = [predictor.m for predictor in predictors or ()]
+        if len(set(sides)) < len(sides) or set(sides) - set(SIDES):
+            raise DlicError(f"intra takes at most one predictor for blocks of 4, 8 and 16 each, not {sides}")
+
+    @property
+    def predictors(self) -> tuple[IntegerPredictor, ...]:
+        """The networks in use."""
+        return zoo_predictors() if self._given is None else self._given
+
+    def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
+        """See `BaseCodec.encode`."""
+        from lightning_dlic.codec.intra.encoder import encode_planes
+
+        used = self.predictors
+        body = encode_planes(planes, quality, _EFFORT[effort - 1], used)
+        head = bytes([quality | _WITH_NETS * bool(used)])
+        return head + (fingerprint(used) if used else b"") + body
+
+    def decode(self, payload: bytes, height: int, width: int, color: bool) -> Planes:
+        """See `BaseCodec.decode`."""
+        from lightning_dlic.codec.intra.decoder import decode_planes
+
+        quality, predictors, body = self._head(payload)
+        return decode_planes(body, (height, width), color, quality, predictors)
+
+    def _head(self, payload: bytes) -> tuple[int, tuple[IntegerPredictor, ...], bytes]:
+        """Quality, networks, and what is behind the head."""
+        if not payload:
+            raise BitstreamError("intra payload: empty")
+        first = payload[0]
+        if first & _RESERVED:
+            raise BitstreamError(f"intra payload: first byte {first} is reserved")
+        if not first & _WITH_NETS:
+            return first, (), payload[1:]
+        wanted = payload[1 : 1 + _FINGERPRINT]
+        here = fingerprint(self.predictors) if self.predictors else b""
+        if wanted != here:
+            mine = f"those here begin {here.hex()}" if here else "there are none here"
+            raise BitstreamError(f"intra payload: made with predictors whose SHA-256 begins {wanted.hex()}; {mine}")
+        return first & (STEPS - 1), self.predictors, payload[1 + _FINGERPRINT :]
+
+
+def fingerprint(predictors: Sequence[IntegerPredictor]) -> bytes:
+    """Two bytes that name a set of networks: of the SHA-256 over their SHA-256s, by size of block."""
+    hashes = [bytes.fromhex(predictor.hash) for predictor in sorted(predictors, key=lambda p: p.m)]
+    return hashlib.sha256(b"".join(hashes)).digest()[:_FINGERPRINT]
+
+
+@lru_cache(maxsize=1)
+def zoo_predictors() -> tuple[IntegerPredictor, ...]:
+    """The networks that ship."""
+    from lightning_dlic.zoo.cards import cards
+
+    shipped = cards()
+    return tuple(IntegerPredictor.load(f"zoo:pnns_{side}") for side in SIDES if f"pnns_{side}" in shipped)

@@ -1,0 +1,70 @@
+"""Planes into a payload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lightning_dlic.codec.intra.arithmetic import Coder, counter, fresh_models, writer
+from lightning_dlic.codec.intra.deblock import STRENGTHS
+from lightning_dlic.codec.intra.decoder import STRENGTH_BITS, finished, spare
+from lightning_dlic.codec.intra.entry import code_block, code_number, end
+from lightning_dlic.codec.intra.leaf import AT, new_work
+from lightning_dlic.codec.intra.net import flatten, sizes
+from lightning_dlic.codec.intra.predictor import IntegerPredictor
+from lightning_dlic.codec.intra.search import Search
+from lightning_dlic.codec.intra.syntax import new_plane
+from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, STEP
+from lightning_dlic.codec.intra.tree import new_walk
+from lightning_dlic.codec.planes import U8, Planes, pad
+
+BIT_WEIGHT = 0.08
+"""What a bit costs in squared error, as a share of the squared distance of two levels."""
+
+
+def encode_planes(
+    planes: Planes, quality: int, trials: tuple[int, int], predictors: Sequence[IntegerPredictor]
+) -> bytes:
+    """What follows the head of a payload.
+
+    Args:
+        planes: The picture.
+        quality: Step.
+        trials: Modes tried in full, and how often blocks are halved.
+        predictors: Networks to use for luma.
+    """
+    models = fresh_models(2)
+    room = 4096 + 8 * sum(plane.size for plane in planes.each())
+    coder = writer(room, models[:CONTEXTS])
+    for index, plane in enumerate(planes.each()):
+        coder = coder._replace(models=models[CONTEXTS:] if index else models[:CONTEXTS])
+        strength = _encode(coder, plane, quality, trials, () if index else predictors)
+        code_number(coder, STRENGTH_BITS, strength)
+    return coder.data[: end(coder, spare(*planes.size))].tobytes()
+
+
+def _encode(
+    coder: Coder, samples: U8, quality: int, trials: tuple[int, int], predictors: Sequence[IntegerPredictor]
+) -> int:
+    """Writes a plane's blocks; returns how strongly its edges are best smoothed."""
+    plane, nets, step = new_plane(*samples.shape), flatten(predictors), int(STEP[quality])
+    rows, columns = plane.pixels.shape
+    original = pad(samples, rows, columns).astype(np.int32)
+    counting = counter(coder.models)
+    # Levels of one quantiser are two steps apart, and steps count in sixteenths.
+    weight = BIT_WEIGHT * (step / 8) ** 2
+    work = new_work(counting, plane, nets, original, [0, sizes(predictors), trials[0], step], weight)
+    walk = new_walk(coder, plane, nets, sizes(predictors), step, work.tokens)
+    search = Search(work, trials[1])
+    for y in range(0, rows, CTU):
+        for x in range(0, columns, CTU):
+            counting.models[:], work.numbers[AT] = coder.models, 0
+            search.block(x, y, CTU, CTU)
+            code_block(walk, x, y)
+    height, width = samples.shape
+    wanted = samples.astype(np.int64)
+    errors = [
+        int(((finished(plane, quality, strength, height, width) - wanted) ** 2).sum()) for strength in range(STRENGTHS)
+    ]
+    return int(np.argmin(errors))

@@ -1,0 +1,18 @@
+"""How the codec's inner loops are compiled: on first use, and kept in Numba's cache.
+
+Functions called from Python are `entry` points and cached. All others are compiled into their callers; without wrappers
+for Python that takes a third of the time. Numba sees a change of an entry point's own file only: after a change of
+another file of this package, delete `__pycache__`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+_njit: Any = njit
+entry: Any = _njit(cache=True, error_model="numpy", nogil=True)
+inner: Any = _njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner_fast: Any = _njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath=True)
+"""As `inner`, with sums of floats in any order: for the encoder's estimates only."""
