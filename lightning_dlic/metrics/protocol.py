@@ -26,7 +26,9 @@ class Protocol:
     rounding: str = "outputs clipped and rounded to 8 bits before scoring"
     crop_border: str = "as many pixels as the scale, for PSNR and SSIM"
     mean: str = "over pictures, of per-picture values"
-    resizer: str = "MATLAB imresize bicubic, antialiased, uint8 rounding between the passes, rows first, where nothing else is named"
+    resizer: str = (
+        "MATLAB imresize bicubic, antialiased, uint8 rounding between the passes, rows first; or what a target names"
+    )
     size: str = "originals cropped at the right and bottom to multiples of the scale"
 
     def as_dict(self) -> dict[str, Any]:
