@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError, import_plugins
+from lightning_dlic.cli import eval_color as colour
+from lightning_dlic.cli.eval_color import HINTS, open_ways
 from lightning_dlic.cli.eval_prediction import describe, open_predictors, print_rows
 from lightning_dlic.cli.reports import surroundings, write_report
 from lightning_dlic.cli.targets import (
     BASELINES,
+    COLOR_BASELINES,
     Target,
     find_targets,
     identity,
@@ -26,9 +29,11 @@ from lightning_dlic.zoo import cards
 
 if TYPE_CHECKING:
     from lightning_dlic.metrics.perceptual import LPIPS
+    from lightning_dlic.pipeline.colourings import Way
     from lightning_dlic.pipeline.enlargers import Enlarger
     from lightning_dlic.pipeline.evaluate import Result, TestSet
 
+_PANEL_ROWS = 6
 _COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim", "lpips")
 
 
@@ -37,7 +42,7 @@ def evaluate_targets(
         list[str],
         typer.Argument(
             help="What to measure: names of the zoo, .safetensors or .ckpt files, runs' folders, "
-            "or the baselines bicubic, nearest, lanczos.",
+            "or the baselines bicubic, nearest, lanczos; for colour grey, mean, palette, floor.",
             show_default=False,
         ),
     ],
@@ -66,6 +71,19 @@ def evaluate_targets(
     lpips: Annotated[
         bool | None, typer.Option("--lpips/--no-lpips", help="LPIPS. Default: where its weights are found.")
     ] = None,
+    hints: Annotated[
+        str, typer.Option(help="For colour: none, oracle, presets such as grid-small, or KIND=BYTES, with commas.")
+    ] = HINTS,
+    decoded: Annotated[
+        float, typer.Option(min=0, max=1, help="For colour: quality of the decoded luma, a share; 0 leaves it out.")
+    ] = 0.4,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="For networks that classify colours: 1 mean, .38 vivid.")
+    ] = None,
+    rebalance: Annotated[
+        float | None, typer.Option(min=0.01, max=1, help="For networks that classify colours: raises rare ones, .5.")
+    ] = None,
+    panel: Annotated[Path | None, typer.Option(help="For colour: write a table of pictures to this PNG.")] = None,
     device: Annotated[str, typer.Option(help="Where networks compute: cpu, cuda, mps, auto.")] = "cpu",
     plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
 ) -> None:
@@ -76,6 +94,9 @@ def evaluate_targets(
 
     Networks that predict blocks are measured beside HEVC's modes instead: PSNR and share of blocks won, on the pictures
     and on those divided by 2 and 4, or by --scale alone.
+
+    Networks for colour get each of --hints, and are measured under the true luma and a decoded one, beside the floors
+    grey, mean (one colour), palette (five, by luma) and floor (the hints, spread without a network).
     """
     import_plugins(plugin or [])
     # `--data A B` leaves B among the targets; a folder of pictures cannot be meant as one.
@@ -89,6 +110,10 @@ def evaluate_targets(
     sets = _open_sets(folders, trim or [])
     if "prediction" in kinds(found):
         _measure_prediction(found, sets, scale, json_file, device)
+        return
+    if "colorization" in kinds(found) or any(target.text in COLOR_BASELINES for target in found):
+        ways = open_ways(found, hints, pick_device(device), temperature, rebalance)
+        _measure_color(found, ways, sets, decoded or None, lpips, save, json_file, panel)
         return
     enlargers = open_targets(found, scale, pick_device(device))
     if downsize is not None:
@@ -121,6 +146,33 @@ def _measure_prediction(
     print_rows(rows)
     if json_file is not None:
         write_report(json_file, {**surroundings(sets, where), **describe(found, nets, rows)})
+
+
+def _measure_color(
+    found: Sequence[Target],
+    ways: Sequence[Way],
+    sets: Sequence[TestSet],
+    decoded: float | None,
+    lpips: bool | None,
+    save: Path | None,
+    json_file: Path | None,
+    panel: Path | None,
+) -> None:
+    """Networks for colour are measured with hints of several sizes, beside floors without weights."""
+    from lightning_dlic.imaging.pictures import Picture, write_picture
+    from lightning_dlic.pipeline.evaluate_color import evaluate_color
+    from lightning_dlic.pipeline.panel import draw_panel
+
+    network, note = _lpips(lpips)
+    rows = evaluate_color(ways, sets, decoded=decoded, lpips=network, save=save, progress=_progress)
+    if panel is not None:
+        write_picture(panel, Picture(draw_panel(ways, sets, _PANEL_ROWS, _progress)))
+    _progress("")
+    colour.print_rows(rows)
+    if note:
+        print(f"note: {note}")
+    if json_file is not None:
+        write_report(json_file, {**surroundings(sets, "cpu"), **colour.describe(found, rows)})
 
 
 def _is_data(text: str) -> bool:

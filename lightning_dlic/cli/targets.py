@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lightning_dlic.pipeline.enlargers import Enlarger
     from lightning_dlic.pipeline.shrink import Downsizer
 
-BASELINES = ("bicubic", "nearest", "lanczos")
+COLOR_BASELINES = ("grey", "mean", "palette", "floor")
+BASELINES = ("bicubic", "nearest", "lanczos", *COLOR_BASELINES)
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,17 @@ from torch.nn import functional as F
 
 from lightning_dlic.codec.hints.base import Colouring
 from lightning_dlic.imaging.chroma import to_cbcr
+from lightning_dlic.imaging.guided import guided_lines
 from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.pipeline.recipe import PipelineError
 from lightning_dlic.zoo import load_net
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-# Larger pictures get the colours of a smaller copy: a network with strides cannot be tiled, and memory is bounded.
-LARGEST = 1 << 21
+# Larger pictures get the colours of a smaller copy, as they get its hints: a network with strides cannot be tiled.
+LARGEST = 1 << 18
+# The guided filter that fits the copy's colours to the whole picture's edges.
+_RADIUS, _EPSILON = 1, 1e-4
 
 
 class Colorizer:
@@ -36,7 +39,7 @@ class Colorizer:
         self.device = next((part.device for part in (*net.parameters(), *net.buffers())), torch.device("cpu"))
 
     @torch.inference_mode()
-    def __call__(self, luma: U8, hints: Colouring | None = None) -> tuple[F32, F32]:
+    def __call__(self, luma: U8, hints: Colouring | None = None) -> F32:
         """Colours a picture.
 
         Args:
@@ -44,18 +47,18 @@ class Colorizer:
             hints: Decoded hints of it, or of a smaller copy.
 
         Returns:
-            Cb and Cr in levels about 0, each ``[H, W]``; perhaps out of gamut.
+            Cb and Cr in levels about 0, ``[2, H, W]``; perhaps out of gamut.
         """
-        height, width = luma.shape
         whole = torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
-        factor = -(-height * width // LARGEST)
-        size = (height, width) if factor == 1 else (max(1, int(height / factor**0.5)), max(1, int(width / factor**0.5)))
-        small = whole if factor == 1 else F.interpolate(whole, size=size, mode="area")
+        factor = 1
+        while -(-luma.shape[0] // factor) * -(-luma.shape[1] // factor) > LARGEST:
+            factor += 1
+        small = whole if factor == 1 else F.avg_pool2d(whole, factor, ceil_mode=True, count_include_pad=False)
         chroma = self._chroma(small, hints)
         if factor > 1:
-            chroma = F.interpolate(chroma, size=(height, width), mode="bilinear")
-        levels = (chroma[0] * 255.0).nan_to_num(0.0).cpu().numpy()
-        return levels[0], levels[1]
+            chroma = _enlarge(chroma, small, whole, factor)
+        levels: F32 = (chroma[0] * 255.0).nan_to_num(0.0).cpu().numpy()
+        return levels
 
     def _chroma(self, luma: Tensor, hints: Colouring | None) -> Tensor:
         if hints is None or not self.net.takes_hints:
@@ -67,9 +70,16 @@ class Colorizer:
         chosen = branches.clamp(0, maps.shape[1] - 1).to(self.device).expand(-1, 2, -1, -1).unsqueeze(1)
         return to_cbcr(luma, maps.gather(1, chosen)[:, 0], self.net.space)
 
-    def render(self, luma: U8) -> Callable[[Colouring], tuple[F32, F32]]:
+    def render(self, luma: U8) -> Callable[[Colouring], F32]:
         """What the encoder's search calls: chroma of this luma by hints."""
         return lambda hints: self(luma, hints)
+
+
+def _enlarge(chroma: Tensor, small: Tensor, whole: Tensor, factor: int) -> Tensor:
+    """Chroma of a small copy of luma for the whole, as lines of luma."""
+    lines = torch.cat(guided_lines(small, chroma, torch.ones_like(small), _RADIUS, _EPSILON), dim=1)
+    lines = F.interpolate(lines, scale_factor=float(factor), mode="bilinear")[..., : whole.shape[-2], : whole.shape[-1]]
+    return lines[:, :2] * whole + lines[:, 2:]
 
 
 def paint_hints(hints: Colouring, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
