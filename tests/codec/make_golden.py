@@ -6,12 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lightning_dlic.codec import Bitstream, base_codec
+from lightning_dlic.codec import Bitstream, Chunk, base_codec
+from lightning_dlic.codec.container import HINTS_CHUNK
+from lightning_dlic.codec.hints.chunk import find_hints, prefix
+from lightning_dlic.codec.hints.encoder import Aim, search
+from lightning_dlic.codec.planes import Planes
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.source import Source
 
 FOLDER = Path(__file__).parent / "golden"
 CASES = [("hevc", 1, 20), ("hevc", 2, 30), ("avif", 1, 20), ("avif", 3, 40), ("webp", 1, 30), ("vvc", 2, 25)]
+HINTED = [("grid", 1, 60), ("segmentation", 1, 150), ("segmentation", 2, 40)]
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -21,26 +26,44 @@ def picture(height: int, width: int) -> np.ndarray:
     return np.stack(planes, -1).clip(0, 255).astype(np.uint8)
 
 
+def plain(name: str, scale: int, quality: int, color: bool) -> tuple[str, bytes]:
+    """A file without hints, and its name."""
+    whole = picture(90, 122)
+    source = Source(whole if color else np.ascontiguousarray(whole[..., 0]))
+    planes, codec = source.small(scale), base_codec(name)
+    payload = codec.encode(planes, quality)
+    crc = codec.decode(payload, *planes.size, color).crc32()
+    file = f"{name}_x{scale}_{'color' if color else 'gray'}.dlic"
+    return file, Bitstream(122, 90, scale, name, color, payload, crc).to_bytes()
+
+
+def hinted(kind: str, scale: int, budget: int) -> tuple[str, bytes]:
+    """A file with hints, and its name."""
+    source, codec, hints = Source(picture(90, 122)), base_codec("hevc"), find_hints(kind)
+    payload = codec.encode(Planes(source.small(scale).y), 25)
+    base = codec.decode(payload, *source.small(scale).size, False)
+    found = search(hints, Aim.of(base.y, np.stack(source.planes[1:]).astype(np.float32) - 128, scale), budget)
+    assert found is not None
+    chunk = Chunk(HINTS_CHUNK, prefix(hints) + found.body)
+    data = Bitstream(122, 90, scale, "hevc", False, payload, base.crc32(), chunks=(chunk,)).to_bytes()
+    return f"hints_{kind}_x{scale}.dlic", data
+
+
 def main() -> None:
-    """Writes each file and the SHA-256 of what it decodes to."""
+    """Writes each file and what it decodes to; files that are there already stay as they are."""
     FOLDER.mkdir(exist_ok=True)
+    made = [plain(*case, color) for case in CASES for color in (False, True)] + [hinted(*case) for case in HINTED]
     hashes = {}
-    for name, scale, quality in CASES:
-        for color in (False, True):
-            whole = picture(90, 122)
-            source = Source(whole if color else np.ascontiguousarray(whole[..., 0]))
-            planes, codec = source.small(scale), base_codec(name)
-            payload = codec.encode(planes, quality)
-            crc = codec.decode(payload, *planes.size, color).crc32()
-            data = Bitstream(122, 90, scale, name, color, payload, crc).to_bytes()
-            file = FOLDER / f"{name}_x{scale}_{'color' if color else 'gray'}.dlic"
+    for name, data in made:
+        file = FOLDER / name
+        if not file.exists():
             file.write_bytes(data)
-            decoded = decompress(data)
-            hashes[file.name] = {
-                "base_crc32": f"{crc:08x}",
-                "shape": list(decoded.shape),
-                "sha256": hashlib.sha256(decoded.tobytes()).hexdigest(),
-            }
+        decoded = decompress(file.read_bytes())
+        hashes[name] = {
+            "base_crc32": f"{Bitstream.from_bytes(file.read_bytes()).crc:08x}",
+            "shape": list(decoded.shape),
+            "sha256": hashlib.sha256(decoded.tobytes()).hexdigest(),
+        }
     (FOLDER / "golden.json").write_text(json.dumps(hashes, indent=1) + "\n")
 
 

@@ -1,0 +1,146 @@
+"""The base codec `intra`: exact with and without networks, whatever the bytes."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit
+
+from dlic_registry import DlicError
+from lightning_dlic.codec import BitstreamError, Planes
+from lightning_dlic.codec.intra import tables
+from lightning_dlic.codec.intra.arithmetic import code_bit, code_flat, finish, fresh_models, reader, writer
+from lightning_dlic.codec.intra.codec import IntraCodec, fingerprint
+from lightning_dlic.codec.intra.net import flatten, predict_net
+from lightning_dlic.codec.intra.predictor import IntegerPredictor
+from lightning_dlic.codec.intra.syntax import DONE, new_plane
+from lightning_dlic.imaging.blocks_np import cut_contexts
+
+MakePlanes = Callable[[int, int, bool], Planes]
+TABLES = "d1"
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
+
+
+@njit
+def code_all(coder, models, values, widths):  # type: ignore[no-untyped-def]
+    out = np.zeros_like(values)
+    for index in range(values.size):
+        if widths[index]:
+            out[index] = code_flat(coder, widths[index], values[index])
+        else:
+            out[index] = code_bit(coder, models[index], values[index])
+    return out
+
+
+@njit
+def close(coder, spare):  # type: ignore[no-untyped-def]
+    return finish(coder, spare)
+
+
+@njit
+def run_net(nets, plane, x, y, m, room, out):  # type: ignore[no-untyped-def]
+    predict_net(nets, plane, x, y, m, room, out)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2**12 - 1), st.integers(0, 9)), max_size=300))
+def test_arithmetic_coder_gives_back_what_it_took(symbols: list[tuple[int, int, int]]) -> None:
+    widths = np.array([width for width, _, _ in symbols], np.int64)
+    values = np.array([value & ((1 << max(width, 1)) - 1) for width, value, _ in symbols], np.int64)
+    models = np.array([model for _, _, model in symbols], np.int64)
+    coder = writer(2000, fresh_models(1))
+    code_all(coder, models, values, widths)
+    data = coder.data[: close(coder, 16)].tobytes()
+    back = code_all(reader(data, 16, fresh_models(1)), models, values, widths)
+    assert back.tolist() == values.tolist()
+    assert len(data) <= (widths.sum() + 1.2 * (widths == 0).sum()) / 8 + 12
+
+
+def test_a_skewed_source_costs_little_more_than_its_entropy() -> None:
+    values = (np.random.default_rng(0).random(4000) < 0.03).astype(np.int64)
+    coder = writer(2000, fresh_models(1))
+    code_all(coder, np.zeros(4000, np.int64), values, np.zeros(4000, np.int64))
+    entropy = -(0.03 * np.log2(0.03) + 0.97 * np.log2(0.97)) * 4000 / 8
+    assert close(coder, 16) < 1.1 * entropy
+
+
+def test_tables_are_the_same_on_every_platform() -> None:
+    parts = (tables.MATRIX, tables.STEP, tables.TAPS, tables.ANGLE, tables.INVERSE, tables.SCAN, tables.NEAR)
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part, "<i4").tobytes() for part in parts))
+    assert digest.hexdigest() == TABLES
+
+
+def test_transforms_are_orthonormal() -> None:
+    for kind in range(2):
+        for bits in range(2, 6):
+            matrix = tables.MATRIX[kind, bits, : 1 << bits, : 1 << bits] / 2.0**tables.MATRIX_BITS
+            assert np.abs(matrix @ matrix.T - np.eye(1 << bits)).max() < 1e-3
+
+
+@pytest.mark.parametrize("m", [4, 8, 16])
+def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
+    random = np.random.default_rng(m)
+    predictor = IntegerPredictor.random(m, seed=m)
+    plane = new_plane(48, 48)
+    plane.pixels[:] = random.integers(0, 256, (48, 48))
+    for y, x in ((16, 16), (0, 0), (0, 16), (32, 0), (32, 32)):
+        plane.maps[DONE] = random.integers(0, 2, (12, 12))
+        known = np.kron(plane.maps[DONE], np.ones((4, 4), bool)).astype(bool)
+        out = np.zeros((32, 32), np.int32)
+        run_net(flatten([predictor]), plane, x, y, m, np.zeros((3, 4096), np.int32), out)
+        cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), m)
+        assert (out[:m, :m] == predictor.predict(*cut)[0]).all()
+
+
+def test_with_random_networks_and_without(make_planes: MakePlanes) -> None:
+    planes = make_planes(40, 52, True)
+    nets = [IntegerPredictor.random(8, seed=1), IntegerPredictor.random(4, seed=2)]
+    for codec in (IntraCodec([]), IntraCodec(nets)):
+        payload = codec.encode(planes, 40, 3)
+        decoded = codec.decode(payload, 40, 52, True)
+        assert [a.shape for a in decoded.each()] == [a.shape for a in planes.each()]
+        assert min(psnr(a, b) for a, b in zip(decoded.each(), planes.each(), strict=True)) > 35
+
+
+def test_other_weights_are_refused_by_name(make_planes: MakePlanes) -> None:
+    planes = make_planes(16, 16, False)
+    first, second = IntegerPredictor.random(8, seed=1), IntegerPredictor.random(8, seed=2)
+    payload = IntraCodec([first]).encode(planes, 20, 1)
+    assert IntraCodec([first]).decode(payload, 16, 16, False).size == (16, 16)
+    for others in ([], [second]):
+        with pytest.raises(BitstreamError, match=fingerprint([first]).hex()):
+            IntraCodec(others).decode(payload, 16, 16, False)
+
+
+def test_predictors_of_one_size_are_a_mistake() -> None:
+    with pytest.raises(DlicError, match="at most one predictor"):
+        IntraCodec([IntegerPredictor.random(8), IntegerPredictor.random(8, seed=1)])
+
+
+def test_effort_saves_bytes(make_planes: MakePlanes) -> None:
+    planes, codec = make_planes(64, 96, False), IntraCodec([])
+    fast, slow = codec.encode(planes, 26, 1), codec.encode(planes, 26, 9)
+    assert len(slow) < len(fast)
+    assert (
+        psnr(codec.decode(slow, 64, 96, False).y, planes.y) > psnr(codec.decode(fast, 64, 96, False).y, planes.y) - 0.3
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=120), st.integers(1, 70), st.integers(1, 70), st.booleans())
+def test_any_bytes_end_in_a_picture_or_one_error(body: bytes, height: int, width: int, color: bool) -> None:
+    with suppress(BitstreamError):
+        assert IntraCodec([]).decode(bytes([len(body) & 63]) + body, height, width, color).size == (height, width)
+
+
+def test_a_short_payload_does_not_keep_a_large_picture_busy() -> None:
+    codec = IntraCodec([])
+    with pytest.raises(BitstreamError, match="ends before"):
+        codec.decode(bytes([63]) + b"\xa7" * 40, 2000, 2000, False)
