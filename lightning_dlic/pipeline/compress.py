@@ -12,8 +12,8 @@ from dlic_registry import DlicError, suggest
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.codec.container import MAX_SCALE
 from lightning_dlic.pipeline.candidates import Candidate
-from lightning_dlic.pipeline.hinted import BASE, hinted_within
-from lightning_dlic.pipeline.recipe import Pipeline, find_pipeline
+from lightning_dlic.pipeline.hinted import BASE, NONE, hinted_within
+from lightning_dlic.pipeline.recipe import COLOUR, Pipeline, find_pipeline
 from lightning_dlic.pipeline.scorers import METRICS, scorer
 from lightning_dlic.pipeline.search import EFFORTS, SCALES, Search, Settings
 from lightning_dlic.pipeline.source import Source
@@ -69,7 +69,8 @@ def compress(
         pipeline: Name or recipe of the pipeline whose networks enlarge and colour.
         hints: How a colour picture gets its colour: ``base``, by the base codec; ``grid``, ``segmentation`` or another
             kind of hints, behind a comma their bytes; a preset such as ``segmentation-small``; ``none``, guessed by the
-            pipeline's network; ``auto``, whichever does best. The pipeline's by default. Grey pictures have none.
+            pipeline's network if it has one, else as ``base``; ``auto``, whichever does best. The pipeline's by
+            default. Grey pictures have none.
         threads: Encodings at a time; the bytes do not depend on it.
 
     Returns:
@@ -90,6 +91,8 @@ def compress(
         metric, goal = _goal(target)
     recipe = pipeline if isinstance(pipeline, Pipeline) else find_pipeline(pipeline)
     asked = recipe.hints if hints is None else hints
+    # Without a network that guesses, no hints means chroma by the base codec.
+    asked = BASE if asked == NONE and COLOUR not in recipe.weights else asked
     hinted = asked != BASE and picture.ndim == 3
     metric = metric or ("color" if hinted else "ssim")
     _check(picture, metric, effort)

@@ -105,13 +105,18 @@ def test_other_processes_and_threads_see_the_same(made: bytes, tmp_path: Path) -
         ({"hints": "gird", "bytes": 800}, "Did you mean 'grid'"),
         ({"hints": "grid,many", "bytes": 800}, "number of bytes"),
         ({"hints": "oracle", "bytes": 800}, "no codec"),
-        ({"hints": "none", "bytes": 800}, "network for colour"),
         ({"hints": "grid", "quality": 20}, "need a number of bytes"),
     ],
 )
 def test_mistakes_are_named(photo: np.ndarray, arguments: dict, message: str) -> None:
     with pytest.raises(DlicError, match=message):
         compress(photo, pipeline="bicubic", **arguments)
+
+
+def test_no_hints_and_no_network_leave_chroma_to_the_base_codec(photo: np.ndarray) -> None:
+    ways = [compress(photo, bytes=700, hints=hints, effort=1, pipeline="bicubic").data for hints in ("none", "base")]
+    assert ways[0] == ways[1]
+    assert Bitstream.from_bytes(ways[0]).color
 
 
 def test_too_few_bytes(photo: np.ndarray) -> None:
