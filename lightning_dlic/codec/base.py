@@ -12,8 +12,8 @@ class BaseCodec(ABC):
     """Codes the base layer. Subclasses are registered under the kind ``codec`` and built without arguments.
 
     A payload holds what the decoder cannot rebuild and nothing else: it knows the size of the picture, whether it has
-    chroma, and where the payload ends. A codec with a network in the loop begins its payload with 4 bytes of the
-    SHA-256 of the network's weights, and refuses to decode with others.
+    chroma, and where the payload ends. A codec with a network in the loop names the network's weights in its payload by
+    some bytes of their SHA-256, and refuses to decode with others.
 
     Attributes:
         dlic_api: Version of this interface.

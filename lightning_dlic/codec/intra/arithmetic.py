@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_dlic.codec.intra.jit import inner
-from lightning_dlic.codec.intra.tables import CONTEXTS, COST
+from lightning_dlic.codec.intra.tables import ANCHORS, CONTEXTS, COST
 
 WRITE, READ, COUNT, ESTIMATE = 0, 1, 2, 3
 """What `code_bit` does: write, read, add up costs and adapt, add up costs only."""
@@ -176,3 +176,20 @@ def finish(coder, spare):
     while size > 0 and size > whole - spare and data[size - 1] == 0:
         size -= 1
     return size
+
+
+def started_models(quality: int, start: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Models as a picture begins with them: one set for luma, one for chroma.
+
+    Args:
+        quality: Step.
+        start: By anchor and context, probability of a zero in 1/256 and its worth: ``[3, n, 2]``.
+    """
+    low = 0 if quality < ANCHORS[1] else 1
+    width = ANCHORS[low + 1] - ANCHORS[low]
+    part = min(max(quality - ANCHORS[low], 0), width)
+    mixed = (start[low] * (width - part) + start[low + 1] * part).astype(np.int64)
+    models = fresh_models(1)
+    models[:, 0] = models[:, 1] = mixed[:, 0] * 256 // width
+    models[:, 2] = mixed[:, 1] // width
+    return np.concatenate([models, models])

@@ -47,9 +47,11 @@ def _weak(pixels, at, across, limit, smooth_p, smooth_q):
     change = min(max(change, -limit), limit)
     half = limit >> 1
     if smooth_p:
-        pixels[at - 2 * across] = p1 + min(max((((p2 + p0 + 1) >> 1) - p1 + change) >> 1, -half), half)
+        bent = min(max((((p2 + p0 + 1) >> 1) - p1 + change) >> 1, -half), half)
+        pixels[at - 2 * across] = min(max(p1 + bent, 0), 255)
     if smooth_q:
-        pixels[at + across] = q1 + min(max((((q2 + q0 + 1) >> 1) - q1 - change) >> 1, -half), half)
+        bent = min(max((((q2 + q0 + 1) >> 1) - q1 - change) >> 1, -half), half)
+        pixels[at + across] = min(max(q1 + bent, 0), 255)
     pixels[at - across] = min(max(p0 + change, 0), 255)
     pixels[at] = min(max(q0 - change, 0), 255)
 

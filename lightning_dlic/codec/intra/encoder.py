@@ -39,15 +39,15 @@ def encode_planes(
     coder = writer(room, models[:CONTEXTS])
     for index, plane in enumerate(planes.each()):
         coder = coder._replace(models=models[CONTEXTS:] if index else models[:CONTEXTS])
-        strength = _encode(coder, plane, quality, trials, () if index else predictors)
+        strength = encode_plane(coder, plane, quality, trials, () if index else predictors)
         code_number(coder, STRENGTH_BITS, strength)
     return coder.data[: end(coder, spare(*planes.size))].tobytes()
 
 
-def _encode(
+def encode_plane(
     coder: Coder, samples: U8, quality: int, trials: tuple[int, int], predictors: Sequence[IntegerPredictor]
 ) -> int:
-    """Writes a plane's blocks; returns how strongly its edges are best smoothed."""
+    """Writes a plane's blocks; its models learn. Returns how strongly its edges are best smoothed."""
     plane, nets, step = new_plane(*samples.shape), flatten(predictors), int(STEP[quality])
     rows, columns = plane.pixels.shape
     original = pad(samples, rows, columns).astype(np.int32)

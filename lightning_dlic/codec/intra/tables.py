@@ -21,6 +21,8 @@ HALVINGS = 2
 """How often a block may be halved after the last split into four."""
 STEPS = 64
 """Number of quality steps; eight of them halve the quantiser's step."""
+ANCHORS = (10, 26, 42)
+"""Qualities for which the context models' beginnings are given; others are interpolated."""
 MATRIX_BITS = 11
 PLANAR, DC, HORIZONTAL, DIAGONAL, VERTICAL, NET = 0, 1, 18, 34, 50, 67
 LIMIT = 1 << 17

@@ -1,0 +1,82 @@
+"""Fits what the context models of the base codec `intra` begin with, and writes lightning_dlic/codec/intra/models.py.
+
+python benchmarks/intra_models.py PICTURE... [--scales 2 4]
+
+Each picture's luma is made smaller and coded from models that know nothing. What every model has learned is averaged,
+weighted by what it has seen, and how much pictures differ says how firmly to believe it: the table holds the mean and
+the number of symbols that it is worth, by quality. After a change of the table all `intra` files read otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from lightning_dlic.codec.intra.arithmetic import fresh_models, writer
+from lightning_dlic.codec.intra.codec import zoo_predictors
+from lightning_dlic.codec.intra.encoder import encode_plane
+from lightning_dlic.codec.intra.tables import ANCHORS, CONTEXTS
+from lightning_dlic.pipeline.pictures import load_picture
+from lightning_dlic.pipeline.source import Source
+
+TARGET = Path(__file__).parents[1] / "lightning_dlic" / "codec" / "intra" / "models.py"
+HEAD = '''"""What context models begin with; benchmarks/intra_models.py writes this file.
+
+By quality, those of `tables.ANCHORS`: for each context the probability of a zero in 1/256, and the number of symbols
+that it is worth.
+"""
+
+from typing import Any
+
+import numpy as np
+
+# fmt: off
+'''
+
+
+def learned(luma: np.ndarray, quality: int) -> np.ndarray:
+    """Models behind one picture, int32 ``[n, 3]``."""
+    coder = writer(4096 + 8 * luma.size, fresh_models(1))
+    encode_plane(coder, luma, quality, (3, 2), zoo_predictors())
+    return coder.models
+
+
+def fit(found: np.ndarray) -> np.ndarray:
+    """Mean and worth of each context from ``[pictures, n, 3]``: ``[n, 2]``."""
+    table = np.zeros((CONTEXTS, 2), np.int64)
+    for context in range(CONTEXTS):
+        seen = found[:, context, 2].clip(0, 85).astype(float)
+        if seen.sum() < 4:
+            table[context] = 128, 0
+            continue
+        zero = found[:, context, 1] / 65536
+        mean = float((zero * seen).sum() + 0.5) / (seen.sum() + 1)
+        spread = mean * (1 - mean)
+        noise = spread / seen.clip(1)
+        between = max(float((((zero - mean) ** 2 - noise) * seen).sum() / seen.sum()), spread / 60)
+        worth = min(spread / between, seen.sum(), 40)
+        table[context] = min(max(round(mean * 256), 1), 255), round(worth)
+    return table
+
+
+def main() -> None:
+    """Fits and writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", nargs="+")
+    parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
+    asked = parser.parse_args()
+    lumas = [Source(load_picture(name)).small(scale).y for name in asked.pictures for scale in asked.scales]
+    text = HEAD + "START: Any = np.array([\n"
+    for quality in ANCHORS:
+        table = fit(np.stack([learned(luma, quality) for luma in lumas]))
+        pairs = [f"{mean}, {worth}" for mean, worth in table]
+        lines = [", ".join(pairs[at : at + 12]) for at in range(0, CONTEXTS, 12)]
+        text += "    [\n" + "".join(f"        {line},\n" for line in lines) + "    ],\n"
+    TARGET.write_text(text + f"], np.int32).reshape({len(ANCHORS)}, {CONTEXTS}, 2)\n# fmt: on\n")
+    print(f"{len(lumas)} pictures, {len(ANCHORS)} qualities: {TARGET}")
+
+
+if __name__ == "__main__":
+    main()
