@@ -70,6 +70,16 @@ class Colorizer:
         chosen = branches.clamp(0, maps.shape[1] - 1).to(self.device).expand(-1, 2, -1, -1).unsqueeze(1)
         return to_cbcr(luma, maps.gather(1, chosen)[:, 0], self.net.space)
 
+    @torch.inference_mode()
+    def hypotheses(self, luma: U8, hints: Colouring) -> F32:
+        """All branches' Cb and Cr in levels about 0, ``[K, 2, H, W]``; for the encoder, at the size of the guide."""
+        whole = torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
+        painted, _ = paint_hints(hints, (luma.shape[0], luma.shape[1]))
+        maps = self.net.hypotheses(whole, painted.to(self.device) if self.net.takes_hints else None)[0]
+        chroma = to_cbcr(whole.expand(len(maps), -1, -1, -1), maps, self.net.space)
+        levels: F32 = (chroma * 255.0).nan_to_num(0.0).cpu().numpy()
+        return levels
+
     def render(self, luma: U8) -> Callable[[Colouring], F32]:
         """What the encoder's search calls: chroma of this luma by hints."""
         return lambda hints: self(luma, hints)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,8 @@ _LEAST, _MOST = 8, 2000
 _FRAME = 4
 # Kinds of hints that `auto` tries; the first of them finds the share.
 _KINDS = ("segmentation", "grid")
+# Effort from which regions may name a branch of the network.
+_BRANCHES_FROM = 5
 
 
 @dataclass(frozen=True)
@@ -178,15 +182,19 @@ class HintedSearch:
 
         planes, hints = decode_base(base.stream), self._find(kind)
         aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
-        renders = [None] if self._colourist is None or effort == 1 else [None, self._colourist.render(guide(planes.y))]
+        ways: list[tuple[Any, Any]] = [(None, None)]
+        if self._colourist is not None and effort > 1:
+            net, small = self._colourist, guide(planes.y)
+            branches = partial(net.hypotheses, small) if effort >= _BRANCHES_FROM else None
+            ways.append((net.render(small), branches))
         made = []
-        for render in renders:
+        for render, branches in ways:
             # What the base layer has left over goes to the hints, where the user has not said how many they get.
             frame = len(_hinted(base.stream, bytes(128), render is not None, self.settings.pipeline).head()) - 128
             room = limit - len(base.stream.payload) - len(base.stream.tail()) - frame
             least = room if self.ask.budget is None else min(room, budget)
             start = prefix(hints)
-            found = self._search(hints, aim, least - len(start) + 1, effort, render)
+            found = self._search(hints, aim, least - len(start) + 1, effort, render, branches)
             if found is not None:
                 stream = _hinted(base.stream, start + found.body, render is not None, self.settings.pipeline)
                 made.append(self._judged(stream, base.quality))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dlic_registry import register
 from lightning_dlic.codec import BitstreamError, CodecError
 from lightning_dlic.codec.hints import coder as coding
-from lightning_dlic.codec.hints.base import Head, Hints, Targets
+from lightning_dlic.codec.hints.base import Colouring, Head, Hints, Targets
 from lightning_dlic.codec.hints.chunk import decode_hints, describe_hints, find_hints, prefix, sending
 from lightning_dlic.codec.hints.encoder import Aim, Found, search
 from lightning_dlic.codec.hints.oracle import Oracle
@@ -90,6 +90,27 @@ def test_a_network_is_searched_with_as_it_decodes(aim: Aim) -> None:
     blue, red = aim.chroma - np.stack(found.colouring.planes())
     whole = np.stack([1.402 * red, -0.344136 * blue - 0.714136 * red, 1.772 * blue])
     assert found.error == pytest.approx(float(np.mean(whole**2)), rel=1e-3)
+
+
+def test_regions_name_a_branch_where_it_comes_nearer(aim: Aim) -> None:
+    """One branch knows the left half exactly, the other is grey: the left half's regions need no colour."""
+    half = aim.chroma.shape[2] // 2
+    known = np.where(np.arange(aim.chroma.shape[2]) < half, aim.chroma, 0).astype(np.float32)
+    maps = np.stack([np.zeros_like(aim.chroma), known])
+
+    def render(made: Colouring) -> np.ndarray:
+        branch = made.branches[made.labels]
+        return np.where(branch < 0, np.stack(made.planes()), np.where(branch == 1, known, 0)).astype(np.float32)
+
+    plain = search(find_hints("grid"), aim, 120, 1, render)
+    found = search(find_hints("grid"), aim, 120, 1, render, lambda made: maps)
+    assert plain is not None
+    assert found is not None
+    assert len(found.body) < 120
+    assert found.error < 0.8 * plain.error
+    named = found.colouring.branches[found.colouring.labels]
+    assert (named[:, : half - 20] == 1).mean() > 0.8
+    assert (named[:, half + 20 :] == 1).mean() == 0
 
 
 def test_branches_are_read_as_written(aim: Aim) -> None:

@@ -14,6 +14,7 @@ from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head
 from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
 from lightning_dlic.codec.hints.regions import arrange, guide, reduction
 from lightning_dlic.codec.hints.spread import Spread
+from lightning_dlic.codec.hints.syntax import MAX_BRANCHES
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -24,9 +25,13 @@ _TRIED = (1, 1, 2, 2, 3, 3, 4, 4, 4)
 _PRICE = 0.15
 _ROUNDS = 2
 _FILLING = 7
+# About what naming a branch costs.
+_BRANCH_BITS = 3.0
 
 Render = Callable[[Colouring], F32]
 """Gives the chroma of a colouring at the guide's size, in levels about 0, ``[2, h, w]``."""
+Hypotheses = Callable[[Colouring], F32]
+"""Gives the chroma of all branches of a network, ``[K, 2, h, w]``."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,14 @@ class Aim:
         return cls(small, np.stack([_fit(plane, small.shape, whole) for plane in chroma]))
 
 
-def search(hints: Hints, aim: Aim, budget: int, effort: int = 5, render: Render | None = None) -> Found | None:
+def search(
+    hints: Hints,
+    aim: Aim,
+    budget: int,
+    effort: int = 5,
+    render: Render | None = None,
+    hypotheses: Hypotheses | None = None,
+) -> Found | None:
     """The best chunk of at most ``budget`` bytes.
 
     Args:
@@ -73,24 +85,28 @@ def search(hints: Hints, aim: Aim, budget: int, effort: int = 5, render: Render 
         budget: Bytes of the chunk's body, the one that names its kind among them.
         effort: 1, fastest, to 9.
         render: The network that the decoder will make the chroma with; the guided filter by default.
+        hypotheses: The network's branches, where regions may name one instead of a colour.
 
     Returns:
         None where not even one region's colour fits.
     """
-    best: Found | None = None
+    best: tuple[Found, _Trial] | None = None
     for density in _DENSITIES[: _TRIED[effort - 1]]:
         count = min(MAX_COUNT, max(1, round(budget * density)))
-        found = _Trial(hints, aim, count, render).within(budget - 1)
-        if found and (best is None or found.error < best.error):
-            best = found
-    return best
+        trial = _Trial(hints, aim, count, render)
+        found = trial.within(budget - 1)
+        if found and (best is None or found.error < best[0].error):
+            best = found, trial
+    if best is None or hypotheses is None:
+        return best[0] if best else None
+    return best[1].with_branches(best[0], hypotheses, budget - 1)
 
 
 class _Trial:
     """One number of regions."""
 
     def __init__(self, hints: Hints, aim: Aim, count: int, render: Render | None) -> None:
-        self.aim, self.count, self.net = aim, count, render is not None
+        self.aim, self.count, self.net, self.branches = aim, count, render is not None, 0
         self.regions = arrange(aim.luma, hints.labels(aim.luma, count))
         self.sizes = np.bincount(self.regions.labels.ravel(), minlength=self.regions.count)
         spread = Spread(aim.luma, self.regions.count)
@@ -112,6 +128,31 @@ class _Trial:
             targets = replace(targets, colours=found.colouring.colours / (1 << syntax.POINT) + self._means(left))
         return best
 
+    def with_branches(self, found: Found, hypotheses: Hypotheses, budget: int) -> Found:
+        """The chunk again, with branches named where they come nearer for their bits, if it gains by that."""
+        made = found.colouring
+        maps = hypotheses(made)[:MAX_BRANCHES]
+        errors = np.stack([self._errors(self.aim.chroma - chroma) for chroma in maps])
+        bits = 8 * len(found.body) / len(made.colours)
+        price = _PRICE * made.head.step**2
+        gain = self._errors(self.aim.chroma - self.render(made)) - errors.min(0) + price * (bits - _BRANCH_BITS)
+        named = np.where(gain > 0, errors.argmin(0), -1)
+        if len(maps) < 2 or (named < 0).all():
+            return found
+        wanted = self._means(self.aim.chroma - self.render(made)) + made.colours / (1 << syntax.POINT)
+        targets = Targets(wanted, self.sizes / self.sizes.mean(), 0.0, named.astype(np.int64))
+        self.branches = len(maps)
+        other, _ = self._filled(targets, made.head.step, budget)
+        self.branches = 0
+        return other if other is not None and other.error < found.error else found
+
+    def _errors(self, left: F32) -> F64:
+        """Squared error of each region, for which a usual region's size counts as one."""
+        blue, red = left
+        whole = (BLUE * blue * blue + RED * red * red + BOTH * blue * red).ravel()
+        sums: F64 = np.bincount(self.regions.labels.ravel(), whole, self.regions.count) / self.sizes.mean()
+        return sums
+
     def _as(self, colours: F64) -> Colouring:
         whole = np.round(colours * (1 << syntax.POINT)).astype(np.int64)
         return Colouring(Head(1, self.count), self.regions.labels, whole, np.full(len(whole), -1, np.int64), 1)
@@ -124,7 +165,7 @@ class _Trial:
     def _size(self, targets: Targets, step: int, price: float) -> float:
         """About how many bytes: costs are added up, nothing is written."""
         counter = coding.counter(syntax.fresh())
-        head = Head(step, self.count, net=self.net)
+        head = Head(step, self.count, self.branches, self.net)
         replace(targets, price=price * step * step).code(counter, self.regions, head)
         return len(head.to_bytes()) + float(counter.bits[0]) / 8
 
@@ -155,7 +196,7 @@ class _Trial:
 
     def _write(self, targets: Targets, step: int, price: float) -> tuple[bytes, Colouring]:
         writer = coding.writer(8 * self.regions.count + 64, syntax.fresh())
-        head = Head(step, self.count, net=self.net)
+        head = Head(step, self.count, self.branches, self.net)
         made = replace(targets, price=price * step * step).code(writer, self.regions, head)
         return head.to_bytes() + coding.finish(writer), made
 
