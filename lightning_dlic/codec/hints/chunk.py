@@ -82,10 +82,10 @@ def _kind(body: bytes) -> tuple[Hints, bytes]:
     if not body:
         raise BitstreamError("hints, byte 0: an empty chunk")
     if body[0] != _NAMED:
-        name = _numbers().get(body[0])
-        if name is None:
+        built_in = _built_in().get(body[0])
+        if built_in is None:
             raise BitstreamError(f"hints, byte 0: kind {body[0]} is unknown to this version")
-        return find_hints(name), body[1:]
+        return built_in, body[1:]
     size = body[1] if len(body) > 1 else 0
     raw = body[2 : 2 + size]
     if not size or len(raw) < size or not raw.isascii() or not raw.decode().isprintable():
@@ -97,8 +97,7 @@ def _kind(body: bytes) -> tuple[Hints, bytes]:
 
 
 @cache
-def _numbers() -> dict[int, str]:
-    """Built-in kinds by number; a third party's go by name."""
-    own = [entry for entry in entries("hints") if entry.distribution == "lightning-dlic"]
-    found = {find_hints(entry.name).number: entry.name for entry in own}
-    return {number: name for number, name in found.items() if number is not None}
+def _built_in() -> dict[int, Hints]:
+    """Our own kinds by number; a third party's go by name. Kept: to ask the registry takes longer than to decode."""
+    own = [find_hints(entry.name) for entry in entries("hints") if entry.distribution == "lightning-dlic"]
+    return {hints.number: hints for hints in own if hints.number is not None}
