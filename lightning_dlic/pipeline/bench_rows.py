@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from dlic_registry import DlicError, suggest
 from lightning_dlic.imaging.resize_np import enlarge, shrink
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.fit import finest_within
+from lightning_dlic.pipeline.hinted import BASE, NONE, HintedSearch, parse
 from lightning_dlic.pipeline.recipe import find_pipeline
 from lightning_dlic.pipeline.search import SCALES, Search, Settings, sensible
 from lightning_dlic.pipeline.source import Source
@@ -120,11 +122,11 @@ class FileSession:
 
 @dataclass(frozen=True)
 class OurRow:
-    """Our bitstreams.
+    """Our bitstreams; with hints for colour where the pipeline has some.
 
     Attributes:
         codec: Base codec, or ``auto``.
-        pipeline: Pipeline whose networks enlarge.
+        pipeline: Pipeline whose networks enlarge and colour.
         effort: Of the search.
     """
 
@@ -137,7 +139,11 @@ class OurRow:
         from lightning_dlic.pipeline.scorers import scorer
 
         source, recipe = Source(picture), find_pipeline(self.pipeline)
-        return OurSession(Search(source, Settings(self.codec, SCALES, self.effort, recipe), scorer(source, "ssim")))
+        settings = Settings(self.codec, SCALES, self.effort, recipe)
+        hinted = None
+        if source.color and recipe.hints not in (BASE, NONE):
+            hinted = HintedSearch(source, settings, "color", parse(recipe.hints))
+        return OurSession(Search(source, settings, scorer(source, "ssim")), hinted)
 
 
 @dataclass
@@ -145,10 +151,11 @@ class OurSession:
     """A picture's bitstreams, each made once whatever the number of budgets."""
 
     search: Search
+    hinted: HintedSearch | None = None
 
     def samples(self, limit: int) -> Iterator[Sample]:
         """The bitstreams among which `compress` would choose by a metric."""
-        for candidate in self.search.all_within(limit):
+        for candidate in chain(self.search.all_within(limit), self.hinted.within(limit) if self.hinted else ()):
             data = candidate.stream.to_bytes()
             start = time.perf_counter()
             decoded = decompress(data, pipeline=self.search.settings.pipeline)

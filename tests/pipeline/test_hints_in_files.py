@@ -72,6 +72,14 @@ def test_budget_of_a_pipelines_recipe(photo: np.ndarray, tmp_path: Path) -> None
     assert hints_of(data)[0] == 1
 
 
+def test_a_benchmarks_row_has_files_with_and_without_hints(photo: np.ndarray) -> None:
+    from lightning_dlic.pipeline.bench_rows import OurRow
+
+    plain, hinted = (list(OurRow("hevc", name, 1).open(photo).samples(700)) for name in ("bicubic", "hints"))
+    assert len(hinted) > len(plain)
+    assert all(sample.size <= 700 and sample.picture.shape == photo.shape for sample in hinted)
+
+
 def test_grey_pictures_have_no_hints(photo: np.ndarray) -> None:
     gray = np.ascontiguousarray(photo[..., 0])
     plain, hinted = (compress(gray, bytes=500, hints=h, effort=1, pipeline="bicubic").data for h in ("base", "auto"))
