@@ -30,8 +30,8 @@ SECONDS, MEGABYTES = 2.0, 300.0
 STANDSTILL = 3600
 
 
-def seeds() -> list[bytes]:
-    """Streams of every codec that can encode here, grey and colour, of several sizes, with and without chunks."""
+def seeds(only: str | None = None) -> list[bytes]:
+    """Streams of one codec, or all that can encode here: grey and colour, of three sizes, with and without chunks."""
     from dataclasses import replace
 
     from dlic_registry import entries
@@ -43,7 +43,7 @@ def seeds() -> list[bytes]:
     found = []
     for entry in entries("codec"):
         codec = base_codec(entry.name)
-        if codec.missing():
+        if codec.missing() or only not in (None, entry.name):
             continue
         for height, width in ((16, 16), (40, 56), (97, 131)):
             ramp = np.add.outer(np.arange(height) * 2, np.arange(width) * 3)[..., None] + [0, 40, 90]
@@ -151,14 +151,14 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def campaign(seed: int, count: int, hints: bool = False) -> dict[str, object]:
+def campaign(seed: int, count: int, hints: bool = False, codec: str | None = None) -> dict[str, object]:
     """Decodes ``count`` damaged streams; the same seed gives the same ones."""
     warnings.simplefilter("ignore")
     from lightning_dlic.codec import BitstreamError
     from lightning_dlic.pipeline.decompress import decompress
 
     hinted, random = hinted_seeds(), np.random.default_rng(seed)
-    streams, damage = (hinted, mutate_hints) if hints else (seeds(), mutate)
+    streams, damage = (hinted, mutate_hints) if hints else (seeds(codec), mutate)
     # What hints import and compile on first use is not a damaged stream's doing.
     decompress(hinted[-2])
     before, tally, slowest, wrong = resident(), collections.Counter[str](), 0.0, []
@@ -179,10 +179,10 @@ def campaign(seed: int, count: int, hints: bool = False) -> dict[str, object]:
     return {"tally": dict(tally), "slowest": slowest, "megabytes": resident() - before, "wrong": wrong}
 
 
-def in_own_process(seed: int, count: int, hints: bool) -> dict[str, object]:
+def in_own_process(seed: int, count: int, hints: bool, codec: str | None) -> dict[str, object]:
     """A campaign in a process of its own, so that memory and crashes are its own."""
     command = [sys.executable, str(Path(__file__).resolve()), "--campaign", str(seed), str(count)]
-    command += ["--hints"] * hints
+    command += ["--hints"] * hints + (["--codec", codec] if codec else [])
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=STANDSTILL)
     except subprocess.TimeoutExpired:
@@ -201,15 +201,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", type=int, default=5_000, help="streams a process")
     parser.add_argument("--hints", action="store_true", help="damage only the hints of streams that have some")
+    parser.add_argument("--codec", help="damage only streams of this base codec")
     parser.add_argument("--campaign", type=int, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.campaign:
-        print(json.dumps(campaign(*asked.campaign, asked.hints)))
+        print(json.dumps(campaign(*asked.campaign, asked.hints, asked.codec)))
         return
     runs = -(-asked.streams // asked.each)
     tally, slowest, memory, wrong = collections.Counter[str](), 0.0, 0.0, []
     with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool:
-        jobs = [pool.submit(in_own_process, asked.seed + run, asked.each, asked.hints) for run in range(runs)]
+        settings = asked.each, asked.hints, asked.codec
+        jobs = [pool.submit(in_own_process, asked.seed + run, *settings) for run in range(runs)]
         for job in jobs:
             found = job.result()
             tally.update(found["tally"])

@@ -30,12 +30,12 @@ def psnr(a: Planes, b: Planes) -> float:
 
 
 def test_built_in_names() -> None:
-    assert {"hevc", "avif", "webp", "jpeg", "jxl", "vvc"} <= set(NAMES)
+    assert {"hevc", "avif", "webp", "jpeg", "jxl", "vvc", "intra"} <= set(NAMES)
 
 
 def test_exact_codecs() -> None:
     exact = {name for name in NAMES if base_codec(name).exact}
-    assert {"hevc", "avif", "webp", "vvc"} <= exact
+    assert {"hevc", "avif", "webp", "vvc", "intra"} <= exact
     assert not exact & {"jpeg", "jxl"}
 
 
@@ -91,7 +91,7 @@ def test_exact_codecs_decode_alike_in_another_process(
 def test_flat_pictures_cost_next_to_nothing(named: tuple[str, BaseCodec]) -> None:
     name, codec = named
     flat = Planes(np.full((96, 128), 128, np.uint8))
-    limit = {"hevc": 16, "avif": 16, "vvc": 16}.get(name, 320)
+    limit = {"hevc": 16, "avif": 16, "vvc": 16, "intra": 16}.get(name, 320)
     assert len(codec.encode(flat, 0, 5)) <= limit
 
 

@@ -21,7 +21,7 @@ from lightning_dlic.codec.intra.syntax import DONE, new_plane
 from lightning_dlic.imaging.blocks_np import cut_contexts
 
 MakePlanes = Callable[[int, int, bool], Planes]
-TABLES = "d1"
+TABLES = "92ae89e432e7f8b44da0feeb689552d001004800b21a9741aecd2f06a3cce162"
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -81,7 +81,7 @@ def test_transforms_are_orthonormal() -> None:
     for kind in range(2):
         for bits in range(2, 6):
             matrix = tables.MATRIX[kind, bits, : 1 << bits, : 1 << bits] / 2.0**tables.MATRIX_BITS
-            assert np.abs(matrix @ matrix.T - np.eye(1 << bits)).max() < 1e-3
+            assert np.abs(matrix @ matrix.T - np.eye(1 << bits)).max() < 2e-3
 
 
 @pytest.mark.parametrize("m", [4, 8, 16])
@@ -117,6 +117,14 @@ def test_other_weights_are_refused_by_name(make_planes: MakePlanes) -> None:
     for others in ([], [second]):
         with pytest.raises(BitstreamError, match=fingerprint([first]).hex()):
             IntraCodec(others).decode(payload, 16, 16, False)
+
+
+def test_fewer_networks_than_are_here_are_found_by_their_fingerprint(make_planes: MakePlanes) -> None:
+    planes = make_planes(24, 24, False)
+    nets = [IntegerPredictor.random(m, seed=m) for m in (4, 8, 16)]
+    payload = IntraCodec(nets[1:2]).encode(planes, 20, 1)
+    crcs = {IntraCodec(known).decode(payload, 24, 24, False).crc32() for known in (nets, nets[1:2])}
+    assert len(crcs) == 1
 
 
 def test_predictors_of_one_size_are_a_mistake() -> None:

@@ -189,7 +189,7 @@ def started_models(quality: int, start: NDArray[np.int32]) -> NDArray[np.int32]:
     width = ANCHORS[low + 1] - ANCHORS[low]
     part = min(max(quality - ANCHORS[low], 0), width)
     mixed = (start[low] * (width - part) + start[low + 1] * part).astype(np.int64)
-    models = fresh_models(1)
+    models = np.zeros((CONTEXTS, 3), np.int32)
     models[:, 0] = models[:, 1] = mixed[:, 0] * 256 // width
     models[:, 2] = mixed[:, 1] // width
     return np.concatenate([models, models])

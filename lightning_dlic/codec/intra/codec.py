@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import combinations
 from typing import ClassVar
 
 from dlic_registry import DlicError
@@ -75,11 +76,13 @@ class IntraCodec(BaseCodec):
         if not first & _WITH_NETS:
             return first, (), payload[1:]
         wanted = payload[1 : 1 + _FINGERPRINT]
-        here = fingerprint(self.predictors) if self.predictors else b""
-        if wanted != here:
-            mine = f"those here begin {here.hex()}" if here else "there are none here"
-            raise BitstreamError(f"intra payload: made with predictors whose SHA-256 begins {wanted.hex()}; {mine}")
-        return first & (STEPS - 1), self.predictors, payload[1 + _FINGERPRINT :]
+        here = self.predictors
+        for count in range(len(here), 0, -1):
+            for chosen in combinations(here, count):
+                if fingerprint(chosen) == wanted:
+                    return first & (STEPS - 1), chosen, payload[1 + _FINGERPRINT :]
+        mine = f"those here begin {fingerprint(here).hex()}" if here else "there are none here"
+        raise BitstreamError(f"intra payload: made with predictors whose SHA-256 begins {wanted.hex()}; {mine}")
 
 
 def fingerprint(predictors: Sequence[IntegerPredictor]) -> bytes:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from lightning_dlic.codec.errors import BitstreamError
-from lightning_dlic.codec.intra.arithmetic import fresh_models, reader
+from lightning_dlic.codec.intra.arithmetic import reader, started_models
 from lightning_dlic.codec.intra.deblock import smooth_edges, thresholds
 from lightning_dlic.codec.intra.entry import code_block, code_number
+from lightning_dlic.codec.intra.models import START
 from lightning_dlic.codec.intra.net import flatten, sizes
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import Plane, new_plane
@@ -40,7 +41,7 @@ def decode_planes(
     Raises:
         BitstreamError: The bytes end before the picture.
     """
-    models = fresh_models(2)
+    models = started_models(quality, START)
     coder = reader(body, spare(*size), models[:CONTEXTS])
     found = []
     for index, (rows, columns) in enumerate([size] + [chroma_size(*size)] * (2 * color)):

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lightning_dlic.codec.intra.arithmetic import Coder, counter, fresh_models, writer
+from lightning_dlic.codec.intra.arithmetic import Coder, counter, started_models, writer
 from lightning_dlic.codec.intra.deblock import STRENGTHS
 from lightning_dlic.codec.intra.decoder import STRENGTH_BITS, finished, spare
 from lightning_dlic.codec.intra.entry import code_block, code_number, end
 from lightning_dlic.codec.intra.leaf import AT, new_work
+from lightning_dlic.codec.intra.models import START
 from lightning_dlic.codec.intra.net import flatten, sizes
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.search import Search
@@ -34,7 +35,7 @@ def encode_planes(
         trials: Modes tried in full, and how often blocks are halved.
         predictors: Networks to use for luma.
     """
-    models = fresh_models(2)
+    models = started_models(quality, START)
     room = 4096 + 8 * sum(plane.size for plane in planes.each())
     coder = writer(room, models[:CONTEXTS])
     for index, plane in enumerate(planes.each()):
