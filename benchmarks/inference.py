@@ -108,9 +108,8 @@ def main() -> None:
     for name, value in best.items():
         table.add_row(name, f"{value:.4f}", f"{medians[name]:.4f}", f"{reference / value:.2f}")
     Console(width=110).print(table)
-    print(
-        f"{options.threads} threads, input {options.side} squared, {options.rounds} rounds, {clock.__name__}, {machine()}"
-    )
+    rounds = f"{options.rounds} rounds, {clock.__name__}"
+    print(f"{options.threads} threads, input {options.side} squared, {rounds}, {machine()}")
     if options.json:
         facts = {"threads": options.threads, "side": options.side, "rounds": options.rounds, "clock": clock.__name__}
         facts["machine"] = machine()
