@@ -177,16 +177,15 @@ def chroma(pictures: list[Picture], net: Any) -> dict[str, Any]:
     return {"bd_rate": means, "curves": curves}
 
 
-def files(pictures: list[Picture], pipeline: str, effort: int) -> dict[str, Any]:
+def files(pictures: list[Picture], pipeline: str, effort: int, metric: str) -> dict[str, Any]:
     """Scores of whole files, and in how many pictures hints won."""
-    found = {}
+    found: dict[str, Any] = {"metric": metric}
     for limit in FILES:
         rows = []
         for picture in pictures:
-            made = compress(picture.source.picture, bytes=limit, hints="auto", effort=effort, pipeline=pipeline)
-            rival = compress(
-                picture.source.picture, bytes=limit, hints="base", metric="color", effort=effort, pipeline=pipeline
-            )
+            asked = {"bytes": limit, "effort": effort, "pipeline": pipeline, "metric": metric}
+            made = compress(picture.source.picture, hints="auto", **asked)
+            rival = compress(picture.source.picture, hints="base", **asked)
             rows.append((made.score, rival.score, made.stream.chunk(HINTS_CHUNK) is not None, len(made.data)))
         scores = np.array(rows, float)
         found[str(limit)] = {
@@ -206,6 +205,7 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=("presets", "chroma", "files"))
     parser.add_argument("--net", help="zoo:NAME or weights of a network for colour")
     parser.add_argument("--pipeline", default="bicubic")
+    parser.add_argument("--metric", default="color", help="of the files")
     parser.add_argument("--effort", type=int, default=3)
     parser.add_argument("--every", type=int, default=1, help="take each n-th picture")
     asked = parser.parse_args()
@@ -223,7 +223,7 @@ def main() -> None:
     if "chroma" in parts:
         report["chroma"] = chroma(pictures, net)
     if "files" in parts:
-        report["files"] = files(pictures, asked.pipeline, asked.effort)
+        report["files"] = files(pictures, asked.pipeline, asked.effort, asked.metric)
     print(json.dumps(report, indent=1))
 
 
