@@ -111,7 +111,7 @@ def main() -> None:
         sha256=sha256(weights),
         parameters=sum(p.numel() for p in net.parameters()),
         scale=meta.get("scale", 1),
-        channels=meta["channels"],
+        channels=meta.get("channels", 3),
         figures=figures,
         notes=options.notes,
         folder=ZOO,

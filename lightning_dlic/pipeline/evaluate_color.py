@@ -140,7 +140,7 @@ def _measure(
 def _through_codec(luma: U8, quality: float) -> U8:
     codec = HEVC()
     payload = codec.encode(Planes(luma), round(quality * (codec.steps - 1)), 3)
-    return codec.decode(payload, *luma.shape, False).y
+    return codec.decode(payload, luma.shape[0], luma.shape[1], False).y
 
 
 def _tensor(picture: U8) -> Tensor:

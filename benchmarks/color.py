@@ -1,0 +1,92 @@
+"""Measures networks for colour beside their floors and prints JSON, for the zoo's cards and docs/colorization.md.
+
+    DLIC_DATA=... python benchmarks/color.py NET [--every 5] [--hints none,grid-small,...]
+
+NET is a name of the zoo or a weights file. Means over imagenet/valid and kodak under the true luma: of every picture
+for colour without hints, of each `--every`-th for colour with hints, floors on the same pictures in the same run.
+Networks that classify colours are measured twice: by expectation, and rebalanced (.5) at a temperature of .38.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lightning_dlic.metrics.perceptual import LPIPS
+from lightning_dlic.nets.colorization.base import ColorNet
+from lightning_dlic.nets.colorization.bins import BinNet
+from lightning_dlic.pipeline.colorizer import Colorizer
+from lightning_dlic.pipeline.colourings import Way, floors, networks, parse_hints
+from lightning_dlic.pipeline.evaluate import TestSet, open_set
+from lightning_dlic.pipeline.evaluate_color import evaluate_color
+from lightning_dlic.zoo import load_net
+
+PRESETS = "grid-small,segmentation-small,grid-large,segmentation-large"
+SETS = {"imagenet_valid": "imagenet/valid", "kodak": "benchmarks/kodak"}
+TEMPERATURE, REBALANCE = 0.38, 0.5
+
+
+def thinned(data: TestSet, every: int) -> TestSet:
+    """Each so-manieth picture of a set."""
+    return replace(data, files=data.files[::every])
+
+
+def measure(ways: list[Way], data: TestSet, lpips: LPIPS) -> dict[str, dict[str, float]]:
+    """Figures of each way on a set, by ``target hints``."""
+    rows = evaluate_color(ways, [data], decoded=None, lpips=lpips)
+    return {f"{row.target} {row.hints}": {k: round(v, 4) for k, v in row.figures.items()} for row in rows}
+
+
+def zero_cost(net: ColorNet, data: TestSet, lpips: LPIPS) -> dict[str, dict[str, float]]:
+    """Colour without hints beside none at all."""
+    none = [parse_hints("none")]
+    found = measure([*floors("grey", none), *networks("net", Colorizer(net), none)], data, lpips)
+    if isinstance(net, BinNet):
+        usual = net.temperature, net.rebalance
+        net.temperature, net.rebalance = TEMPERATURE, REBALANCE
+        found |= measure(networks("net vivid", Colorizer(net), none), data, lpips)
+        net.temperature, net.rebalance = usual
+    return found
+
+
+def summary(zero: dict[str, dict[str, float]], hinted: dict[str, dict[str, float]]) -> dict[str, float]:
+    """What a card says."""
+    keys = ("psnr_rgb", "lpips", "colourfulness", "auc", "auc_rebalanced")
+    found = {
+        f"{name.split(' none')[0].replace(' ', '_')}_{key}": row[key] for name, row in zero.items() for key in keys
+    }
+    for name, row in hinted.items():
+        target, hints = name.split(" ")
+        found |= {f"{target}_{hints}_{key}": row[key] for key in ("bytes", "psnr_rgb", "lpips")}
+    return found
+
+
+def main() -> None:
+    """Prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("net")
+    parser.add_argument("--every", type=int, default=5, help="take each n-th picture for colour with hints")
+    parser.add_argument("--hints", default=PRESETS, help="with commas; empty for none")
+    options = parser.parse_args()
+    source = options.net if Path(options.net).is_file() else f"zoo:{options.net.removeprefix('zoo:')}"
+    net, lpips = load_net(source)[0], LPIPS()
+    assert isinstance(net, ColorNet)
+    asked = [parse_hints(text) for text in options.hints.split(",") if text and net.takes_hints]
+    report: dict[str, Any] = {"net": options.net, "every": options.every, "figures": {}, "rows": {}}
+    for name, folder in SETS.items():
+        data = open_set(Path(os.environ["DLIC_DATA"]) / folder)
+        zero = zero_cost(net, data, lpips)
+        ways = [way for one in asked for way in (*floors("floor", [one]), *networks("net", Colorizer(net), [one]))]
+        few = thinned(data, options.every)
+        hinted = measure(ways, few, lpips) if ways else {}
+        report["figures"][name] = summary(zero, hinted)
+        report["rows"][name] = {"pictures": len(data.files), "zero": zero, "hinted_pictures": len(few.files), **hinted}
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
