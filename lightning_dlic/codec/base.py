@@ -23,6 +23,7 @@ class BaseCodec(ABC):
         steps: Number of quality steps; quality runs from 0, coarsest, to ``steps - 1``.
         max_side: Longest side in samples that the codec can code.
         auto_effort: Least effort at which ``auto`` tries the codec; None for one that ``auto`` leaves out.
+        auto_pixels: Samples of luma of the largest base layer that ``auto`` has a slow codec code.
         start: Where a search begins: the usual quality at a tenth of a bit a pixel, and the number of steps in which
             the bytes double.
     """
@@ -33,6 +34,7 @@ class BaseCodec(ABC):
     steps: ClassVar[int] = 100
     max_side: ClassVar[int] = 16384
     auto_effort: ClassVar[int | None] = 4
+    auto_pixels: ClassVar[int] = 1 << 62
     start: ClassVar[tuple[float, float]] = (25.0, 15.0)
 
     @abstractmethod

@@ -138,7 +138,12 @@ class Search:
     def _branches(self, names: Iterable[str], scales: Iterable[int]) -> list[Branch]:
         side = max(self.source.height, self.source.width)
         pairs = [(name, scale) for scale in scales for name in names]
-        return [self._branch(*pair) for pair in pairs if -(-side // pair[1]) <= self.codecs[pair[0]].max_side]
+        return [self._branch(*pair) for pair in pairs if self._suits(self.codecs[pair[0]], pair[1], side)]
+
+    def _suits(self, codec: BaseCodec, scale: int, side: int) -> bool:
+        """Whether a codec can code the base layer, and quickly enough where nobody asked for it by name."""
+        quick = self.settings.codec != "auto" or self.source.base_pixels(scale) <= codec.auto_pixels
+        return quick and -(-side // scale) <= codec.max_side
 
     def _narrow(
         self,

@@ -18,7 +18,7 @@ from lightning_dlic.codec.planes import Planes
 _FINGERPRINT = 2
 _WITH_NETS, _RESERVED = 64, 128
 # By effort: modes tried in full, and how often blocks are halved.
-_EFFORT = ((1, 0), (1, 0), (2, 0), (2, 1), (3, 1), (3, 1), (4, 2), (4, 2), (8, 2))
+_EFFORT = ((1, 0), (1, 0), (2, 0), (2, 0), (2, 1), (2, 1), (3, 1), (4, 2), (8, 2))
 
 
 class IntraCodec(BaseCodec):
@@ -28,7 +28,8 @@ class IntraCodec(BaseCodec):
     exact: ClassVar[bool] = True
     steps: ClassVar[int] = STEPS
     max_side: ClassVar[int] = 4096
-    auto_effort: ClassVar[int | None] = 7
+    auto_effort: ClassVar[int | None] = 8
+    auto_pixels: ClassVar[int] = 1 << 15
     start: ClassVar[tuple[float, float]] = (10.0, 8.0)
 
     def __init__(self, predictors: Sequence[IntegerPredictor] | None = None) -> None:

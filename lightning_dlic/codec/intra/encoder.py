@@ -20,7 +20,7 @@ from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, STEP
 from lightning_dlic.codec.intra.tree import new_walk
 from lightning_dlic.codec.planes import U8, Planes, pad
 
-BIT_WEIGHT = 0.08
+BIT_WEIGHT = 0.09
 """What a bit costs in squared error, as a share of the squared distance of two levels."""
 
 
