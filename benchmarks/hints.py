@@ -3,7 +3,8 @@
 python benchmarks/hints.py PICTURES... [--part presets --part chroma --part files] [--net zoo:NAME] [--every 6]
 
 presets: PSNR-RGB under the true luma at each preset's bytes; regions are cut from the true luma. Grey has no colour;
-oracle names the network's best branch at every pixel, at the bytes that its map costs.
+oracle names the network's best branch at every pixel, at the bytes that its map costs: without hints, and with those of
+segmentation-large, whose bytes count as well.
 chroma: bytes of chroma at equal PSNR-ab. That of a base codec costs the colour payload less the grey one, at the
 quality and scale (1, 2, 4) that give the most for the bytes; everything is put under the true luma.
 files: whole files of 500, 1000, 2000 bytes by `--hints auto`, beside chroma by the base codec, by the search's metric.
@@ -93,7 +94,10 @@ def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
                 size, made = picture.hinted(kind, budget, model)
                 rows.setdefault(f"{name} {way}", []).append((size, picture.psnr_rgb(made)))
         if net:
-            rows.setdefault("oracle", []).append(oracle(picture, net))
+            rows.setdefault("oracle", []).append(oracle(picture, net, None))
+            rows.setdefault("oracle, segmentation-large", []).append(
+                oracle(picture, net, PRESETS["segmentation-large"])
+            )
     found = {name: np.array(values) for name, values in rows.items()}
     return {
         name: {"bytes": v[:, 0].mean(), "most_bytes": v[:, 0].max(), "psnr_rgb": v[:, 1].mean()}
@@ -101,20 +105,25 @@ def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
     }
 
 
-def oracle(picture: Picture, net: Any) -> tuple[int, float]:
-    """Bytes and PSNR-RGB of the best branch at every pixel, without any colour sent."""
-    import torch
-
+def oracle(picture: Picture, net: Any, preset: tuple[str, int] | None) -> tuple[int, float]:
+    """Bytes and PSNR-RGB of the best branch at every place of the guide, with the hints of a preset or with none."""
+    from lightning_dlic.codec.hints.none import guessed
     from lightning_dlic.codec.hints.oracle import Oracle
-    from lightning_dlic.imaging.chroma import to_cbcr
 
-    luma = torch.from_numpy(picture.source.luma.copy())[None, None].float() / 255
-    with torch.inference_mode():
-        maps = net.net.hypotheses(luma, None)[0]
-        planes = (to_cbcr(luma.expand(len(maps), -1, -1, -1), maps, net.net.space) * 255).numpy()
-    best = ((planes - picture.chroma) ** 2).sum(1).argmin(0)
-    chosen = np.take_along_axis(planes, best[None, None], 0)[0]
-    return len(Oracle.code(best)), picture.psnr_rgb(picture.coloured(chosen))
+    luma, size, made = picture.aim.luma, 0, guessed(picture.aim.luma)
+    if preset is not None:
+        hints = find_hints(preset[0])
+        found = search(hints, picture.aim, preset[1], 3, net.render(luma))
+        if found is None:
+            raise SystemExit(f"{picture.name}: {preset[1]} bytes are too few")
+        made, size = found.colouring, len(prefix(hints)) + len(found.body)
+    maps = net.hypotheses(luma, made)
+    best = ((maps - picture.aim.chroma) ** 2).sum(1).argmin(0)
+    chosen = np.take_along_axis(maps, best[None, None], 0)[0]
+    factor = -(-picture.source.luma.shape[0] // luma.shape[0])
+    height, width = picture.source.luma.shape
+    whole = (enlarge(np.clip(np.floor(p + 128.5), 0, 255).astype(np.uint8), factor, height, width) for p in chosen)
+    return size + len(Oracle.code(best)), picture.psnr_rgb(picture.coloured(whole))
 
 
 def chroma_points(picture: Picture, name: str) -> list[tuple[float, float]]:
