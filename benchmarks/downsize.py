@@ -48,7 +48,7 @@ def code(small: Tensor, form: str, options: dict[str, Any]) -> tuple[int, Tensor
     buffer = io.BytesIO()
     Image.fromarray(to_pixels(small)).save(buffer, form, **options)
     with Image.open(buffer) as image:
-        return buffer.tell(), to_tensor(np.asarray(image.convert("RGB")))
+        return len(buffer.getvalue()), to_tensor(np.asarray(image.convert("RGB")))
 
 
 @torch.inference_mode()

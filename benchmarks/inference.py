@@ -10,6 +10,7 @@ of the best, which other programs' work disturbs least. Needs the extra `onnx`.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -41,6 +42,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--side", type=int, default=256, help="side of the square input, in pixels")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cpu-time", action="store_true", help="the process's CPU time, for a machine that others use")
+    parser.add_argument("--without", nargs="*", default=[], metavar="WORD", help="leave out: compiled, int8, srresnet")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -57,20 +59,21 @@ def onnx(net: nn.Module, meta: dict[str, Any], precision: str, threads: int, fol
     return lambda x: session.run(None, {"input": x.numpy()})
 
 
-def ways(name: str, net: nn.Module, meta: dict[str, Any], threads: int, folder: Path) -> dict[str, Way]:
+def ways(name: str, threads: int, folder: Path) -> dict[str, Callable[[], Way]]:
+    """What makes each way ready."""
+    net, meta = load_target_net(find_target(name))
     scale, channels = int(meta["scale"]), int(meta["channels"])
     srresnet = load("net", "srresnet")(scale=scale, channels=channels).eval()
+    sizes = {"scale": scale, "channels": channels}
     return {
-        "bicubic, exact uint8": lambda x: resize_uint8((x * 255).to(torch.uint8), scale=float(scale)),
-        f"{name}, PyTorch": eager(net),
-        f"{name}, PyTorch, channels last": eager(load_target_net(find_target(name))[0], torch.channels_last),
-        f"{name}, compiled": torch.compile(net, dynamic=False),
-        f"{name}, ONNX Runtime fp32": onnx(net, meta, "fp32", threads, folder),
-        f"{name}, ONNX Runtime int8": onnx(net, meta, "int8", threads, folder),
-        "srresnet (untrained), PyTorch": eager(srresnet),
-        "srresnet (untrained), ONNX Runtime fp32": onnx(
-            srresnet, {"scale": scale, "channels": channels}, "fp32", threads, folder
-        ),
+        "bicubic, exact uint8": lambda: lambda x: resize_uint8((x * 255).to(torch.uint8), scale=float(scale)),
+        f"{name}, PyTorch": lambda: eager(net),
+        f"{name}, PyTorch, channels last": lambda: eager(copy.deepcopy(net), torch.channels_last),
+        f"{name}, compiled": lambda: torch.compile(net, dynamic=False),
+        f"{name}, ONNX Runtime fp32": lambda: onnx(net, meta, "fp32", threads, folder),
+        f"{name}, ONNX Runtime int8": lambda: onnx(net, meta, "int8", threads, folder),
+        "srresnet (untrained), PyTorch": lambda: eager(srresnet),
+        "srresnet (untrained), ONNX Runtime fp32": lambda: onnx(srresnet, sizes, "fp32", threads, folder),
     }
 
 
@@ -94,10 +97,11 @@ def measure(
 def main() -> None:
     options = parse()
     torch.set_num_threads(options.threads)
-    net, meta = load_target_net(find_target(options.target))
+    meta = load_target_net(find_target(options.target))[1]
     x = torch.rand(1, int(meta["channels"]), options.side, options.side, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
-        chosen = ways(options.target, net, meta, options.threads, Path(folder))
+        possible = ways(options.target, options.threads, Path(folder))
+        chosen = {name: make() for name, make in possible.items() if not set(options.without) & set(name.split())}
         clock = time.process_time if options.cpu_time else time.perf_counter
         seconds = measure(chosen, x, options.rounds, clock)
     megapixels = (options.side * int(meta["scale"])) ** 2 / 1e6
