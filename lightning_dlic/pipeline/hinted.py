@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from lightning_dlic.pipeline.recipe import COLOUR, Pipeline
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.search import BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
+
+if TYPE_CHECKING:
+    from lightning_dlic.pipeline.colorizer import Colorizer
 
 BASE, AUTO, NONE = "base", "auto", "none"
 # Shares of a file that hints get, the first of which tells whether more or fewer do better.
@@ -224,7 +227,7 @@ class HintedSearch:
 _EMPTY = Bitstream(1, 1, 1, "hevc", False, b"", 0)
 
 
-def _network(pipeline: Pipeline):  # type: ignore[no-untyped-def]
+def _network(pipeline: Pipeline) -> Colorizer | None:
     try:
         return pipeline.colourist()
     except DlicError as error:
