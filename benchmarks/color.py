@@ -2,8 +2,9 @@
 
     DLIC_DATA=... python benchmarks/color.py NET [--every 5] [--hints none,grid-small,...]
 
-NET is a name of the zoo or a weights file. Means over imagenet/valid and kodak under the true luma: of every picture
-for colour without hints, of each `--every`-th for colour with hints, floors on the same pictures in the same run.
+NET is a name of the zoo or a weights file. Means over imagenet/valid and kodak under the true luma: of each
+`--zero-every`-th picture for colour without hints, of each `--every`-th for colour with hints; floors on the same
+pictures in the same run.
 Networks that classify colours are measured twice: by expectation, and rebalanced (.5) at a temperature of .38.
 """
 
@@ -70,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("net")
     parser.add_argument("--every", type=int, default=5, help="take each n-th picture for colour with hints")
+    parser.add_argument("--zero-every", type=int, default=1, help="the same for colour without hints")
     parser.add_argument("--hints", default=PRESETS, help="with commas; empty for none")
     options = parser.parse_args()
     source = options.net if Path(options.net).is_file() else f"zoo:{options.net.removeprefix('zoo:')}"
@@ -79,12 +81,14 @@ def main() -> None:
     report: dict[str, Any] = {"net": options.net, "every": options.every, "figures": {}, "rows": {}}
     for name, folder in SETS.items():
         data = open_set(Path(os.environ["DLIC_DATA"]) / folder)
-        zero = zero_cost(net, data, lpips)
+        zero_set = thinned(data, options.zero_every)
+        zero = zero_cost(net, zero_set, lpips)
         ways = [way for one in asked for way in (*floors("floor", [one]), *networks("net", Colorizer(net), [one]))]
         few = thinned(data, options.every)
         hinted = measure(ways, few, lpips) if ways else {}
         report["figures"][name] = summary(zero, hinted)
-        report["rows"][name] = {"pictures": len(data.files), "zero": zero, "hinted_pictures": len(few.files), **hinted}
+        counts = {"pictures": len(zero_set.files), "hinted_pictures": len(few.files)}
+        report["rows"][name] = {**counts, "zero": zero, "hinted": hinted}
     print(json.dumps(report, indent=1))
 
 

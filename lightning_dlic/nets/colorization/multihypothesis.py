@@ -52,7 +52,8 @@ class MultiHypothesisCompact(ColorNet):
         self.tail = nn.Conv2d(widths[0], 4 * (self.choices + 4 * branches), 3, padding=1)
         initialise(self)
         with torch.no_grad():
-            self.tail.weight.mul_(0.05)
+            # Little but not nothing: branches that begin alike would stay alike.
+            self.tail.weight.mul_(0.005)
 
     def hypotheses(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """Maps ``[B, 1, H, W]`` and hints to ``[B, K, 2, H, W]``."""
