@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dlic_registry import DlicError
 from lightning_dlic.codec.hevc import HEVC
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.imaging.color_np import split
@@ -35,6 +36,7 @@ PROTOCOL = {
     "colourfulness": "Hasler and Suesstrunk 2003; its difference is the absolute one to the original's",
     "auc": "share of pixels whose error of ab is within a bound, over bounds of 0 to 150, percent, of all pixels",
     "auc_rebalanced": "as auc, each of the 261 bins of true ab that occur in the set counted alike",
+    "pictures": "originals whose three channels are equal throughout are left out",
     "mean": "over pictures, of per-picture values; auc over pixels",
 }
 
@@ -86,7 +88,7 @@ def evaluate_color(
         A row a pair, sets in their order and ways in theirs.
 
     Raises:
-        DlicError: A picture cannot be read, or is too large or too small for a way.
+        DlicError: A picture cannot be read, or is too large or too small for a way; or no picture of a set has colour.
     """
     rows: list[Row] = []
     for data in sets:
@@ -94,6 +96,8 @@ def evaluate_color(
         for number, path in enumerate(data.files, 1):
             progress(f"{data.name} {number}/{len(data.files)} {path.name}")
             target = original(path, data.trim, 1)
+            if _is_grey(target):
+                continue
             for way, row in zip(ways, table, strict=True):
                 made, figures = _measure(way, target, row.areas, decoded, lpips)
                 row.pictures[data.stem(path)] = figures
@@ -101,8 +105,15 @@ def evaluate_color(
                     file = save / f"{way.name}-{way.hints}" / data.name / f"{data.stem(path)}.png"
                     file.parent.mkdir(parents=True, exist_ok=True)
                     write_picture(file, Picture(made))
+        if not table[0].pictures:
+            raise DlicError(f"{data.folder}: no picture in it has any colour")
         rows += table
     return rows
+
+
+def _is_grey(picture: Tensor) -> bool:
+    """Whether there is nothing to predict: grey itself would be right, and its PSNR infinite."""
+    return bool((picture == picture[:, :1]).all())
 
 
 def parts(target: Tensor) -> tuple[U8, F32]:

@@ -79,6 +79,19 @@ def test_temperature_reaches_the_network(inline: Dlic, pictures: Path, tmp_path:
     assert vivid[1] > vivid[0] + 3
 
 
+def test_pictures_without_colour_are_left_out(inline: Dlic, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    Image.new("L", (40, 40), 90).save(tmp_path / "set" / "a.png")
+    words = ("eval", "grey", "--data", tmp_path / "set", "--no-lpips", "--decoded", 0)
+    _, error = inline(*words, status=2)
+    assert "no picture in it has any colour" in error
+    (coloured, *_) = (pictures / "valid").glob("*.png")
+    (tmp_path / "set" / "b.png").write_bytes(coloured.read_bytes())
+    inline(*words, "--json", tmp_path / "report.json")
+    (row,) = json.loads((tmp_path / "report.json").read_text())["results"]
+    assert list(row["pictures"]) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
