@@ -128,12 +128,19 @@ class HintedSearch:
         self._score = scorer(self.source, self.metric)
         gray = Source(self.source.luma)
         self._gray = Search(gray, self.settings, scorer(gray, "ssim" if self.metric == "color" else self.metric))
+        self._exact = all(codec.exact for codec in self._gray.codecs.values())
+        if not self._exact and not self.ask.base:
+            raise DlicError(
+                f"hints need a base codec that decodes alike everywhere, which {self.settings.codec} does not"
+            )
         self._colourist = _network(self.settings.pipeline)
         if not self.ask.kinds and self._colourist is None:
             raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
 
     def within(self, limit: int) -> Iterable[Candidate]:
         """The best bitstreams of at most ``limit`` bytes, one or more for each kind of hints."""
+        if not self._exact:
+            return
         if self._colourist is not None and (not self.ask.kinds or self.ask.base):
             yield from self._guessed(limit)
         if not self.ask.kinds:

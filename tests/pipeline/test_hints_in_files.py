@@ -114,6 +114,7 @@ def test_other_processes_and_threads_see_the_same(made: bytes, tmp_path: Path) -
         ({"hints": "grid,many", "bytes": 800}, "number of bytes"),
         ({"hints": "oracle", "bytes": 800}, "no codec"),
         ({"hints": "grid", "quality": 20}, "need a number of bytes"),
+        ({"hints": "grid", "bytes": 2000, "codec": "jpeg"}, "which jpeg does not"),
     ],
 )
 def test_mistakes_are_named(photo: np.ndarray, arguments: dict, message: str) -> None:
@@ -125,6 +126,12 @@ def test_no_hints_and_no_network_leave_chroma_to_the_base_codec(photo: np.ndarra
     ways = [compress(photo, bytes=700, hints=hints, effort=1, pipeline="bicubic").data for hints in ("none", "base")]
     assert ways[0] == ways[1]
     assert Bitstream.from_bytes(ways[0]).color
+
+
+def test_auto_leaves_an_inexact_base_codec_its_chroma(photo: np.ndarray) -> None:
+    made = compress(photo, bytes=2500, hints="auto", codec="jpeg", effort=1, pipeline="bicubic")
+    assert made.stream.color
+    assert decompress(made.data).shape == photo.shape
 
 
 def test_too_few_bytes(photo: np.ndarray) -> None:
