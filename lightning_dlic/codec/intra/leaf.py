@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec.intra.arithmetic import ESTIMATE, Coder
 from lightning_dlic.codec.intra.jit import inner, inner_fast
-from lightning_dlic.codec.intra.net import Nets, predict_net
+from lightning_dlic.codec.intra.net import ROOM, Nets, predict_net
 from lightning_dlic.codec.intra.predict import predict, references
 from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code_levels, code_mode, log2, mark
 from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, DC, NET, PLANAR
@@ -80,7 +80,7 @@ def new_work(
         np.zeros((CONTEXTS + CTU, 2)),
         np.zeros((2, 4, 1280), np.int32),
         np.zeros((CTU * CTU, 4, 2), np.int32),
-        np.zeros((3, 4096), np.int32),
+        np.zeros((3, ROOM), np.int32),
     )
 
 

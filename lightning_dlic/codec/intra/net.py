@@ -10,11 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dlic_registry import DlicError
 from lightning_dlic.codec.intra.jit import inner
 from lightning_dlic.codec.intra.predictor import LEAK, IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE
 from lightning_dlic.codec.intra.tables import SIDES
 from lightning_dlic.imaging.blocks_np import GREY, REACH
+
+ROOM = 4096
+"""Inputs or outputs of the widest layer."""
 
 
 class Nets(NamedTuple):
@@ -35,7 +39,14 @@ class Nets(NamedTuple):
 
 
 def flatten(predictors: Sequence[IntegerPredictor]) -> Nets:
-    """Brings predictors into the form that compiled code takes."""
+    """Brings predictors into the form that compiled code takes.
+
+    Raises:
+        DlicError: A layer is wider than there is room for.
+    """
+    widest = max((max(layer.weight.shape) for predictor in predictors for layer in predictor.layers), default=0)
+    if widest > ROOM:
+        raise DlicError(f"intra takes predictors with layers of at most {ROOM} inputs and outputs, not {widest}")
     depth = max((len(predictor.layers) for predictor in predictors), default=1)
     index = np.zeros((3, depth, 4), np.int64)
     weights, biases, shifts = [np.zeros(0, np.int8)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec.intra.arithmetic import READ, Coder, ended
 from lightning_dlic.codec.intra.jit import inner
-from lightning_dlic.codec.intra.net import Nets, predict_net
+from lightning_dlic.codec.intra.net import ROOM, Nets, predict_net
 from lightning_dlic.codec.intra.predict import predict, references
 from lightning_dlic.codec.intra.syntax import (
     Plane,
@@ -66,7 +66,7 @@ def new_walk(coder: Coder, plane: Plane, nets: Nets, net: int, step: int, tokens
         np.zeros((32, 32), np.int32),
         np.zeros((2, 32, 32), np.int64),
         np.zeros((4, 1100), np.int32),
-        np.zeros((3, 4096), np.int32),
+        np.zeros((3, ROOM), np.int32),
     )
 
 
