@@ -65,8 +65,12 @@ class L1Lattice(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compares ``[B, C, H, W]``, sides at least the period; a scalar."""
         error = output - target
-        height, width = (side // self.period * self.period for side in error.shape[-2:])
-        cells = error[..., :height, :width].unflatten(-1, (-1, self.period)).unflatten(-3, (-1, self.period))
+        period = self.period
+        rows, columns = (side // period for side in error.shape[-2:])
+        cells = error[..., : rows * period, : columns * period].reshape(
+            *error.shape[:-2], rows, period, columns, period
+        )
         places = cells.mean((-4, -2))
         lattice = (places - places.mean((-2, -1), keepdim=True)).abs().mean()
-        return error.abs().mean() + self.strength * lattice
+        loss: Tensor = error.abs().mean() + self.strength * lattice
+        return loss
