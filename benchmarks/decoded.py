@@ -3,7 +3,8 @@
     DLIC_DATA=... python benchmarks/decoded.py zoo:codec_y_x2 [--codecs hevc,avif] [--shares 0.1,0.2,0.35,0.5]
 
 Each picture's luma is made small, coded and decoded at a share of the codec's quality steps, and enlarged again.
-Scores: PSNR and SSIM of the 8-bit full-range luma over the whole picture, means over pictures.
+Scores: PSNR and SSIM of the 8-bit full-range luma over the whole picture, and LPIPS (AlexNet) of it as three equal
+channels, means over pictures.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dlic_registry import load
 from lightning_dlic.codec import Planes
 from lightning_dlic.imaging.resize_np import enlarge
 from lightning_dlic.pipeline.luma_net import load_enlarger
-from lightning_dlic.pipeline.measures import psnr, ssim
+from lightning_dlic.pipeline.measures import lpips_distance, psnr, ssim
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
 from lightning_dlic.zoo import load_net
@@ -36,11 +37,11 @@ def main() -> None:
     scale = load_net(options.target)[1]["scale"]
     net = load_enlarger(options.target, scale)
     sources = [Source(load_picture(path, gray=True)) for path in sorted(folder.iterdir())[: options.limit]]
-    figures = {}
+    lpips, figures = lpips_distance(), {}
     for name in options.codecs.split(","):
         codec = load("codec", name)()
         for share in map(float, options.shares.split(",")):
-            rows = [_measure(source, codec, round(share * (codec.steps - 1)), scale, net) for source in sources]
+            rows = [_measure(source, codec, round(share * (codec.steps - 1)), scale, net, lpips) for source in sources]
             means = {key: round(sum(row[key] for row in rows) / len(rows), 4) for key in rows[0]}
             figures[f"{folder.name}, {name} at {share:g} of its steps"] = means
     print(
@@ -57,7 +58,7 @@ def main() -> None:
     )
 
 
-def _measure(source: Source, codec, quality: int, scale: int, net) -> dict[str, float]:  # type: ignore[no-untyped-def]
+def _measure(source: Source, codec, quality: int, scale: int, net, lpips) -> dict[str, float]:  # type: ignore[no-untyped-def]
     small = source.small(scale)
     payload = codec.encode(Planes(small.y), quality, 5)
     base = codec.decode(payload, *small.y.shape, False).y
@@ -68,6 +69,8 @@ def _measure(source: Source, codec, quality: int, scale: int, net) -> dict[str, 
         "bicubic_psnr": psnr(plain, source.luma),
         "ssim": ssim(net_picture, source.luma),
         "bicubic_ssim": ssim(plain, source.luma),
+        "lpips": lpips(net_picture, source.luma),
+        "bicubic_lpips": lpips(plain, source.luma),
     }
 
 
