@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import queue
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -76,8 +76,14 @@ def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
         except BaseException as error:
             put(None, error)
 
+    def end() -> None:
+        stopped.set()
+        thread.join(timeout=30)
+
     thread = threading.Thread(target=take, name="dlic-batches", daemon=True)
     thread.start()
+    # A thread that is still inside torch when the interpreter ends takes the program down with it.
+    atexit.register(end)
     try:
         while True:
             batch, error = ready.get()
@@ -87,10 +93,8 @@ def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
                 raise error
             yield batch
     finally:
-        stopped.set()
-        # While the interpreter ends, no thread gets to run any more.
-        if not sys.is_finalizing():
-            thread.join(timeout=30)
+        atexit.unregister(end)
+        end()
 
 
 class PictureLoader(DataLoader[Any]):
