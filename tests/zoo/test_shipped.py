@@ -12,7 +12,7 @@ from lightning_dlic.zoo import inspect_net, load_net, read_card, sha256
 
 FOLDER = Path(lightning_dlic.zoo.__file__).parent
 CARDS = [read_card(path) for path in sorted(FOLDER.glob("*.yaml"))]
-LIMIT = 5 * 2**20
+LIMIT = 5_000_000
 
 each_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 
