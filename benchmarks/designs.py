@@ -1,10 +1,13 @@
-"""Compares designs of small super-resolution networks at equal cost, each trained for the same CPU time.
+"""Compares designs of small super-resolution networks, and ways to train one, each in the same CPU time.
 
-    DLIC_DATA=... python benchmarks/designs.py [--seconds 240] [--designs compact,rlfn,plain,span] [--json FILE]
+    DLIC_DATA=... python benchmarks/designs.py [--seconds 240] [--json FILE] compact rlfn plain span
+    DLIC_DATA=... python benchmarks/designs.py compact crop=64 crop=128 batch=8 batch=32 rate=5e-4 loss=mse compile=1
 
-Data, batch, crop and loss are those of the recipe zoo/compact_x4, on one thread. The designs take turns, always the one
-that has had the least time, so that a busy machine slows all alike; the learning rate falls to nothing as a design's
-time runs out, and pictures of `photos/valid` judge the last weights. Prints JSON.
+A word is a design, or a setting in which `compact` is trained otherwise than by the recipe zoo/compact_x4, whose data,
+crop, batch, rate and loss hold wherever a word does not say otherwise. One thread. The contestants take turns, always
+the one that has had the least time, so that a busy machine slows all alike; the learning rate falls to nothing as a
+contestant's time runs out, and pictures of `photos/valid` judge the last weights. What compiling takes is not counted.
+Prints JSON.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from typing import Any
 
 import torch
 from rivals import nets
-from torch import nn
+from torch import Tensor, nn
 
+from dlic_registry import load
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.nets.compact import CompactNet
 from lightning_dlic.pipeline.enlargers import NetEnlarger
@@ -39,22 +43,36 @@ DESIGNS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+SETTINGS = {"crop": 96, "batch": 16, "rate": 1e-3, "loss": "l1", "compile": 0}
+
+
 @dataclass
 class Contestant:
     """A network with its own optimizer, data and clock."""
 
     name: str
     budget: float
-    rate: float
     spent: float = 0.0
     steps: int = 0
     net: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
         torch.manual_seed(SEED)
-        self.net = DESIGNS[self.name]().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        design, settings = read(self.name)
+        self.rate, self.loss = settings["rate"], load("loss", settings["loss"])()
+        self.net = DESIGNS[design]().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.rate, betas=(0.9, 0.99))
-        self.stage, self.batches = Compact(scale=SCALE), batches()
+        self.stage, self.batches = Compact(scale=SCALE), batches(settings["crop"], settings["batch"])
+        self.apply = torch.compile(self.net) if settings["compile"] else self.net
+        if settings["compile"]:
+            inputs, target = self.stage.task(next(self.batches))
+            self._forward(inputs, target).backward()
+            self.optimizer.zero_grad()
+
+    def _forward(self, inputs: Tensor, target: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            output = self.apply(inputs)
+        return self.loss(output.float(), target)
 
     def step(self) -> None:
         batch = next(self.batches)
@@ -65,11 +83,8 @@ class Contestant:
             warm = min(1.0, (self.steps + 1) / WARM_UP)
             group["lr"] = self.rate * warm * 0.5 * (1.0 + math.cos(math.pi * share))
         inputs, target = self.stage.task(batch)
-        with torch.autocast("cpu", torch.bfloat16):
-            output = self.net(inputs)
-        loss = (output.float() - target).abs().mean()
         self.optimizer.zero_grad()
-        loss.backward()
+        self._forward(inputs, target).backward()
         self.optimizer.step()
         self.steps += 1
         self.spent += time.thread_time() - begun
@@ -91,8 +106,16 @@ class Contestant:
         }
 
 
-def batches() -> Iterator[dict[str, Any]]:
-    data = build_data(load_recipe("zoo/compact_x4"))
+def read(word: str) -> tuple[str, dict[str, Any]]:
+    """Design and settings of a contestant's word."""
+    key, _, value = word.partition("=")
+    if not value:
+        return word, dict(SETTINGS)
+    return "compact", {**SETTINGS, key: type(SETTINGS[key])(value)}
+
+
+def batches(crop: int, size: int) -> Iterator[dict[str, Any]]:
+    data = build_data(load_recipe("zoo/compact_x4", [f"data.args.crop={crop}", f"data.args.batch_size={size}"]))
     data.configure(steps=1_000_000, seed=SEED)
     data.prepare_data()
     data.setup("fit")
@@ -109,23 +132,21 @@ def validation() -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=240.0, help="CPU time of each design")
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--designs", default=",".join(DESIGNS))
+    parser.add_argument("contestants", nargs="*", default=list(DESIGNS))
+    parser.add_argument("--seconds", type=float, default=240.0, help="CPU time of each contestant")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    running = [Contestant(name, options.seconds, options.rate) for name in options.designs.split(",")]
+    running = [Contestant(name, options.seconds) for name in options.contestants]
     while (behind := min(running, key=lambda one: one.spent)).spent < options.seconds:
         behind.step()
     pictures = validation()
     report = {
         "seconds": options.seconds,
-        "rate": options.rate,
         "recipe": "zoo/compact_x4",
         "valid": len(pictures),
         "versions": versions(),
-        "designs": {one.name: one.result(pictures) for one in running},
+        "contestants": {one.name: one.result(pictures) for one in running},
     }
     text = json.dumps(report, indent=2)
     print(text)

@@ -3,8 +3,10 @@
     python benchmarks/inference.py                      # compact_x4 of the zoo
     python benchmarks/inference.py runs/compact/001     # any other network, as `dlic eval` takes it
 
-All ways take turns, so that a busy machine slows them alike. Prints the best and the median of all rounds; ratios are
-of the best, which other programs' work disturbs least. Needs the extra `onnx`.
+Each way has a process of its own, as it has in use: in a common one, threads of one library that wait in a loop take
+the other's processors, and memory that one has warmed serves the next. The processes take turns, several times, so
+that a busy machine slows them alike. Prints the best and the median of all rounds; ratios are of the best, which other
+programs' work disturbs least. Needs the extra `onnx`.
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import multiprocessing
 import os
 import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,7 +44,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("target", nargs="?", default="compact_x4", help="zoo name, weights file or run's folder")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side", type=int, default=256, help="side of the square input, in pixels")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=7, help="of each process")
+    parser.add_argument("--turns", type=int, default=3, help="processes of each way")
     parser.add_argument("--cpu-time", action="store_true", help="the process's CPU time, for a machine that others use")
     parser.add_argument("--without", nargs="*", default=[], metavar="WORD", help="leave out: compiled, int8, srresnet")
     parser.add_argument("--json", type=Path)
@@ -78,32 +83,40 @@ def ways(name: str, threads: int, folder: Path) -> dict[str, Callable[[], Way]]:
 
 
 @torch.inference_mode()
-def measure(
-    chosen: dict[str, Way], x: Tensor, rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> dict[str, list[float]]:
-    """Seconds of each way, round by round."""
-    for way in chosen.values():
-        way(x)
-        way(x)
-    seconds: dict[str, list[float]] = {name: [] for name in chosen}
-    for _ in range(rounds):
-        for name, way in chosen.items():
+def measure(name: str, options: argparse.Namespace) -> list[float]:
+    """Seconds of one way, round by round, in the process that calls it."""
+    torch.set_num_threads(options.threads)
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    meta = load_target_net(find_target(options.target))[1]
+    x = torch.rand(1, int(meta["channels"]), options.side, options.side, generator=torch.Generator().manual_seed(0))
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        way = ways(options.target, options.threads, Path(folder))[name]()
+        for _ in range(2):
+            way(x)
+        for _ in range(options.rounds):
             begun = clock()
             way(x)
-            seconds[name].append(clock() - begun)
+            seconds.append(clock() - begun)
     return seconds
+
+
+def measure_alone(name: str, options: argparse.Namespace) -> list[float]:
+    """The same in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(measure, name, options).result()
 
 
 def main() -> None:
     options = parse()
-    torch.set_num_threads(options.threads)
     meta = load_target_net(find_target(options.target))[1]
-    x = torch.rand(1, int(meta["channels"]), options.side, options.side, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         possible = ways(options.target, options.threads, Path(folder))
-        chosen = {name: make() for name, make in possible.items() if not set(options.without) & set(name.split())}
-        clock = time.process_time if options.cpu_time else time.perf_counter
-        seconds = measure(chosen, x, options.rounds, clock)
+    chosen = [name for name in possible if not set(options.without) & set(name.split())]
+    seconds: dict[str, list[float]] = {name: [] for name in chosen}
+    for _ in range(options.turns):
+        for name in chosen:
+            seconds[name] += measure_alone(name, options)
     megapixels = (options.side * int(meta["scale"])) ** 2 / 1e6
     best = {name: min(values) / megapixels for name, values in seconds.items()}
     medians = {name: statistics.median(values) / megapixels for name, values in seconds.items()}
@@ -112,11 +125,11 @@ def main() -> None:
     for name, value in best.items():
         table.add_row(name, f"{value:.4f}", f"{medians[name]:.4f}", f"{reference / value:.2f}")
     Console(width=110).print(table)
-    rounds = f"{options.rounds} rounds, {clock.__name__}"
+    clock = "CPU time" if options.cpu_time else "by the clock"
+    rounds = f"{options.turns} processes of {options.rounds} rounds, {clock}"
     print(f"{options.threads} threads, input {options.side} squared, {rounds}, {machine()}")
     if options.json:
-        facts = {"threads": options.threads, "side": options.side, "rounds": options.rounds, "clock": clock.__name__}
-        facts["machine"] = machine()
+        facts = {"threads": options.threads, "side": options.side, "rounds": rounds, "machine": machine()}
         versions = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
         figures = {name: {"best": best[name], "median": medians[name]} for name in best}
         content = {**facts, "versions": versions, "seconds_per_megapixel": figures, "seconds": seconds}
