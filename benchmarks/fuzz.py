@@ -2,6 +2,7 @@
 
 python benchmarks/fuzz.py --streams 200000 --workers 2
 python benchmarks/fuzz.py --streams 50000 --hints        # damages only the colour hints, in streams that have some
+python benchmarks/fuzz.py --replay 12 4091               # one stream again: what it is, how long it takes
 
 A stream passes if it decodes, or ends in a BitstreamError, within 2 s and 300 MB above the memory after import, at
 max_pixels = 4e6. Seconds are the process's own, all threads together, so that a busy machine is not taken for a hang; a
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
 import multiprocessing
 import resource
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -151,19 +154,46 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def campaign(seed: int, count: int, hints: bool = False, codec: str | None = None) -> dict[str, object]:
-    """Decodes ``count`` damaged streams; the same seed gives the same ones."""
-    warnings.simplefilter("ignore")
-    from lightning_dlic.codec import BitstreamError
+def damaged(seed: int, hints: bool = False, codec: str | None = None) -> Iterator[bytes]:
+    """Damaged streams without end; the same seed gives the same ones, as long as the codecs' encoders do."""
     from lightning_dlic.pipeline.decompress import decompress
 
     hinted, random = hinted_seeds(), np.random.default_rng(seed)
     streams, damage = (hinted, mutate_hints) if hints else (seeds(codec), mutate)
     # What hints import and compile on first use is not a damaged stream's doing.
     decompress(hinted[-2])
+    while True:
+        yield damage(streams[random.integers(0, len(streams))], random)
+
+
+def replay(seed: int, index: int, hints: bool = False, codec: str | None = None) -> None:
+    """Decodes one stream of a campaign twice, the second time with everything imported, and prints what happens."""
+    from lightning_dlic.codec import Bitstream
+    from lightning_dlic.pipeline.decompress import decompress
+
+    data = next(itertools.islice(damaged(seed, hints, codec), index, None))
+    for label in ("first", "again"):
+        start, before = time.process_time(), resident()
+        try:
+            shape = decompress(data, max_pixels=MAX_PIXELS).shape
+            ended = f"decoded {shape}, {Bitstream.from_bytes(data, MAX_PIXELS).codec}"
+        except Exception as error:  # whatever it is
+            ended = f"{type(error).__name__}: {error}"
+        print(f"{label}: {time.process_time() - start:.2f} s, peak +{resident() - before:.0f} MB, {ended}")
+    print(f"{len(data)} bytes: {data[:64].hex()}")
+
+
+def campaign(seed: int, count: int, hints: bool = False, codec: str | None = None) -> dict[str, object]:
+    """Decodes ``count`` damaged streams; the same seed gives the same ones."""
+    warnings.simplefilter("ignore")
+    from lightning_dlic.codec import BitstreamError
+    from lightning_dlic.pipeline.decompress import decompress
+
+    found = damaged(seed, hints, codec)
+    data = next(found)
     before, tally, slowest, wrong = resident(), collections.Counter[str](), 0.0, []
     for index in range(count):
-        data = damage(streams[random.integers(0, len(streams))], random)
+        data = data if index == 0 else next(found)
         start = time.process_time()
         try:
             decompress(data, max_pixels=MAX_PIXELS)
@@ -202,10 +232,14 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=5_000, help="streams a process")
     parser.add_argument("--hints", action="store_true", help="damage only the hints of streams that have some")
     parser.add_argument("--codec", help="damage only streams of this base codec")
+    parser.add_argument("--replay", type=int, nargs=2, metavar=("SEED", "STREAM"), help="decode that stream only")
     parser.add_argument("--campaign", type=int, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.campaign:
         print(json.dumps(campaign(*asked.campaign, asked.hints, asked.codec)))
+        return
+    if asked.replay:
+        replay(*asked.replay, asked.hints, asked.codec)
         return
     runs = -(-asked.streams // asked.each)
     tally, slowest, memory, wrong = collections.Counter[str](), 0.0, 0.0, []

@@ -40,13 +40,13 @@ def print_rows(rows: Sequence[Row]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("data", "target"):
         table.add_column(title)
-    titles = ("size", "block", "blocks", "net", *RIVALS, *(f"wins {name}" for name in RIVALS), "sharp")
+    titles = ("size", "block", "blocks", "net", "net-oracle", *RIVALS, *(f"wins {name}" for name in RIVALS), "sharp")
     for title in titles:
         table.add_column(title, justify="right")
     previous = ""
     for row in rows:
         psnr, wins = row.psnr, row.wins
-        figures = [f"{psnr[name]:.2f}" for name in (row.target, *RIVALS)]
+        figures = [f"{psnr[name]:.2f}" for name in (row.target, f"{row.target}-oracle", *RIVALS)]
         shares = [f"{wins[name]:.1%}" for name in RIVALS]
         sharp = f"{row.sharpness[row.target]:.2f}"
         label = row.data if row.data != previous else ""

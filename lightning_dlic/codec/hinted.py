@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,8 +20,10 @@ from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import syntax
 from lightning_dlic.codec.hints.base import Head, Hints, Targets
 from lightning_dlic.codec.hints.regions import arrange
-from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr
+from lightning_dlic.codec.hints.spread import Spread
+from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr, ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.nets.colorization.base import SIDE
 
 __all__ = ["Hinted"]
 
@@ -44,6 +47,8 @@ class Hinted(BatchTransform):
         none: Share of pictures without any hint.
         some: Share of pictures of which some regions' hints are withheld.
         decoded: Share of pictures whose luma has been coded and decoded.
+        recoloured: Share of pictures whose colours are turned by one random angle around grey, where they have hints:
+            how colours follow luma within regions does not depend on which they are.
         degrade: Arguments of the transform ``degrade``, which codes them.
 
     Raises:
@@ -59,6 +64,7 @@ class Hinted(BatchTransform):
         none: float = 0.15,
         some: float = 0.1,
         decoded: float = 0.5,
+        recoloured: float = 0.0,
         degrade: Mapping[str, Any] | None = None,
     ) -> None:
         self.kinds = ["grid", "segmentation", "segmentation"] if hints is None else list(hints)
@@ -67,11 +73,11 @@ class Hinted(BatchTransform):
         for name, pair, most in (("side", side, 4096), ("step", step, 64)):
             if len(pair) != 2 or not 1 <= pair[0] <= pair[1] <= most:
                 raise DlicError(f"hinted: {name} must be two numbers in order, 1 to {most}, not {list(pair)!r}")
-        for name, share in (("none", none), ("some", some), ("decoded", decoded)):
+        for name, share in (("none", none), ("some", some), ("decoded", decoded), ("recoloured", recoloured)):
             if not 0.0 <= share <= 1.0:
                 raise DlicError(f"hinted: {name} must be a share from 0 to 1, not {share!r}")
         self.side, self.step = (int(side[0]), int(side[1])), (int(step[0]), int(step[1]))
-        self.none, self.some, self.decoded = none, some, decoded
+        self.none, self.some, self.decoded, self.recoloured = none, some, decoded, recoloured
         self.degrade = Degrade(**(degrade or {"codec": "webp", "scale": [1, 2]}))
         self._built: dict[str, Hints] = {name: load("hints", name)() for name in self.kinds}
 
@@ -83,11 +89,11 @@ class Hinted(BatchTransform):
             keys: What to draw from, uint64 ``[B]``.
 
         Returns:
-            The batch with ``luma`` uint8 ``[B, 1, H, W]`` and ``hints`` float ``[B, 3, H, W]``; ``image`` cropped to
+            The batch with ``luma`` uint8 ``[B, 1, H, W]`` and ``hints`` float ``[B, 4, H, W]``; ``image`` cropped to
             whole multiples of the scale that luma was coded at.
         """
-        draws = words(keys ^ _SALT, 7).T
-        made = self.degrade(batch, keys)
+        draws = words(keys ^ _SALT, 9).T
+        made = self.degrade({**batch, "image": self._recolour(batch["image"], draws)}, keys)
         image, size = made["image"], (made["image"].shape[-2], made["image"].shape[-1])
         luma, decoded = luma_uint8(image), made["base"]
         if decoded.shape[-2:] != luma.shape[-2:]:
@@ -99,10 +105,23 @@ class Hinted(BatchTransform):
         rest = {name: value for name, value in made.items() if name != "base"}
         return {**rest, "luma": luma, "hints": torch.from_numpy(np.stack(planes))}
 
+    def _recolour(self, image: Tensor, draws: NDArray[np.uint64]) -> Tensor:
+        share, unit, angle = (
+            (draws[:, which] % np.uint64(1 << 20)).astype(np.float64) / (1 << 20) for which in (1, 7, 8)
+        )
+        chosen = torch.from_numpy((share >= self.none) & (unit < self.recoloured))
+        if not chosen.any():
+            return image
+        ycc = rgb_to_ycbcr(image[chosen].expand(-1, 3, -1, -1).float() / 255.0)
+        ycc[:, 1:] = turned(ycc[:, 1:], torch.from_numpy(angle).float()[chosen] * (2 * math.pi))
+        out = image.expand(-1, 3, -1, -1).clone()
+        out[chosen] = (ycbcr_to_rgb(ycc) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8)
+        return out
+
     def _draw(self, luma: U8, chroma: NDArray[np.float32], draw: list[int]) -> NDArray[np.float32]:
-        """Hints of one picture ``[3, h, w]``."""
+        """Hints of one picture ``[4, h, w]``."""
         share, unit = draw[0] % (1 << 20) / (1 << 20), draw[1] % (1 << 20) / (1 << 20)
-        out = np.zeros((3, *luma.shape), np.float32)
+        out = np.zeros((4, *luma.shape), np.float32)
         if share < self.none:
             return out
         side = self.side[0] * (self.side[1] / self.side[0]) ** unit
@@ -112,10 +131,16 @@ class Hinted(BatchTransform):
         kind = self._built[self.kinds[bounded(draw[4], len(self.kinds))]]
         regions = arrange(luma, kind.labels(luma, min(count, 2048)))
         sizes = np.bincount(regions.labels.ravel(), minlength=regions.count)
-        means = [np.bincount(regions.labels.ravel(), plane.ravel(), regions.count) / sizes for plane in chroma]
+        # The encoder puts on beforehand what the filter takes away.
+        spread = Spread(luma, regions.count)
+        wanted = []
+        for plane in chroma:
+            mean = np.bincount(regions.labels.ravel(), plane.ravel(), regions.count) / sizes
+            smooth = spread(mean.astype(np.float32)[regions.labels])
+            wanted.append(2 * mean - np.bincount(regions.labels.ravel(), smooth.ravel(), regions.count) / sizes)
         targets = replace(
             Targets.unknown(regions.count),
-            colours=np.stack(means, axis=1),
+            colours=np.stack(wanted, axis=1),
             worth=sizes / sizes.mean(),
             price=price * step * step,
         )
@@ -126,4 +151,11 @@ class Hinted(BatchTransform):
             known = (few.random(regions.count) < few.random()).astype(np.float32)
         out[2] = known[regions.labels]
         out[:2] = np.stack(made.planes()) * out[2] / 255.0
+        out[3] = out[2] * ((luma.size / regions.count) ** 0.5 / SIDE)
         return out
+
+
+def turned(chroma: Tensor, angle: Tensor) -> Tensor:
+    """Chroma ``[B, 2, H, W]`` turned around grey by angles ``[B]``."""
+    c, s = angle.cos(), angle.sin()
+    return torch.einsum("bij,bjhw->bihw", torch.stack((torch.stack((c, -s), -1), torch.stack((s, c), -1)), 1), chroma)

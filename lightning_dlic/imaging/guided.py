@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _LEAST = 1e-6
 
 
-def box(x: Tensor, radius: int) -> Tensor:
+def box(x: Tensor, radius: int | Tensor) -> Tensor:
     """Sums over squares of ``2 * radius + 1`` pixels around each place, cut off at the borders.
 
     Args:
-        x: Float ``[..., H, W]``.
-        radius: In pixels, at least 1.
+        x: Float ``[B, C, H, W]``.
+        radius: In pixels, at least 1; one of each picture, int64 ``[B]``, or the same of all.
 
     Returns:
         The same shape.
     """
+    reach = torch.as_tensor(radius, device=x.device).reshape(-1, 1, 1, 1)
     for dim in (-1, -2):
         # In double precision: a running sum over a whole row loses digits.
-        total = torch.cumsum(x, dim, dtype=torch.float64)
+        total = F.pad(torch.cumsum(x, dim, dtype=torch.float64), (1, 0) if dim == -1 else (0, 0, 1, 0))
         size = x.shape[dim]
-        place = torch.arange(size, device=x.device)
-        upper = total.index_select(dim, (place + radius).clamp(max=size - 1))
-        lower = total.index_select(dim, (place - radius - 1).clamp(min=0))
-        inside = (place - radius - 1 >= 0).to(total.dtype)
-        x = (upper - lower * (inside if dim == -1 else inside[:, None])).to(x.dtype)
+        place = torch.arange(size, device=x.device).reshape(-1, *(1,) * (-1 - dim))
+        ends = ((place + reach + 1).clamp(max=size), (place - reach).clamp(min=0))
+        upper, lower = (total.gather(dim, end.expand(*x.shape)) for end in ends)
+        x = (upper - lower).to(x.dtype)
     return x
 
 
 def guided_lines(
-    guide: Tensor, known: Tensor, mask: Tensor, radius: int, epsilon: float = 1e-3
+    guide: Tensor, known: Tensor, mask: Tensor, radius: int | Tensor, epsilon: float = 1e-3
 ) -> tuple[Tensor, Tensor]:
     """Fits what is known by lines of the guide in windows, weighted by the mask, and averages the lines.
 
@@ -39,7 +40,7 @@ def guided_lines(
         guide: Luma ``[B, 1, H, W]`` in [0, 1].
         known: ``[B, C, H, W]``, zero where the mask is.
         mask: Weight of each place ``[B, 1, H, W]`` in [0, 1].
-        radius: Of the windows, in pixels.
+        radius: Of the windows, in pixels; as in `box`.
         epsilon: Variance of the guide below which it counts as flat.
 
     Returns:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from lightning_dlic.codec.hints.base import Colouring
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.guided import guided_lines
-from lightning_dlic.nets.colorization.base import ColorNet
+from lightning_dlic.nets.colorization.base import SIDE, ColorNet
 from lightning_dlic.pipeline.recipe import PipelineError
 from lightning_dlic.zoo import load_net
 
@@ -100,11 +100,12 @@ def paint_hints(hints: Colouring, size: tuple[int, int]) -> tuple[Tensor, Tensor
         size: Height and width of the picture, of which the labels cover the whole.
 
     Returns:
-        Colour times mask, and mask, float ``[1, 3, H, W]``; and the branch named at each place, int64
+        Float ``[1, 4, H, W]``, as `ColorNet` says; and the branch named at each place, int64
         ``[1, 1, H, W]``, 0 where a colour is known.
     """
     known = (hints.branches < 0)[hints.labels].astype(np.float32)
-    planes = np.stack([*(plane / np.float32(255.0) for plane in hints.planes()), known])
+    side = (size[0] * size[1] / len(hints.colours)) ** 0.5 / SIDE
+    planes = np.stack([*(plane / np.float32(255.0) for plane in hints.planes()), known, known * np.float32(side)])
     painted = torch.from_numpy(planes)[None]
     branches = torch.from_numpy(np.maximum(hints.branches, 0)[hints.labels])[None, None]
     if tuple(painted.shape[-2:]) != size:

@@ -72,13 +72,17 @@ class NetPredictor(BlockPredictor):
         """Number of parameters."""
         return sum(p.numel() for p in self.net.parameters())
 
-    @torch.inference_mode()
     def __call__(self, context: Blocks, available: Blocks, truth: Blocks) -> Blocks:
-        """Predicts blocks of its own size."""
+        """Predicts blocks of its own size: its first prediction, the expectation."""
+        return self.branches(context, available)[:, 0]
+
+    @torch.inference_mode()
+    def branches(self, context: Blocks, available: Blocks) -> Blocks:
+        """All its predictions, uint8 ``[N, K, m, m]``."""
         made = []
         for part in torch.split(torch.from_numpy(np.stack([context, available], axis=1)), 4096):
             output = self.net(part.to(self.device)).float()
-            made.append((output[:, 0] * 255.0).round().clamp(0, 255).to(torch.uint8).cpu())
+            made.append((output * 255.0).round().clamp(0, 255).to(torch.uint8).cpu())
         return torch.cat(made).numpy()
 
 

@@ -104,6 +104,10 @@ class Stage(pl.LightningModule):
         """What weights to start from may fill: the first of these that they fit."""
         return (self.net,)
 
+    def init_state(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights to start from as `init_targets` name them. The default takes them as they are."""
+        return given
+
     def role_parameters(self, role: str) -> Iterable[nn.Parameter]:
         """Parameters that a role optimises. The default gives those of the attribute of the role's name."""
         module: nn.Module = getattr(self, role)

@@ -68,6 +68,7 @@ def _initialise(stage: Stage, source: str, where: str) -> None:
         given: dict[str, Tensor] = network_state(checkpoint)
     else:
         given = load_net(source)[0].state_dict()
+    given = stage.init_state(given)
     for target in stage.init_targets():
         wanted = target.state_dict()
         fitting = {name: value for name, value in given.items() if name in wanted and wanted[name].shape == value.shape}

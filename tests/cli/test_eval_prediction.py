@@ -68,7 +68,7 @@ def test_table_and_json(inline, net, tmp_path):
 
 def test_all_sizes_are_measured_and_mistakes_are_one_message(inline, net, pictures, tmp_path):
     printed, _ = inline("eval", net, "--data", pictures / "valid")
-    assert [line.split()[-13] for line in printed.splitlines()[1:]] == ["1", "1/2", "1/4"]
+    assert [line.split()[-14] for line in printed.splitlines()[1:]] == ["1", "1/2", "1/4"]
     _, error = inline("eval", net, "bicubic", "--data", pictures / "valid", status=2)
     assert "beside HEVC's modes" in error
     _, error = inline("eval", net, "--data", pictures / "valid", "--scale", 8, status=2)
@@ -79,8 +79,8 @@ def test_all_sizes_are_measured_and_mistakes_are_one_message(inline, net, pictur
 
 def test_a_trained_predictor_is_exported_in_integers(inline, tmp_path):
     torch.manual_seed(0)
-    trained = load("net", "pnns_fc")(m=4, width=8)
-    record = {"name": "pnns_fc", "args": {"m": 4, "width": 8}}
+    trained = load("net", "pnns_fc")(m=4, width=8, branches=2)
+    record = {"name": "pnns_fc", "args": {"m": 4, "width": 8, "branches": 2}}
     save_net(tmp_path / "float.safetensors", trained, {"kind": "prediction", "stage": "pnns_fc", "net": record})
     out = tmp_path / "integers.safetensors"
     inline("export", tmp_path / "float.safetensors", "--format", "safetensors", "--int8", "--out", out)
@@ -88,4 +88,4 @@ def test_a_trained_predictor_is_exported_in_integers(inline, tmp_path):
     made = IntegerPredictor.load(out).predict(context, np.ones_like(context))
     x = torch.from_numpy(np.stack([context, np.ones_like(context)], axis=1))
     with torch.no_grad():
-        assert torch.equal((trained.eval()(x)[:, 0] * 255).round().byte(), torch.from_numpy(made))
+        assert torch.equal((trained.eval()(x) * 255).round().byte(), torch.from_numpy(made))

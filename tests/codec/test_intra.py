@@ -14,9 +14,9 @@ from dlic_registry import DlicError
 from lightning_dlic.codec import BitstreamError, Planes
 from lightning_dlic.codec.intra import tables
 from lightning_dlic.codec.intra.arithmetic import code_bit, code_flat, finish, fresh_models, reader, writer
-from lightning_dlic.codec.intra.codec import IntraCodec, fingerprint
+from lightning_dlic.codec.intra.codec import SHIPPED, IntraCodec, digest, zoo_predictors
 from lightning_dlic.codec.intra.encoder import BIT_WEIGHT
-from lightning_dlic.codec.intra.net import flatten, predict_net
+from lightning_dlic.codec.intra.net import flatten, hidden_layers, last_layer
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE, new_plane
 from lightning_dlic.imaging.blocks_np import cut_contexts
@@ -47,7 +47,9 @@ def close(coder, spare):  # type: ignore[no-untyped-def]
 
 @njit
 def run_net(nets, plane, x, y, m, room, out):  # type: ignore[no-untyped-def]
-    predict_net(nets, plane, x, y, m, room, out)
+    mean = hidden_layers(nets, plane, x, y, m, room)
+    for branch in range(len(out)):
+        last_layer(nets, m, branch, mean, room, m, m, out[branch])
 
 
 @settings(max_examples=60, deadline=None)
@@ -88,21 +90,21 @@ def test_transforms_are_orthonormal() -> None:
 @pytest.mark.parametrize("m", [4, 8, 16])
 def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
     random = np.random.default_rng(m)
-    predictor = IntegerPredictor.random(m, seed=m)
+    predictor = IntegerPredictor.random(m, seed=m, branches=3)
     plane = new_plane(48, 48)
     plane.pixels[:] = random.integers(0, 256, (48, 48))
     for y, x in ((16, 16), (0, 0), (0, 16), (32, 0), (32, 32)):
         plane.maps[DONE] = random.integers(0, 2, (12, 12))
         known = np.kron(plane.maps[DONE], np.ones((4, 4), bool)).astype(bool)
-        out = np.zeros((32, 32), np.int32)
+        out = np.zeros((3, 32, 32), np.int32)
         run_net(flatten([predictor]), plane, x, y, m, np.zeros((3, 4096), np.int32), out)
         cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), m)
-        assert (out[:m, :m] == predictor.predict(*cut)[0]).all()
+        assert (out[:, :m, :m] == predictor.predict(*cut)[0]).all()
 
 
 def test_with_random_networks_and_without(make_planes: MakePlanes) -> None:
     planes = make_planes(40, 52, True)
-    nets = [IntegerPredictor.random(8, seed=1), IntegerPredictor.random(4, seed=2)]
+    nets = [IntegerPredictor.random(8, seed=1, branches=3), IntegerPredictor.random(4, seed=2, branches=8)]
     for codec in (IntraCodec([]), IntraCodec(nets)):
         payload = codec.encode(planes, 40, 3)
         decoded = codec.decode(payload, 40, 52, True)
@@ -116,8 +118,23 @@ def test_other_weights_are_refused_by_name(make_planes: MakePlanes) -> None:
     payload = IntraCodec([first]).encode(planes, 20, 1)
     assert IntraCodec([first]).decode(payload, 16, 16, False).size == (16, 16)
     for others in ([], [second]):
-        with pytest.raises(BitstreamError, match=fingerprint([first]).hex()):
+        with pytest.raises(BitstreamError, match=digest([first])[:2].hex()):
             IntraCodec(others).decode(payload, 16, 16, False)
+
+
+def test_the_networks_that_ship_need_no_name() -> None:
+    assert digest(zoo_predictors()).startswith(SHIPPED)
+    assert len(SHIPPED) == 8
+    planes = Planes(np.full((16, 16), 90, np.uint8))
+    own = IntraCodec().encode(planes, 20, 1)
+    assert own[0] == 20 | 64 | 128
+    assert IntraCodec().decode(own, 16, 16, False).size == (16, 16)
+    assert IntraCodec(zoo_predictors()[:2]).encode(planes, 20, 1)[1:3] == digest(zoo_predictors()[:2])[:2]
+    for other in ([], zoo_predictors()[:2]):
+        with pytest.raises(BitstreamError, match=SHIPPED.hex()):
+            IntraCodec(other).decode(own, 16, 16, False)
+    with pytest.raises(BitstreamError, match="reserved"):
+        IntraCodec().decode(bytes([20 | 128]) + own[1:], 16, 16, False)
 
 
 def test_fewer_networks_than_are_here_are_found_by_their_fingerprint(make_planes: MakePlanes) -> None:

@@ -43,11 +43,11 @@ def by_hand(predictor, context, available):
             s = shift if a >= 0 or last else shift + 3
             y = (a + (1 << (s - 1))) >> s
             x.append(max(0, min(255, mean + y)) if last else max(-127, min(127, y)))
-    return np.array(x, np.uint8).reshape(predictor.m, predictor.m)
+    return np.array(x, np.uint8).reshape(predictor.branches, predictor.m, predictor.m)
 
 
 def test_the_arithmetic_is_the_stated_one():
-    predictor = IntegerPredictor.random(4, width=9)
+    predictor = IntegerPredictor.random(4, width=9, branches=2)
     context, available = contexts(4, 12)
     made = predictor.predict(context, available)
     assert len(np.unique(made)) > 50
@@ -57,7 +57,7 @@ def test_the_arithmetic_is_the_stated_one():
 
 @pytest.mark.parametrize("scale", [1, 9], ids=["float32", "float64"])
 def test_every_executor_batch_and_thread_count_gives_the_same_bits(scale):
-    arrays = arrays_of(IntegerPredictor.random(8, width=300))
+    arrays = arrays_of(IntegerPredictor.random(8, width=300, branches=3))
     if scale > 1:  # sums too large for float32
         arrays = {name: (value // 16 * 16 + 15 if "weight" in name else value) for name, value in arrays.items()}
         arrays["hidden.1.weight8"][:] = 127

@@ -29,7 +29,7 @@ def _build(name: str) -> ColorNet:
 
 
 def _hints(colour: tuple[float, float], height: int, width: int) -> torch.Tensor:
-    return torch.tensor([*colour, 1.0]).view(1, 3, 1, 1).expand(1, 3, height, width).contiguous()
+    return torch.tensor([*colour, 1.0, 0.25]).view(1, 4, 1, 1).expand(1, 4, height, width).contiguous()
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -107,7 +107,7 @@ def test_sizes_of_the_networks_as_published() -> None:
         sizes = {name: sum(p.numel() for p in load("net", name)().parameters()) for name in SMALL}
     assert 31e6 < sizes["colorful"] < 33e6
     assert sizes["colorful_compact"] <= 2e6
-    assert 4 * sizes["multihypothesis_compact"] <= 5 * 2**20
+    assert 2 * sizes["multihypothesis_compact"] <= 4.9e6  # it ships in half precision
 
 
 def test_values_out_of_range() -> None:

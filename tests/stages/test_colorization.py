@@ -74,7 +74,7 @@ def test_inputs_of_training_and_of_validation(batch: dict[str, torch.Tensor]) ->
     given = {
         **batch,
         "luma": torch.full((4, 1, 64, 64), 51, dtype=torch.uint8),
-        "hints": torch.rand(4, 3, 64, 64),
+        "hints": torch.rand(4, 4, 64, 64),
     }
     (luma, hints), target = stage.train().task(given)
     assert torch.equal(luma, torch.full_like(luma, 0.2))
@@ -160,7 +160,7 @@ def test_the_transform_draws_from_keys_alone(batch: dict[str, torch.Tensor]) -> 
     again = pickle.loads(pickle.dumps(transform))({"image": batch["image"][2:]}, keys[2:])
     assert torch.equal(made["hints"][2:], again["hints"])
     assert torch.equal(made["luma"], luma_uint8(batch["image"]))
-    assert made["hints"].shape == (4, 3, 64, 64)
+    assert made["hints"].shape == (4, 4, 64, 64)
     assert made["hints"][:, 2].all()
     chroma = split(batch["image"] / 255.0, "cbcr")[1]
     left = (made["hints"][:, :2] - chroma).square().mean((1, 2, 3))
@@ -201,3 +201,17 @@ run: {{root: "{tmp_path / "runs"}"}}
     assert result.figures.net["psnr_rgb"] > result.figures.baseline["psnr_rgb"]
     assert (result.run.folder / "weights.safetensors").is_file()
     assert list((result.run.folder / "samples").glob("*.png"))
+
+
+def test_recoloured_pictures_keep_luma_and_saturation(batch: dict[str, torch.Tensor]) -> None:
+    keys = np.array([5, 6, 7, 8], np.uint64)
+    muted = batch["image"] // 4 + 96
+    wanted = {"none": 0.0, "decoded": 0.0, "degrade": {"codec": "webp", "scale": 1}}
+    made = Hinted(recoloured=1.0, **wanted)({"image": muted}, keys)["image"]
+    assert torch.equal(Hinted(**wanted)({"image": muted}, keys)["image"], muted)
+    (luma, chroma), (before, colours) = (split(picture / 255.0, "cbcr") for picture in (made, muted))
+    assert (luma - before).abs().max() < 2 / 255
+    assert (chroma.norm(dim=1) - colours.norm(dim=1)).abs().max() < 3 / 255
+    assert ((chroma - colours).abs().amax((1, 2, 3)) > 0.02).sum() >= 2
+    # Without hints the colours are what there is to learn.
+    assert torch.equal(Hinted(recoloured=1.0, **{**wanted, "none": 1.0})({"image": muted}, keys)["image"], muted)

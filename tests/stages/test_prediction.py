@@ -1,5 +1,6 @@
 """Prediction stages: what they make of pictures, how they train, and that training computes in the codec's integers."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lightning_dlic.pipeline.integers import to_integers
 from lightning_dlic.stages.prediction.block_gan import BlockGAN
 from lightning_dlic.stages.prediction.pnns_fc import PNNSFC
 from lightning_dlic.stages.settings import Settings
+from lightning_dlic.training.build import build_stage
 from lightning_dlic.training.fit import fit
 from lightning_dlic.training.recipe import load_recipe
 from lightning_dlic.zoo import load_net, save_net
@@ -84,15 +86,15 @@ def test_pictures_without_room_name_the_remedy():
 def test_what_is_trained_is_what_integers_compute(m, tmp_path):
     """The same weights as floats in training's arithmetic, as integers, from a file, in NumPy."""
     torch.manual_seed(m)
-    stage = PNNSFC(m=m, width=40).eval()
+    stage = PNNSFC(m=m, width=40, branches=3).eval()
     for parameter in stage.net.parameters():  # far from initialisation: activations clip, biases count
         parameter.data.add_(torch.randn_like(parameter) * parameter.detach().std().nan_to_num(0.1).clamp(min=0.02))
     inputs, _ = stage.task({"image": noise(m)[:1]})
     inputs[::3, 1, :30] = 0
     with torch.no_grad():
-        expected = (stage(inputs)[:, 0] * 255).round().byte().numpy()
+        expected = (stage(inputs) * 255).round().byte().numpy()
     integer, meta = to_integers(stage.net, {"kind": "prediction", "net": stage.net_recipe()})
-    assert torch.equal(torch.from_numpy(expected), (integer(inputs)[:, 0] * 255).round().byte())
+    assert torch.equal(torch.from_numpy(expected), (integer(inputs) * 255).round().byte())
     save_net(tmp_path / "net.safetensors", integer, meta)
     again, _ = load_net(tmp_path / "net.safetensors")
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), integer.parameters(), strict=True))
@@ -147,3 +149,52 @@ def test_satd_and_l2_know_differences(m):
     assert satd(target, target) == 0
     assert satd(target + 0.1, target).item() == pytest.approx(0.1 / m, rel=1e-4)  # one coefficient of m^2 holds it all
     assert block_l2(target + 0.1, target).item() == pytest.approx(0.1, rel=1e-2)
+
+
+@pytest.mark.parametrize("m", [4, 16])
+def test_the_rate_of_the_nearest(m):
+    rate = load("loss", "nearest_rate")(step=10.0, guard=0.0)
+    target = torch.rand(6, 1, m, m)
+    assert rate(target, target) == 0
+    # A flat difference is one coefficient of m steps of 10: log2(1 + m^2) / 2 bits for m^2 samples.
+    flat = rate(target + 10 / 255, target).item()
+    assert flat == pytest.approx(math.log2(1 + m**2) / 2 / m**2, rel=1e-4)
+    far = target + 0.3
+    assert rate(torch.cat([far, target + 10 / 255], 1), target).item() == pytest.approx(flat, rel=1e-4)
+    # With a guard the others learn, too.
+    both = torch.cat([far, target + 10 / 255], 1).requires_grad_()
+    load("loss", "nearest_rate")(guard=0.1)(both, target).backward()
+    assert both.grad[:, 0].abs().sum() > 0
+
+
+def test_a_network_of_several_predictions():
+    stage = PNNSFC(m=4, width=16, branches=3)
+    assert stage.net(torch.zeros(2, 2, 80, dtype=torch.uint8)).shape == (2, 3, 4, 4)
+    with pytest.raises(ValueError, match="branches"):
+        PNNSFC(m=4, branches=0)
+
+
+def test_integers_that_ship_can_be_trained_further(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    first = PNNSFC(m=4, width=24, branches=2).eval()
+    for parameter in first.net.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    integer, meta = to_integers(first.net, {"kind": "prediction", "net": first.net_recipe()})
+    save_net(tmp_path / "net.safetensors", integer, meta)
+    recipe = tmp_path / "further.yaml"
+    recipe.write_text(f"""
+train: prediction
+stages:
+  prediction:
+    name: pnns_fc
+    args: {{m: 4, width: 24, branches: 2}}
+    init: {tmp_path / "net.safetensors"}
+data: {{name: sample}}
+trainer: {{max_steps: 1}}
+""")
+    again = build_stage(load_recipe(str(recipe)), "prediction").eval()
+    inputs, _ = first.task({"image": noise(5)[:1]})
+    with torch.no_grad():
+        assert torch.equal(first(inputs), again(inputs))
+    state = again.net.integer_state()
+    assert all(torch.equal(state[name], value) for name, value in first.net.integer_state().items())

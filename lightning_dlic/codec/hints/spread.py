@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
@@ -95,12 +96,22 @@ def _between(place: NDArray[np.int64], factor: int, size: int) -> tuple[F32, NDA
 
 def _mean(plane: F32, radius: int) -> F32:
     """Means over squares of ``2 * radius + 1`` pixels, cut off at the borders."""
-    for axis in (0, 1):
-        size = plane.shape[axis]
-        # In double precision: a running sum over a whole row loses digits.
-        sums = np.cumsum(plane, axis=axis, dtype=np.float64)
-        sums = np.concatenate([np.zeros_like(sums.take([0], axis)), sums], axis)
-        low, high = (np.clip(np.arange(size) + shift, 0, size) for shift in (-radius, radius + 1))
-        count = (high - low)[:, None] if axis == 0 else high - low
-        plane = ((sums.take(high, axis) - sums.take(low, axis)) / count).astype(np.float32)
-    return plane
+    columns: F32 = _mean_down(np.ascontiguousarray(plane), radius)
+    return np.ascontiguousarray(_mean_down(np.ascontiguousarray(columns.T), radius).T)
+
+
+@njit(cache=True)
+def _mean_down(plane, radius):  # type: ignore[no-untyped-def]
+    """Means along columns."""
+    height, width = plane.shape
+    # In double precision: a running sum over a whole column loses digits.
+    sums = np.zeros((height + 1, width), np.float64)
+    for y in range(height):
+        for x in range(width):
+            sums[y + 1, x] = sums[y, x] + plane[y, x]
+    out = np.empty((height, width), np.float32)
+    for y in range(height):
+        low, high = max(0, y - radius), min(height, y + radius + 1)
+        for x in range(width):
+            out[y, x] = (sums[high, x] - sums[low, x]) / (high - low)
+    return out

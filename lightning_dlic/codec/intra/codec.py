@@ -15,8 +15,10 @@ from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.tables import SIDES, STEPS
 from lightning_dlic.codec.planes import Planes
 
+SHIPPED = bytes.fromhex("0000000000000000")
+"""Names the networks of the zoo: payloads need not."""
 _FINGERPRINT = 2
-_WITH_NETS, _RESERVED = 64, 128
+_WITH_NETS, _WITH_SHIPPED = 64, 128
 # By effort: modes tried in full, and how often blocks are halved.
 _EFFORT = ((1, 0), (1, 0), (2, 0), (2, 0), (2, 1), (2, 1), (3, 1), (4, 2), (8, 2))
 
@@ -57,8 +59,12 @@ class IntraCodec(BaseCodec):
 
         used = self.predictors
         body = encode_planes(planes, quality, _EFFORT[effort - 1], used)
-        head = bytes([quality | _WITH_NETS * bool(used)])
-        return head + (fingerprint(used) if used else b"") + body
+        if not used:
+            return bytes([quality]) + body
+        named = digest(used)
+        if named.startswith(SHIPPED):
+            return bytes([quality | _WITH_NETS | _WITH_SHIPPED]) + body
+        return bytes([quality | _WITH_NETS]) + named[:_FINGERPRINT] + body
 
     def decode(self, payload: bytes, height: int, width: int, color: bool) -> Planes:
         """See `BaseCodec.decode`."""
@@ -72,24 +78,25 @@ class IntraCodec(BaseCodec):
         if not payload:
             raise BitstreamError("intra payload: empty")
         first = payload[0]
-        if first & _RESERVED:
-            raise BitstreamError(f"intra payload: first byte {first} is reserved")
         if not first & _WITH_NETS:
+            if first & _WITH_SHIPPED:
+                raise BitstreamError(f"intra payload: first byte {first} is reserved")
             return first, (), payload[1:]
-        wanted = payload[1 : 1 + _FINGERPRINT]
+        start = 1 if first & _WITH_SHIPPED else 1 + _FINGERPRINT
+        wanted = SHIPPED if first & _WITH_SHIPPED else payload[1:start]
         here = self.predictors
         for count in range(len(here), 0, -1):
             for chosen in combinations(here, count):
-                if fingerprint(chosen) == wanted:
-                    return first & (STEPS - 1), chosen, payload[1 + _FINGERPRINT :]
-        mine = f"those here begin {fingerprint(here).hex()}" if here else "there are none here"
+                if len(wanted) >= _FINGERPRINT and digest(chosen).startswith(wanted):
+                    return first & (STEPS - 1), chosen, payload[start:]
+        mine = f"those here begin {digest(here)[: len(wanted)].hex()}" if here else "there are none here"
         raise BitstreamError(f"intra payload: made with predictors whose SHA-256 begins {wanted.hex()}; {mine}")
 
 
-def fingerprint(predictors: Sequence[IntegerPredictor]) -> bytes:
-    """Two bytes that name a set of networks: of the SHA-256 over their SHA-256s, by size of block."""
+def digest(predictors: Sequence[IntegerPredictor]) -> bytes:
+    """SHA-256 of a set of networks, over their SHA-256s by size of block; its first bytes name the set."""
     hashes = [bytes.fromhex(predictor.hash) for predictor in sorted(predictors, key=lambda p: p.m)]
-    return hashlib.sha256(b"".join(hashes)).digest()[:_FINGERPRINT]
+    return hashlib.sha256(b"".join(hashes)).digest()
 
 
 @lru_cache(maxsize=1)

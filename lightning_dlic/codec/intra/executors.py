@@ -50,7 +50,7 @@ def torch_executor(layers: Sequence[Layer], device: str = "cpu") -> Run:
     @torch.inference_mode()
     def run(context: NDArray[Any], available: NDArray[Any]) -> NDArray[np.uint8]:
         grey = net.grey(torch.from_numpy(_stacked(context, available)).to(device))
-        made: NDArray[np.uint8] = grey[:, 0].to(torch.uint8).cpu().numpy()
+        made: NDArray[np.uint8] = grey.to(torch.uint8).cpu().numpy()
         return made
 
     return run
@@ -74,7 +74,7 @@ def onnx_executor(layers: Sequence[Layer]) -> Run:
 
     def run(context: NDArray[Any], available: NDArray[Any]) -> NDArray[np.uint8]:
         (grey,) = session.run(None, {"context": _stacked(context, available)})
-        return np.asarray(grey[:, 0]).astype(np.uint8)
+        return np.asarray(grey).astype(np.uint8)
 
     return run
 

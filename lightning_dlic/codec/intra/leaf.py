@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec.intra.arithmetic import ESTIMATE, Coder
 from lightning_dlic.codec.intra.jit import inner, inner_fast
-from lightning_dlic.codec.intra.net import ROOM, Nets, predict_net
+from lightning_dlic.codec.intra.modes import branches_for, code_mode
+from lightning_dlic.codec.intra.net import ROOM, Nets, hidden_layers, last_layer
 from lightning_dlic.codec.intra.predict import predict, references
-from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code_levels, code_mode, log2, mark
+from lightning_dlic.codec.intra.predictor import MAX_BRANCHES
+from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code_levels, mark
 from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, DC, NET, PLANAR
 from lightning_dlic.codec.intra.transform import dequantise, forward, inverse
 from lightning_dlic.codec.intra.trellis import choose_levels, last_costs, weigh_models
 
 MOST_TRIED = 16
+NETS_TRIED = 2
+"""Most predictions of a network that are tried in full."""
 AT, USE_NETS, TRIED, STEP_16 = range(4)
-"""Places in `Work.numbers`: end of the tokens, sizes with networks, modes tried in full, step in sixteenths."""
+"""Places in `Work.numbers`: end of the tokens, `net.sizes`, modes tried in full, step in sixteenths."""
 
 
 class Work(NamedTuple):
@@ -42,6 +46,7 @@ class Work(NamedTuple):
         paths: Scratch, int32 ``[2, 4, 1280]``.
         trace: Scratch, int32 ``[1024, 4, 2]``.
         room: Scratch for networks, int32 ``[3, 4096]``.
+        guesses: What a network predicts of the block at hand, int32 ``[8, 16, 16]``.
     """
 
     coder: Coder
@@ -59,6 +64,7 @@ class Work(NamedTuple):
     paths: NDArray[np.int32]
     trace: NDArray[np.int32]
     room: NDArray[np.int32]
+    guesses: NDArray[np.int32]
 
 
 def new_work(
@@ -81,6 +87,7 @@ def new_work(
         np.zeros((2, 4, 1280), np.int32),
         np.zeros((CTU * CTU, 4, 2), np.int32),
         np.zeros((3, ROOM), np.int32),
+        np.zeros((MAX_BRANCHES, 16, 16), np.int32),
     )
 
 
@@ -88,8 +95,10 @@ def new_work(
 def _guess(work, mode, x, y, width, height):
     """Predicts by a mode, into ``ints[0]``; the difference goes into ``floats[0]``. Returns its energy."""
     guess = work.ints[0]
-    if mode == NET:
-        predict_net(work.nets, work.plane, x, y, width, work.room, guess)
+    if mode >= NET:
+        for row in range(height):
+            for column in range(width):
+                guess[row, column] = work.guesses[mode - NET, row, column]
     else:
         predict(mode, work.lines[0], work.lines[1], width, height, work.lines[2], guess)
     energy = np.float64(0)
@@ -152,9 +161,28 @@ def _shortlist(work, x, y, width, height, modes):
                 place -= 1
             worth[place], modes[place] = value, mode
             count = min(count + 1, work.numbers[TRIED])
-    if width == height and (work.numbers[USE_NETS] >> (log2(width) - 2)) & 1:
-        modes[count] = NET
-        count += 1
+    return count + _shortlist_nets(work, x, y, width, height, modes[count:])
+
+
+@inner
+def _shortlist_nets(work, x, y, width, height, modes):
+    """The predictions of a network that deserve a full trial; returns their number."""
+    branches = branches_for(work.numbers[USE_NETS], width, height)
+    if branches == 0:
+        return np.int64(0)
+    side, worth = max(width, height), np.zeros(MAX_BRANCHES)
+    mean = hidden_layers(work.nets, work.plane, x, y, side, work.room)
+    for branch in range(branches):
+        last_layer(work.nets, side, branch, mean, work.room, width, height, work.guesses[branch])
+        worth[branch] = _rough(work, NET + branch, x, y, width, height)
+    count = min(branches, min(NETS_TRIED, work.numbers[TRIED]))
+    for place in range(count):
+        best = 0
+        for branch in range(branches):
+            if worth[branch] < worth[best]:
+                best = branch
+        modes[place] = NET + best
+        worth[best] = np.inf
     return count
 
 
@@ -164,7 +192,7 @@ def leaf(work, x, y, width, height):
     weight, coder, bits = work.weight[0], work.coder, work.coder.bits
     step, at = work.numbers[STEP_16] / 16.0, work.numbers[AT]
     references(work.plane, x, y, width, height, work.lines[0], work.lines[1])
-    modes, levels = np.zeros(MOST_TRIED + 2, np.int64), work.lines[3]
+    modes, levels = np.zeros(MOST_TRIED + 4, np.int64), work.lines[3]
     before, does = bits[0], coder.state[0]
     coder.state[0] = ESTIMATE
     count = _shortlist(work, x, y, width, height, modes)

@@ -63,8 +63,8 @@ def flatten(predictors: Sequence[IntegerPredictor]) -> Nets:
 
 
 def sizes(predictors: Sequence[IntegerPredictor]) -> int:
-    """1, 2 and 4 added for networks for blocks of 4, 8 and 16."""
-    return sum(1 << SIDES.index(predictor.m) for predictor in predictors)
+    """How many predictions the networks for blocks of 4, 8 and 16 give, four bits each."""
+    return sum(predictor.branches << 4 * SIDES.index(predictor.m) for predictor in predictors)
 
 
 @inner
@@ -103,32 +103,52 @@ def _layer(weights, first, inputs, outputs, x, out):
 
 
 @inner
-def predict_net(nets, plane, x, y, m, room, out):
-    """Predicts the block of side ``m`` at (x, y) into ``out[:m, :m]``; ``room`` is int32 ``[3, n]`` of scratch."""
+def hidden_layers(nets, plane, x, y, m, room):
+    """All but the last layer for the block of side ``m`` at (x, y); ``room`` is int32 ``[3, n]`` of scratch.
+
+    Returns:
+        The context's mean. The last layer's inputs are in ``room[1]``.
+    """
     which = 0 if m == 4 else 1 if m == 8 else 2
     context, source, sums = room[0], room[1], room[2]
     mean = _context(plane, x, y, m, context)
-    size = 5 * m * m
+    size, inputs = 5 * m * m, np.int64(0)
     for place in range(size):
         source[place] = context[place]
-    depth = nets.layers.shape[1]
-    for layer in range(depth):
+    for layer in range(_last_layer(nets, which)):
         inputs, outputs = nets.layers[which, layer, 0], nets.layers[which, layer, 1]
         first, offset = nets.layers[which, layer, 2], nets.layers[which, layer, 3]
-        if outputs == 0:
-            break
-        final = layer == depth - 1 or nets.layers[which, layer + 1, 1] == 0
-        if final and layer > 0:
-            for place in range(size):
-                source[inputs - size + place] = context[place]
         _layer(nets.weights, first, inputs, outputs, source, sums)
         for unit in range(outputs):
             total = np.int64(sums[unit]) + nets.biases[offset + unit]
             shift = np.int64(nets.shifts[offset + unit])
-            if total < 0 and not final:
+            if total < 0:
                 shift += LEAK
-            value = (total + (1 << (shift - 1))) >> shift
-            if final:
-                out[unit // m, unit % m] = min(max(mean + value, 0), 255)
-            else:
-                source[unit] = min(max(value, -REACH), REACH)
+            source[unit] = min(max((total + (1 << (shift - 1))) >> shift, -REACH), REACH)
+        for place in range(size):
+            source[outputs + place] = context[place]
+    return mean
+
+
+@inner
+def _last_layer(nets, which):
+    depth = nets.layers.shape[1]
+    while nets.layers[which, depth - 1, 1] == 0:
+        depth -= 1
+    return depth - 1
+
+
+@inner
+def last_layer(nets, m, branch, mean, room, width, height, out):
+    """A branch's prediction of the first columns and rows of a block of side ``m``, into ``out[:height, :width]``."""
+    which = 0 if m == 4 else 1 if m == 8 else 2
+    layer, source = _last_layer(nets, which), room[1]
+    inputs = nets.layers[which, layer, 0]
+    for row in range(height):
+        unit = (branch * m + row) * m
+        first, offset = nets.layers[which, layer, 2] + unit * inputs, nets.layers[which, layer, 3] + unit
+        _layer(nets.weights, first, inputs, width, source, room[2])
+        for column in range(width):
+            shift = np.int64(nets.shifts[offset + column])
+            total = np.int64(room[2, column]) + nets.biases[offset + column]
+            out[row, column] = min(max(mean + ((total + (1 << (shift - 1))) >> shift), 0), 255)

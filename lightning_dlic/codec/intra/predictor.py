@@ -30,6 +30,7 @@ PARTS = ("weight8", "bias32", "shift")
 LEAK = 3
 """Negative sums are shifted by so many bits more."""
 MAX_SHIFT = 20
+MAX_BRANCHES = 8
 _EXACT_FLOAT32 = 1 << 24
 _LIMIT = 1 << 30
 
@@ -71,6 +72,7 @@ class IntegerPredictor:
 
     Attributes:
         m: Side of the blocks.
+        branches: Predictions K of each block.
         layers: Hidden layers, then the last one.
         hash: SHA-256 over the weights, in hexadecimal; the same for the same network whatever file it came from.
     """
@@ -93,7 +95,7 @@ class IntegerPredictor:
             odd = sorted(wanted ^ set(arrays))[0]
             raise DlicError(f"not an integer predictor: {str(odd)[:80]} is {'missing' if odd in wanted else 'unknown'}")
         self.layers = [_layer(arrays, name) for name in names]
-        self.m = _check_sizes(self.layers)
+        self.m, self.branches = _check_sizes(self.layers)
         self.hash = _digest(arrays)
         self._run: Callable[..., NDArray[np.uint8]] = _executor(executor, self)
 
@@ -122,11 +124,14 @@ class IntegerPredictor:
             raise DlicError(f"{file}: {error}") from error
 
     @classmethod
-    def random(cls, m: int, width: int = 32, seed: int = 0, executor: Executor = "numpy") -> IntegerPredictor:
+    def random(
+        cls, m: int, width: int = 32, seed: int = 0, executor: Executor = "numpy", branches: int = 1
+    ) -> IntegerPredictor:
         """A network of random weights, for tests."""
         rng = np.random.default_rng(seed)
         arrays: dict[str, NDArray[Any]] = {}
-        sizes = {"hidden.0": (width, 5 * m * m), "hidden.1": (width, width), "output": (m * m, width + 5 * m * m)}
+        inputs, last = 5 * m * m, branches * m * m
+        sizes = {"hidden.0": (width, inputs), "hidden.1": (width, width), "output": (last, width + inputs)}
         for name, (out, inputs) in sizes.items():
             arrays[f"{name}.weight8"] = rng.integers(-127, 128, (out, inputs), np.int8)
             arrays[f"{name}.bias32"] = rng.integers(-2000, 2001, out, np.int32)
@@ -141,7 +146,7 @@ class IntegerPredictor:
             available: Of the same shape, 1 where the context is known, else 0.
 
         Returns:
-            uint8 ``[N, m, m]``.
+            uint8 ``[N, K, m, m]``.
         """
         return self._run(context, available)
 
@@ -155,7 +160,7 @@ class IntegerPredictor:
         last = self.layers[-1]
         residual = last.rounded(last.sums(np.concatenate([x, x0], axis=1)))
         blocks = (mean[:, None] + residual).clip(0, 255).astype(np.uint8)
-        return blocks.reshape(-1, self.m, self.m)
+        return blocks.reshape(-1, self.branches, self.m, self.m)
 
 
 def _layer(arrays: Mapping[str, NDArray[Any]], name: str) -> Layer:
@@ -173,18 +178,19 @@ def _layer(arrays: Mapping[str, NDArray[Any]], name: str) -> Layer:
     return Layer(np.ascontiguousarray(weight), bias, shift.astype(np.int32), bound)
 
 
-def _check_sizes(layers: list[Layer]) -> int:
-    """The side of the blocks, if the layers fit each other."""
-    m = math.isqrt(layers[-1].weight.shape[0])
-    inputs = width = 5 * m * m
+def _check_sizes(layers: list[Layer]) -> tuple[int, int]:
+    """The side of the blocks and the predictions of each, if the layers fit each other."""
+    inputs = width = layers[0].weight.shape[1]
+    m = math.isqrt(inputs // 5)
+    branches = layers[-1].weight.shape[0] // max(1, m * m)
     for layer in layers[:-1]:
         if layer.weight.shape[1] != width:
             raise DlicError("not an integer predictor: its layers do not fit each other")
         width = layer.weight.shape[0]
-    last = (m * m, width + inputs if len(layers) > 1 else 0)
-    if layers[-1].weight.shape != last or not 2 <= m <= 64:
+    last = (branches * m * m, width + inputs if len(layers) > 1 else 0)
+    if layers[-1].weight.shape != last or inputs != 5 * m * m or not 2 <= m <= 64 or not 1 <= branches <= MAX_BRANCHES:
         raise DlicError(f"not an integer predictor: its last layer is {layers[-1].weight.shape}")
-    return m
+    return m, branches
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:

@@ -15,26 +15,18 @@ from lightning_dlic.codec.intra.tables import (
     ABOVE_1,
     ABOVE_2,
     CODED,
-    DC,
     DIRECTION,
     HALVINGS,
-    HORIZONTAL,
-    IS_LISTED,
-    IS_PLANAR,
     KIND,
     LAST_X,
     LAST_Y,
-    LISTED,
     MAX_LEVEL,
     NEAR,
     NET,
-    PLANAR,
     QUAD,
     SCAN,
     SIGNIFICANT,
     SPLIT,
-    USE_NET,
-    VERTICAL,
 )
 
 
@@ -98,81 +90,6 @@ def code_split(coder, plane, x, y, width, height, halvings, choice):
         shape = 0 if width == height else 1 if width > height else 2
         return 2 + code_bit(coder, DIRECTION + shape, np.int64(choice == 3))
     return np.int64(2 if over else 3)
-
-
-@inner
-def _candidates(left, above):
-    """The five likeliest modes besides planar."""
-    found = np.zeros(5, np.int64)
-    count = 0
-    left = PLANAR if left == NET else left
-    above = PLANAR if above == NET else above
-    for which in range(12):
-        base = left if which % 2 == 0 else above
-        if which < 2:
-            mode = base
-        elif which < 6:
-            mode = 2 + (base - 2 + (1 if which < 4 else 64)) % 65 if base > DC else PLANAR
-        elif which < 9:
-            mode = DC if which == 6 else VERTICAL if which == 7 else HORIZONTAL
-        else:
-            mode = VERTICAL - 4 if which == 9 else VERTICAL + 4 if which == 10 else HORIZONTAL + 4
-        if mode == PLANAR:
-            continue
-        fresh = True
-        for index in range(count):
-            if found[index] == mode:
-                fresh = False
-        if fresh and count < 5:
-            found[count] = mode
-            count += 1
-    return found
-
-
-@inner
-def code_mode(coder, plane, x, y, width, height, net, mode):
-    """The prediction mode; ``net`` is 1, 2 and 4 added for networks for blocks of 4, 8 and 16."""
-    left = np.int64(plane.maps[MODE, (y + height - 1) >> 2, (x - 1) >> 2]) if x > 0 else np.int64(PLANAR)
-    above = np.int64(plane.maps[MODE, (y - 1) >> 2, (x + width - 1) >> 2]) if y > 0 else np.int64(PLANAR)
-    if width == height and (net >> (log2(width) - 2)) & 1:
-        model = USE_NET + 3 * (log2(width) - 2) + np.int64(left == NET) + np.int64(above == NET)
-        if code_bit(coder, model, np.int64(mode == NET)):
-            return NET
-    planar = np.int64(left == PLANAR) + np.int64(above == PLANAR)
-    if code_bit(coder, IS_PLANAR + planar, np.int64(mode == PLANAR)):
-        return PLANAR
-    listed = _candidates(left, above)
-    place = -1
-    for index in range(5):
-        if listed[index] == mode:
-            place = index
-    if code_bit(coder, IS_LISTED + np.int64(left > DC or above > DC), np.int64(place >= 0)):
-        for index in range(4):
-            if not code_bit(coder, LISTED + index, np.int64(place > index)):
-                return listed[index]
-        return listed[4]
-    return _code_unlisted(coder, listed, mode)
-
-
-@inner
-def _code_unlisted(coder, listed, mode):
-    """One of the 61 other modes: the first three in 5 bits, the others in 6."""
-    for index in range(1, 5):
-        for place in range(index, 0, -1):
-            if listed[place - 1] > listed[place]:
-                listed[place - 1], listed[place] = listed[place], listed[place - 1]
-    rest = mode - 1
-    for index in range(5):
-        if listed[index] < mode:
-            rest -= 1
-    head = code_flat(coder, np.int64(5), rest if rest < 3 else (rest + 3) >> 1)
-    if head >= 3:
-        head = (head << 1 | code_flat(coder, np.int64(1), (rest + 3) & 1)) - 3
-    mode = head + 1
-    for index in range(5):
-        if listed[index] <= mode:
-            mode += 1
-    return mode
 
 
 @inner
@@ -317,4 +234,4 @@ def code_kind(coder, width, height, mode, kind):
     """The transform's kind: 0, DCT-II; 1, DST-VII."""
     if max(width, height) > 16:
         return np.int64(0)
-    return code_bit(coder, KIND + (3 if mode == NET else log2(min(width, height)) - 2), kind)
+    return code_bit(coder, KIND + (3 if mode >= NET else log2(min(width, height)) - 2), kind)

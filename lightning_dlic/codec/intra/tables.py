@@ -25,14 +25,15 @@ ANCHORS = (10, 26, 42)
 """Qualities for which the context models' beginnings are given; others are interpolated."""
 MATRIX_BITS = 11
 PLANAR, DC, HORIZONTAL, DIAGONAL, VERTICAL, NET = 0, 1, 18, 34, 50, 67
+"""Prediction modes; from `NET` on, the branches of a network."""
 LIMIT = 1 << 17
 """Bound of coefficients, in sixteenths."""
 MAX_LEVEL = 1 << 14
 
 # First context of each syntax element.
-SPLIT, QUAD, DIRECTION, USE_NET, IS_PLANAR, IS_LISTED, LISTED = 0, 18, 21, 24, 33, 36, 38
-CODED, KIND, LAST_X, LAST_Y, SIGNIFICANT, ABOVE_1, ABOVE_2 = 42, 63, 67, 87, 107, 143, 164
-CONTEXTS = 185
+SPLIT, QUAD, DIRECTION, USE_NET, BRANCH, IS_PLANAR, IS_LISTED, LISTED = 0, 18, 21, 24, 42, 63, 66, 68
+CODED, KIND, LAST_X, LAST_Y, SIGNIFICANT, ABOVE_1, ABOVE_2 = 72, 93, 97, 117, 137, 173, 194
+CONTEXTS = 215
 
 
 def quantiser_steps() -> I32:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec.intra.arithmetic import READ, Coder, ended
 from lightning_dlic.codec.intra.jit import inner
-from lightning_dlic.codec.intra.net import ROOM, Nets, predict_net
+from lightning_dlic.codec.intra.modes import code_mode
+from lightning_dlic.codec.intra.net import ROOM, Nets, hidden_layers, last_layer
 from lightning_dlic.codec.intra.predict import predict, references
 from lightning_dlic.codec.intra.syntax import (
     Plane,
     code_coded,
     code_kind,
     code_levels,
-    code_mode,
     code_split,
     mark,
 )
@@ -33,7 +33,7 @@ class Walk(NamedTuple):
         coder: Reads or writes.
         plane: Gets the decoded picture when reading; decoded already when writing.
         nets: Predictors.
-        numbers: Next token, sizes with networks, the quantiser's step: int64 ``[3]``.
+        numbers: Next token, the networks' predictions (`net.sizes`), the quantiser's step: int64 ``[3]``.
         tokens: Decisions to write, int32.
         stack: Blocks to come, int64 ``[32, 5]``: column, row, width, height, halvings.
         block: Scratch, int32 ``[32, 32]``.
@@ -93,8 +93,10 @@ def _leaf(walk, x, y, width, height):
         count = code_levels(coder, width, height, max(count, 1), levels)
     if coder.state[0] != READ:
         return
-    if mode == NET:
-        predict_net(walk.nets, plane, x, y, width, walk.room, walk.block)
+    if mode >= NET:
+        side = max(width, height)
+        mean = hidden_layers(walk.nets, plane, x, y, side, walk.room)
+        last_layer(walk.nets, side, mode - NET, mean, walk.room, width, height, walk.block)
     else:
         references(plane, x, y, width, height, walk.lines[0], walk.lines[1])
         predict(mode, walk.lines[0], walk.lines[1], width, height, walk.lines[2], walk.block)

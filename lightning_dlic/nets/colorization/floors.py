@@ -23,7 +23,7 @@ class FlatFloor(ColorNet):
     def forward(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """Maps ``[B, 1, H, W]`` and hints to ``[B, 2, H, W]``; grey without hints."""
         known = no_hints(luma) if hints is None else hints
-        return known[:, :2] + (1.0 - known[:, 2:]) * mean_colour(known)
+        return known[:, :2] + (1.0 - known[:, 2:3]) * mean_colour(known)
 
     def hypotheses(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """The one map there is ``[B, 1, 2, H, W]``."""
@@ -54,7 +54,7 @@ class GuidedFloor(FlatFloor):
 def mean_colour(hints: Tensor) -> Tensor:
     """Mean of the known colours ``[B, 2, 1, 1]``; grey where none is known."""
     sums = hints.sum((2, 3), keepdim=True)
-    return sums[:, :2] / sums[:, 2:].clamp(min=1.0)
+    return sums[:, :2] / sums[:, 2:3].clamp(min=1.0)
 
 
 def region_side(hints: Tensor) -> float:

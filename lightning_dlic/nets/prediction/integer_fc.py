@@ -67,19 +67,20 @@ class IntegerLayer(nn.Module):
 class IntegerFullyConnected(nn.Module):
     """A fully connected block predictor in integers; `codec.intra.predictor` states its arithmetic."""
 
-    def __init__(self, m: int = 8, widths: Sequence[int] = (384, 384)) -> None:
+    def __init__(self, m: int = 8, widths: Sequence[int] = (384, 384), branches: int = 1) -> None:
         """Builds the network with zero weights.
 
         Args:
             m: Side of the blocks.
             widths: Units of each hidden layer.
+            branches: Predictions K.
         """
         super().__init__()
-        self.m = m
+        self.m, self.branches = m, branches
         inputs = 5 * m * m
         sizes = [inputs, *widths]
         self.hidden = nn.ModuleList([IntegerLayer(a, b) for a, b in zip(sizes[:-1], widths, strict=True)])
-        self.output = IntegerLayer((widths[-1] if widths else 0) + inputs, m * m)
+        self.output = IntegerLayer((widths[-1] if widths else 0) + inputs, branches * m * m)
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> IntegerFullyConnected:
@@ -90,20 +91,22 @@ class IntegerFullyConnected(nn.Module):
         """
         depth = sum(name.startswith("hidden.") and name.endswith(".bias32") for name in state)
         widths = [len(state[f"hidden.{number}.bias32"]) for number in range(depth)]
-        net = cls(int(len(state["output.bias32"]) ** 0.5), widths)
+        inputs = state["output.weight8"].shape[1] - (widths[-1] if widths else 0)
+        m = int((inputs / 5) ** 0.5)
+        net = cls(m, widths, len(state["output.bias32"]) // m**2)
         net.load_state_dict(dict(state))
         return net
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predicts from contexts and availability, uint8 ``[N, 2, 5 m^2]``: float ``[N, 1, m, m]``, k / 255."""
+        """Predicts from contexts and availability, uint8 ``[N, 2, 5 m^2]``: float ``[N, K, m, m]``, k / 255."""
         return self.grey(x) / 255.0
 
     def grey(self, x: Tensor) -> Tensor:
-        """The prediction in whole grey levels, float ``[N, 1, m, m]`` in [0, 255]."""
+        """The predictions in whole grey levels, float ``[N, K, m, m]`` in [0, 255]."""
         x0, mean = center(x)
         y = x0
         for layer in self.hidden:
             y = layer(y, leaky=True).clamp(-REACH, REACH)
         residual = self.output(torch.cat([y, x0], dim=1) if len(self.hidden) else x0, leaky=False)
         blocks: Tensor = (mean + residual).clamp(0, 255)
-        return blocks.reshape(-1, 1, self.m, self.m)
+        return blocks.reshape(-1, self.branches, self.m, self.m)

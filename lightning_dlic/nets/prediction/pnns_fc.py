@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -12,26 +13,33 @@ from lightning_dlic.nets.prediction.quantized import UNIT, QuantLinear, activate
 
 
 class PNNSFullyConnected(nn.Module):
-    """Hidden layers of one width, then a layer that also sees the context itself; predicts the difference to its mean.
+    """Hidden layers of one width, then a layer that also sees the context itself; predicts differences to its mean.
 
     PNNS has three hidden layers of 1200 and no such short cut. With the short cut a network a tenth as large does:
-    what is linear in the context need not pass the hidden layers' 8 bits.
+    what is linear in the context need not pass the hidden layers' 8 bits. The last layer gives K predictions (after
+    Baig and Torresani 2017), of which an encoder names one.
     """
 
-    def __init__(self, m: int = 8, width: int = 384, depth: int = 2) -> None:
+    def __init__(self, m: int = 8, width: int = 384, depth: int = 2, branches: int = 1) -> None:
         """Builds the network.
 
         Args:
             m: Side of the blocks.
             width: Units of each hidden layer.
             depth: Hidden layers.
+            branches: Predictions K; the first is the expectation.
+
+        Raises:
+            ValueError: There is no branch.
         """
         super().__init__()
-        self.m = m
+        if branches < 1:
+            raise ValueError(f"branches must be at least 1, not {branches}")
+        self.m, self.branches = m, branches
         inputs = 5 * m * m
         sizes = [inputs] + [width] * depth
         self.hidden = nn.ModuleList([QuantLinear(a, b) for a, b in pairwise(sizes)])
-        self.output = QuantLinear((width if depth else 0) + inputs, m * m)
+        self.output = QuantLinear((width if depth else 0) + inputs, branches * m * m)
         for layer in self.hidden:
             assert isinstance(layer, QuantLinear)
             nn.init.kaiming_uniform_(layer.weight, a=0.125)
@@ -40,7 +48,7 @@ class PNNSFullyConnected(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predicts from contexts and availability, uint8 ``[N, 2, 5 m^2]``: float ``[N, 1, m, m]``, k / 255.
+        """Predicts from contexts and availability, uint8 ``[N, 2, 5 m^2]``: float ``[N, K, m, m]``, k / 255.
 
         In training the result is not clipped to [0, 1].
         """
@@ -52,7 +60,7 @@ class PNNSFullyConnected(nn.Module):
         # Half precision would round the differences themselves.
         with torch.autocast(x.device.type, enabled=False):
             grey = mean + round_ste(self.output(last) * UNIT)
-        blocks = grey.reshape(-1, 1, self.m, self.m) / 255.0
+        blocks = grey.reshape(-1, self.branches, self.m, self.m) / 255.0
         return blocks if self.training else blocks.clamp(0.0, 1.0)
 
     @torch.no_grad()
@@ -65,3 +73,25 @@ class PNNSFullyConnected(nn.Module):
             parts = zip(("weight8", "bias32", "shift"), layer.integers(), strict=True)
             state |= {f"{name}.{part}": value for part, value in parts}
         return state
+
+
+def is_integer(state: Mapping[str, Tensor]) -> bool:
+    """Whether a state is one of `PNNSFullyConnected.integer_state`."""
+    return "output.weight8" in state
+
+
+def from_integers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state of `PNNSFullyConnected` that computes what these integers do, to train them further.
+
+    Args:
+        state: As `PNNSFullyConnected.integer_state` gives it.
+
+    Returns:
+        Weights and biases, float32.
+    """
+    found: dict[str, Tensor] = {}
+    for name in (key.removesuffix(".shift") for key in state if key.endswith(".shift")):
+        scale = torch.exp2(-state[f"{name}.shift"].float())
+        found[f"{name}.weight"] = state[f"{name}.weight8"].float() * scale[:, None]
+        found[f"{name}.bias"] = state[f"{name}.bias32"].float() * scale / UNIT
+    return found

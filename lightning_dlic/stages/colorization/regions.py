@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lightning_dlic.nets.colorization.base import SIDE
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -122,7 +124,8 @@ def make_hints(chroma: Tensor, labels: Tensor, count: int, known: Tensor, step: 
         step: Of the colours' quantiser.
 
     Returns:
-        ``[B, 3, H, W]``: colour times mask, and the mask.
+        ``[B, 4, H, W]``, as `ColorNet` says.
     """
     colours = torch.round(region_means(chroma, labels, count) / step) * step
-    return paint(torch.cat((colours * known, known), dim=1), labels)
+    side = (labels.shape[-2] * labels.shape[-1] / count) ** 0.5 / SIDE
+    return paint(torch.cat((colours * known, known, known * side), dim=1), labels)

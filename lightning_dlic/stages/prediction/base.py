@@ -14,6 +14,7 @@ from lightning_dlic.imaging.blocks import cut, cut_blocks, draw_corners, draw_ma
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.intra_modes import planar, references, smooth
 from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.nets.prediction.pnns_fc import from_integers, is_integer
 from lightning_dlic.stages.base import Batch, Stage, Terms
 from lightning_dlic.stages.settings import Spec
 
@@ -27,12 +28,15 @@ class Prediction(Stage):
     In training, places and availability are drawn; contexts come from ``base`` where the batch has one (a picture
     coded and decoded), blocks from the same picture uncoded. In evaluation all blocks of the regular grid whose
     contexts lie inside the picture are predicted, with all of the context available.
+
+    A network may give K predictions of a block. The first is judged as the expectation (terms ``pixel`` and
+    ``transform``); ``rate`` sees all.
     """
 
     kind: ClassVar[str] = "prediction"
     baseline_name: ClassVar[str] = "planar"
     monitor: ClassVar[str] = "psnr"
-    loss_terms: ClassVar[tuple[str, ...]] = ("pixel", "transform")
+    loss_terms: ClassVar[tuple[str, ...]] = ("pixel", "transform", "rate")
     default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-3}}
     default_losses: ClassVar[Mapping[str, Spec | None]] = {"pixel": {"name": "block_l2", "weight": 1.0}}
     default_net: ClassVar[Mapping[str, Any]] = {"name": "pnns_fc"}
@@ -67,6 +71,10 @@ class Prediction(Stage):
         """The network's origin; it works on luma."""
         return {**super().describe_net(), "channels": 1}
 
+    def init_state(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Integers, as predictors ship, become the floats that compute the same."""
+        return from_integers(given) if is_integer(given) else given
+
     def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives contexts with availability, uint8 ``[N, 2, 5 m^2]``, and blocks, float ``[N, 1, m, m]`` in [0, 1].
 
@@ -99,12 +107,13 @@ class Prediction(Stage):
     def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
         """Yields the one role with the terms that are on."""
         made = self(inputs)
-        yield "net", {name: self.term(name, made, target) for name in self.loss_terms if name in self.losses}
+        terms = [name for name in self.loss_terms if name in self.losses]
+        yield "net", {name: self.term(name, made if name == "rate" else made[:, :1], target) for name in terms}
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR of the picture's predicted blocks, on full-range luma rounded to 8 bits, and the share won."""
         truth = (target * 255.0).round()
-        errors = _errors(output, truth)
+        errors = _errors(output[:, :1], truth)
         rival = _errors(self.baseline(inputs), truth)
         mse = errors.mean().clamp(min=1e-10)
         wins = (errors < rival).double().mean()
@@ -123,7 +132,7 @@ class Prediction(Stage):
         side = max(1, min(32, int(len(target) ** 0.5)))
         parts = [
             part[: side * side].float().reshape(side, side, self.m, self.m).transpose(1, 2).reshape(side * self.m, -1)
-            for part in (self.baseline(inputs), output, target)
+            for part in (self.baseline(inputs), output[:, :1], target)
         ]
         return torch.cat(parts, dim=-1).clamp(0.0, 1.0).expand(3, -1, -1)
 

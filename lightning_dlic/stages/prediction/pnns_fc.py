@@ -8,7 +8,7 @@ from lightning_dlic.stages.prediction.base import Prediction
 class PNNSFC(Prediction):
     """A fully connected predictor of blocks (PNNS, Dumas et al. 2019), trained for exact computation in integers."""
 
-    def __init__(self, m: int = 8, blocks: int = 4096, width: int = 384, depth: int = 2) -> None:
+    def __init__(self, m: int = 8, blocks: int = 4096, width: int = 384, depth: int = 2, branches: int = 1) -> None:
         """Builds the stage.
 
         Args:
@@ -16,5 +16,6 @@ class PNNSFC(Prediction):
             blocks: Blocks drawn a batch.
             width: Units of each hidden layer.
             depth: Hidden layers.
+            branches: Predictions K of each block, for the term ``rate``.
         """
-        super().__init__(m, blocks, {"name": "pnns_fc", "width": width, "depth": depth})
+        super().__init__(m, blocks, {"name": "pnns_fc", "width": width, "depth": depth, "branches": branches})
