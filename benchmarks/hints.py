@@ -1,18 +1,22 @@
 """Measures hints and prints JSON: presets under the true luma, chroma bytes against base codecs, and files.
 
-python benchmarks/hints.py PICTURES... [--part presets --part chroma --part files] [--net zoo:NAME] [--every 6]
+python benchmarks/hints.py PICTURES... [--part presets --part chroma --part files --part curve]
+    [--net zoo:NAME] [--every 6] [--plot FILE.png]
 
 presets: PSNR-RGB under the true luma at each preset's bytes; regions are cut from the true luma. Grey has no colour;
 oracle names the network's best branch at every pixel, at the bytes that its map costs: without hints, and with those of
 segmentation-large, whose bytes count as well.
 chroma: bytes of chroma at equal PSNR-ab. That of a base codec costs the colour payload less the grey one, at the
 quality and scale (1, 2, 4) that give the most for the bytes; everything is put under the true luma.
+curve: PSNR-RGB under the true luma against bytes: hints by each way, and the chroma of JPEG, WebP, AVIF and HEIC, a
+colour file's bytes less the grey file's at the same quality, at the best of scales 1, 2 and 4; `--plot` draws it.
 files: whole files of 500, 1000, 2000 bytes by `--hints auto`, beside chroma by the base codec, by the search's metric.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import warnings
 from collections.abc import Iterable
@@ -21,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from lightning_dlic.codec import base_codec
 from lightning_dlic.codec.container import HINTS_CHUNK
@@ -28,8 +33,9 @@ from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
 from lightning_dlic.codec.hints.encoder import Aim, search
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.color_np import merge
-from lightning_dlic.imaging.resize_np import enlarge
+from lightning_dlic.imaging.resize_np import enlarge, shrink
 from lightning_dlic.pipeline.bench import versions
+from lightning_dlic.pipeline.bench_rows import FileRow, rows
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
@@ -39,6 +45,7 @@ F32 = NDArray[np.float32]
 SIZES = (50, 90, 137, 200, 300, 419, 601)
 FILES = (500, 1000, 2000)
 RANGE = (40, 700)
+FILE_QUALITIES = (1, 3, 6, 10, 15, 20, 30, 40, 55, 70)
 QUALITIES = {"hevc": range(0, 34, 3), "avif": range(0, 60, 5)}
 
 
@@ -150,6 +157,75 @@ def hint_points(picture: Picture, kind: str, net: Any) -> list[tuple[float, floa
     return _hull([(float(size), picture.psnr_ab(found)) for size, found in made])
 
 
+def file_points(picture: Picture, row: FileRow) -> dict[tuple[int, int], tuple[float, float]]:
+    """Bytes of chroma and PSNR-RGB of a format's files, by scale and quality."""
+    row.open(picture.source.picture)
+    height, width = picture.source.luma.shape
+    found = {}
+    for scale in (1, 2, 4):
+        small = [shrink(plane, scale) for plane in np.moveaxis(picture.source.picture, -1, 0)]
+        color = Image.fromarray(np.stack(small, -1))
+        for quality in FILE_QUALITIES:
+            size, decoded = _saved(color, row, quality)
+            spent = size - _saved(color.convert("L"), row, quality)[0]
+            planes = np.asarray(decoded.convert("YCbCr"))[..., 1:]
+            chroma = [enlarge(np.ascontiguousarray(planes[..., i]), scale, height, width) for i in range(2)]
+            found[scale, quality] = (float(spent), picture.psnr_rgb(picture.coloured(chroma)))
+    return found
+
+
+def _saved(image: Image.Image, row: FileRow, quality: int) -> tuple[int, Image.Image]:
+    memory = io.BytesIO()
+    image.save(memory, row.format, quality=quality, **row.options)
+    decoded = Image.open(memory)
+    decoded.load()
+    return len(memory.getvalue()), decoded.convert("RGB")
+
+
+def curve(pictures: list[Picture], net: Any) -> dict[str, list[list[float]]]:
+    """Mean bytes and mean PSNR-RGB of each way, at `SIZES` or at each quality."""
+    ways = [(f"{kind}, filter", kind, None) for kind in ("grid", "segmentation")]
+    ways += [(f"{kind}, network", kind, net) for kind in ("grid", "segmentation")] if net else []
+    found: dict[str, list[list[float]]] = {}
+    for name, kind, model in ways:
+        for size in SIZES:
+            made = [picture.hinted(kind, size, model, effort=3) for picture in pictures]
+            points = np.array(
+                [(spent, picture.psnr_rgb(out)) for picture, (spent, out) in zip(pictures, made, strict=True)]
+            )
+            found.setdefault(name, []).append(points.mean(0).tolist())
+    known = rows(5, "bicubic")
+    for name in ("jpeg", "webp", "avif", "heic"):
+        row = known[name]
+        assert isinstance(row, FileRow)
+        each = [file_points(picture, row) for picture in pictures]
+        means = np.array([[points[key] for points in each] for key in each[0]]).mean(1)
+        found[f"{name} chroma"] = [
+            list(p) for p in _hull([(a, b) for a, b in means.tolist() if RANGE[0] <= a <= RANGE[1]])
+        ]
+    return found
+
+
+def draw(curves: dict[str, list[list[float]]], path: Path) -> None:
+    """Draws what `curve` found."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    for name, points in curves.items():
+        style = "-o" if "network" in name else "--s" if "filter" in name else ":"
+        axes.plot(*np.array(points).T, style, label=name, markersize=4)
+    axes.set_xlabel("bytes of colour")
+    axes.set_ylabel("PSNR-RGB under the true luma [dB]")
+    axes.set_xlim(0, RANGE[1])
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+
+
 def _hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Points that no smaller one is as good as."""
     kept: list[tuple[float, float]] = []
@@ -211,8 +287,9 @@ def main() -> None:
     """Prints one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path, nargs="+")
-    parser.add_argument("--part", action="append", choices=("presets", "chroma", "files"))
+    parser.add_argument("--part", action="append", choices=("presets", "chroma", "files", "curve"))
     parser.add_argument("--net", help="zoo:NAME or weights of a network for colour")
+    parser.add_argument("--plot", type=Path, help="draw the part curve there, as PNG")
     parser.add_argument("--pipeline", default="bicubic")
     parser.add_argument("--metric", default="color", help="of the files")
     parser.add_argument("--effort", type=int, default=3)
@@ -231,6 +308,10 @@ def main() -> None:
         report["presets"] = presets(pictures, net)
     if "chroma" in parts:
         report["chroma"] = chroma(pictures, net)
+    if "curve" in parts:
+        report["curve"] = curve(pictures, net)
+        if asked.plot:
+            draw(report["curve"], asked.plot)
     if "files" in parts:
         report["files"] = files(pictures, asked.pipeline, asked.effort, asked.metric)
     print(json.dumps(report, indent=1))
