@@ -40,29 +40,51 @@ class SATD(nn.Module):
 
 
 class NearestRate(nn.Module):
-    """Bits that a transform codec spends on the difference to the nearest of K predictions.
+    """Bits that a transform codec spends on the cheapest of K predictions: on its difference, and on naming it.
 
     A coefficient c of the cosine transform counts ``log2(1 + (c / step)^2) / 2``: little below the step, as a
-    quantiser sees to, and its magnitude in bits above. A share of the weight goes to the predictions that are not
-    nearest (Rupprecht et al. 2017): one that is never chosen would otherwise never learn.
+    quantiser sees to, and its magnitude in bits above. A prediction costs as many bits to name as its share of the
+    batch's blocks tells: without that, predictions part that are alike, for gains that no codec can pay for. A share
+    of the weight goes to the predictions that are not chosen (Rupprecht et al. 2017): one that is never chosen would
+    otherwise never learn.
     """
 
-    def __init__(self, step: float = 10.0, guard: float = 0.05) -> None:
+    def __init__(self, step: float = 10.0, guard: float = 0.05, named: bool = True) -> None:
         """Creates the loss.
 
         Args:
             step: Of the quantiser, in levels of 255.
             guard: Share of the others, in [0, 1).
+            named: Whether naming costs.
         """
         super().__init__()
-        self.step, self.guard = step, guard
+        self.step, self.guard, self.named = step, guard, named
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compares ``[N, K, m, m]`` with ``[N, 1, m, m]``; bits a sample, a scalar."""
         difference = (output - target).float() * (255.0 / self.step)
         d = cosines(difference.shape[-1], difference.device)
         bits = torch.log1p((d @ difference @ d.T).square()).mean(dim=(2, 3)) * (0.5 / math.log(2.0))
-        return ((1.0 - self.guard) * bits.amin(dim=1) + self.guard * bits.mean(dim=1)).mean()
+        spent = bits + naming_bits(bits.detach() * difference[0, 0].numel()) / difference[0, 0].numel() * self.named
+        return ((1.0 - self.guard) * spent.amin(dim=1) + self.guard * bits.mean(dim=1)).mean()
+
+
+def naming_bits(bits: Tensor, rounds: int = 4) -> Tensor:
+    """What each of K choices costs to name, if everyone takes what is cheapest with that cost: its entropy code.
+
+    Args:
+        bits: Cost of each choice without its name, ``[N, K]``.
+        rounds: Steps from choices that are all alike towards such costs.
+
+    Returns:
+        Bits ``[K]``.
+    """
+    count = bits.shape[1]
+    cost = torch.full((count,), math.log2(count), device=bits.device)
+    for _ in range(rounds):
+        taken = torch.bincount((bits + cost).argmin(dim=1), minlength=count)
+        cost = -torch.log2((taken + 1.0) / (len(bits) + count))
+    return cost
 
 
 def cosines(m: int, device: torch.device | None = None) -> Tensor:

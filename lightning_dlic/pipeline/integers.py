@@ -32,4 +32,7 @@ def to_integers(net: nn.Module, meta: Mapping[str, Any]) -> tuple[IntegerFullyCo
         )
     integer = IntegerFullyConnected.of(net.integer_state())
     widths = [layer.out_features for layer in net.hidden if isinstance(layer, nn.Linear)]
-    return integer, {**meta, "net": {"name": "integer_fc", "args": {"m": net.m, "widths": widths, "branches": net.branches}}}
+    return integer, {
+        **meta,
+        "net": {"name": "integer_fc", "args": {"m": net.m, "widths": widths, "branches": net.branches}},
+    }

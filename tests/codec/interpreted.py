@@ -5,6 +5,7 @@ To be run with NUMBA_DISABLE_JIT=1. The networks' predictions are those of an ex
 
 import hashlib
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -19,12 +20,14 @@ counts = {4: 0, 8: 0, 16: 0}
 
 def main() -> None:
     """Prints the SHA-256 of the luma, and how often each network was asked."""
-    data, executor = open(sys.argv[1], "rb").read(), sys.argv[2]
+    data, executor = Path(sys.argv[1]).read_bytes(), sys.argv[2]
     predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", executor) for m in counts}
     guesses = {}
 
     def hidden_layers(nets, plane, x, y, m, room):  # type: ignore[no-untyped-def]
-        known = np.repeat(np.repeat(plane.maps[DONE] != 0, 4, 0), 4, 1)[: plane.pixels.shape[0], : plane.pixels.shape[1]]
+        known = np.repeat(np.repeat(plane.maps[DONE] != 0, 4, 0), 4, 1)[
+            : plane.pixels.shape[0], : plane.pixels.shape[1]
+        ]
         cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), int(m))
         guesses[int(m)] = predictors[int(m)](*cut)[0]
         counts[int(m)] += 1

@@ -153,7 +153,7 @@ def test_satd_and_l2_know_differences(m):
 
 @pytest.mark.parametrize("m", [4, 16])
 def test_the_rate_of_the_nearest(m):
-    rate = load("loss", "nearest_rate")(step=10.0, guard=0.0)
+    rate = load("loss", "nearest_rate")(step=10.0, guard=0.0, named=False)
     target = torch.rand(6, 1, m, m)
     assert rate(target, target) == 0
     # A flat difference is one coefficient of m steps of 10: log2(1 + m^2) / 2 bits for m^2 samples.
@@ -165,6 +165,19 @@ def test_the_rate_of_the_nearest(m):
     both = torch.cat([far, target + 10 / 255], 1).requires_grad_()
     load("loss", "nearest_rate")(guard=0.1)(both, target).backward()
     assert both.grad[:, 0].abs().sum() > 0
+
+
+def test_naming_a_prediction_costs_what_its_share_tells():
+    rate = {named: load("loss", "nearest_rate")(step=10.0, guard=0.0, named=named) for named in (False, True)}
+    target = torch.rand(4000, 1, 8, 8)
+    near, far = target + 1 / 255, target + 40 / 255
+    even = torch.cat([torch.where(torch.arange(4000)[:, None, None, None] % 2 > 0, near, far), near * 0], 1)
+    even[::2, 1:] = near[::2]
+    # One bit a block says which of two equally frequent ones it is.
+    assert (rate[True](even, target) - rate[False](even, target)).item() == pytest.approx(1 / 64, rel=0.02)
+    # Predictions that are always alike cost nothing: the first is always taken.
+    alike = torch.cat([near, near], 1)
+    assert (rate[True](alike, target) - rate[False](alike, target)).item() < 1e-3
 
 
 def test_a_network_of_several_predictions():
