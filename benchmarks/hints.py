@@ -3,7 +3,9 @@
 python benchmarks/hints.py PICTURES... [--part presets --part chroma --part files --part curve]
     [--net zoo:NAME] [--every 6] [--plot FILE.png]
 
-presets: PSNR-RGB under the true luma at each preset's bytes; regions are cut from the true luma. Grey has no colour;
+presets: PSNR-RGB under the true luma at each preset's bytes; regions are cut from the true luma. "plain" sends each
+region's mean colour, and the decoder paints cells flat and smooths superpixels by the guided filter; "filter" is the
+codec without a network, whose encoder corrects colours for what its filter makes of them. Grey has no colour;
 oracle names the network's best branch at every pixel, at the bytes that its map costs: without hints, and with those of
 segmentation-large, whose bytes count as well.
 chroma: bytes of chroma at equal PSNR-ab. That of a base codec costs the colour payload less the grey one, at the
@@ -20,6 +22,7 @@ import io
 import json
 import warnings
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from PIL import Image
 
 from lightning_dlic.codec import base_codec
 from lightning_dlic.codec.container import HINTS_CHUNK
+from lightning_dlic.codec.hints.base import Colouring
 from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
 from lightning_dlic.codec.hints.encoder import Aim, search
 from lightning_dlic.codec.hints.spread import Spread
@@ -75,19 +79,30 @@ class Picture:
         first, second = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (picture, self.source.picture))
         return psnr_ab(lab(first), lab(second))
 
-    def hinted(self, kind: str, budget: int, net: Any = None, effort: int = 5) -> tuple[int, U8]:
-        """Bytes and picture of hints under the true luma, by the guided filter or a network."""
+    def hinted(self, kind: str, budget: int, net: Any = None, effort: int = 5, plain: bool = False) -> tuple[int, U8]:
+        """Bytes and picture of hints under the true luma, by the guided filter or a network; see `plain` above."""
         hints = find_hints(kind)
-        render = net.render(self.aim.luma) if net else None
-        found = search(hints, self.aim, budget, effort, render)
+        render, branches = (net.render(self.aim.luma), partial(net.hypotheses, self.aim.luma)) if net else (None, None)
+        found = search(hints, self.aim, budget, effort, flat if plain else render, branches)
         if found is None:
             raise SystemExit(f"{self.name}: {budget} bytes are too few for {kind}")
         made = hints.decode(found.body, self.source.luma)
         size = len(prefix(hints)) + len(found.body)
         if net:
             return size, self.coloured(net(self.source.luma, made))
+        if plain and kind == "grid":
+            return size, self.coloured(
+                np.stack(made.planes())
+                .repeat(made.factor, 1)
+                .repeat(made.factor, 2)[:, : self.source.luma.shape[0], : self.source.luma.shape[1]]
+            )
         spread = Spread(self.aim.luma, len(made.colours))
         return size, self.coloured(spread.enlarged(plane, self.source.luma, made.factor) for plane in made.planes())
+
+
+def flat(made: Colouring) -> F32:
+    """Chroma that is one colour a region."""
+    return np.stack(made.planes())
 
 
 def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
@@ -97,8 +112,8 @@ def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
         grey = picture.coloured(np.zeros_like(picture.chroma))
         rows.setdefault("grey", []).append((0, picture.psnr_rgb(grey)))
         for name, (kind, budget) in PRESETS.items():
-            for way, model in (("filter", None), *([("net", net)] if net else [])):
-                size, made = picture.hinted(kind, budget, model)
+            for way, model in (("plain", None), ("filter", None), *([("net", net)] if net else [])):
+                size, made = picture.hinted(kind, budget, model, plain=way == "plain")
                 rows.setdefault(f"{name} {way}", []).append((size, picture.psnr_rgb(made)))
         if net:
             rows.setdefault("oracle", []).append(oracle(picture, net, None))

@@ -1,9 +1,8 @@
-"""Decodes a file of the base codec `intra` without compiled code, and prints what of: ``interpreted.py FILE EXECUTOR``.
+"""Decodes a file of the base codec `intra` without compiled code, ``interpreted.py FILE EXECUTOR``.
 
 To be run with NUMBA_DISABLE_JIT=1. The networks' predictions are those of an executor of `IntegerPredictor`.
 """
 
-import hashlib
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ counts = {4: 0, 8: 0, 16: 0}
 
 
 def main() -> None:
-    """Prints the SHA-256 of the luma, and how often each network was asked."""
+    """Prints the checksum of what is decoded, and how often each network was asked."""
     data, executor = Path(sys.argv[1]).read_bytes(), sys.argv[2]
     predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", executor) for m in counts}
     guesses = {}
@@ -29,7 +28,7 @@ def main() -> None:
             : plane.pixels.shape[0], : plane.pixels.shape[1]
         ]
         cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), int(m))
-        guesses[int(m)] = predictors[int(m)](*cut)[0]
+        guesses[int(m)] = predictors[int(m)].predict(*cut)[0]
         counts[int(m)] += 1
         return 0
 
@@ -37,10 +36,9 @@ def main() -> None:
         out[:height, :width] = guesses[int(m)][int(branch)][:height, :width]
 
     assert not hasattr(net.hidden_layers, "py_func"), "NUMBA_DISABLE_JIT=1 is not set"
-    if executor != "interpreted":
-        tree.hidden_layers, tree.last_layer = hidden_layers, last_layer
-    luma = decode_base(Bitstream.from_bytes(data)).y
-    print(hashlib.sha256(luma.tobytes()).hexdigest(), *counts.values())
+    tree.hidden_layers, tree.last_layer = hidden_layers, last_layer
+    decoded = decode_base(Bitstream.from_bytes(data))
+    print(f"{decoded.crc32():08x}", *counts.values())
 
 
 if __name__ == "__main__":

@@ -40,6 +40,16 @@ def plain(name: str, scale: int, quality: int, color: bool) -> tuple[str, bytes]
     return file, Bitstream(122, 90, scale, name, color, payload, crc).to_bytes()
 
 
+def with_networks() -> tuple[str, bytes]:
+    """A file of the base codec `intra` in which all the networks that ship predict, of a photograph."""
+    from skimage import data
+
+    planes, codec = Planes(Source(np.ascontiguousarray(data.coffee()[100:280, 150:394])).small(2).y), IntraCodec()
+    payload = codec.encode(planes, 30, 8)
+    crc = codec.decode(payload, *planes.size, False).crc32()
+    return "intra_networks_x2_gray.dlic", Bitstream(244, 180, 2, "intra", False, payload, crc).to_bytes()
+
+
 def hinted(kind: str, scale: int, budget: int) -> tuple[str, bytes]:
     """A file with hints, and its name."""
     source, codec, hints = Source(picture(90, 122)), base_codec("hevc"), find_hints(kind)
@@ -56,6 +66,7 @@ def main() -> None:
     """Writes each file and what it decodes to; files that are there already stay as they are."""
     FOLDER.mkdir(exist_ok=True)
     made = [plain(*case, color) for case in CASES for color in (False, True)] + [hinted(*case) for case in HINTED]
+    made.append(with_networks())
     hashes = {}
     for name, data in made:
         file = FOLDER / name

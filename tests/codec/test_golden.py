@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +37,30 @@ def test_decodes_as_ever(name: str) -> None:
     assert list(picture.shape) == wanted["shape"]
     assert picture.dtype == np.uint8
     assert hashlib.sha256(picture.tobytes()).hexdigest() == wanted["sha256"]
+
+
+@pytest.mark.parametrize("executor", ["numpy", "torch", "onnx"])
+def test_networks_inside_the_loop_may_run_anywhere(executor: str) -> None:
+    """Without compiled code, and with the networks' predictions from elsewhere."""
+    if executor == "onnx":
+        pytest.importorskip("onnxruntime")
+    name = "intra_networks_x2_gray.dlic"
+    command = [sys.executable, str(FOLDER.parent / "interpreted.py"), str(FOLDER / name), executor]
+    found = subprocess.run(command, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr[-2000:]
+    crc, *asked = found.stdout.split()
+    assert crc == GOLDEN[name]["base_crc32"]
+    assert all(int(count) > 0 for count in asked)
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_threads_do_not_matter(threads: str) -> None:
+    name = "intra_networks_x2_gray.dlic"
+    code = f"from lightning_dlic.codec import Bitstream, decode_base; from pathlib import Path; \
+print(decode_base(Bitstream.from_bytes(Path({str(FOLDER / name)!r}).read_bytes())).crc32())"
+    env = os.environ | dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert f"{int(found.stdout):08x}" == GOLDEN[name]["base_crc32"]
 
 
 @pytest.mark.parametrize("name", [name for name in GOLDEN if name.startswith("hints")])
