@@ -49,40 +49,25 @@ class NearestRate(nn.Module):
     otherwise never learn.
     """
 
-    def __init__(self, step: float = 10.0, guard: float = 0.05, named: bool = True, rival_bits: float = 5.0) -> None:
+    def __init__(self, step: float = 10.0, guard: float = 0.05, named: bool = True) -> None:
         """Creates the loss.
 
         Args:
             step: Of the quantiser, in levels of 255.
             guard: Share of the others, in [0, 1).
             named: Whether naming costs.
-            rival_bits: What naming a rival costs more than naming the network.
         """
         super().__init__()
-        self.step, self.guard, self.named, self.rival_bits = step, guard, named, rival_bits
+        self.step, self.guard, self.named = step, guard, named
 
-    def forward(self, output: Tensor, target: Tensor, rivals: Tensor | None = None) -> Tensor:
-        """Compares ``[N, K, m, m]`` with ``[N, 1, m, m]``; bits a sample, a scalar.
-
-        Args:
-            output: The predictions.
-            target: The blocks.
-            rivals: What the codec can predict without the network ``[N, R, m, m]``. Where one of them is cheaper the
-                network need not be good.
-        """
-        bits = self._bits(output, target)
-        samples = target[0, 0].numel()
-        spent = (bits + naming_bits(bits.detach() * samples) / samples * self.named).amin(dim=1)
-        if rivals is not None:
-            with torch.no_grad():
-                least = self._bits(rivals, target).amin(dim=1) + self.rival_bits / samples
-            spent = torch.minimum(spent, least)
-        return ((1.0 - self.guard) * spent + self.guard * bits.mean(dim=1)).mean()
-
-    def _bits(self, output: Tensor, target: Tensor) -> Tensor:
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compares ``[N, K, m, m]`` with ``[N, 1, m, m]``; bits a sample, a scalar."""
         difference = (output - target).float() * (255.0 / self.step)
         d = cosines(difference.shape[-1], difference.device)
-        return torch.log1p((d @ difference @ d.T).square()).mean(dim=(2, 3)) * (0.5 / math.log(2.0))
+        bits = torch.log1p((d @ difference @ d.T).square()).mean(dim=(2, 3)) * (0.5 / math.log(2.0))
+        samples = target[0, 0].numel()
+        spent = bits + naming_bits(bits.detach() * samples) / samples * self.named
+        return ((1.0 - self.guard) * spent.amin(dim=1) + self.guard * bits.mean(dim=1)).mean()
 
 
 def naming_bits(bits: Tensor, rounds: int = 4) -> Tensor:

@@ -138,11 +138,11 @@ class Stage(pl.LightningModule):
             self.losses[term] = load("loss", spec["name"])(**arguments)
             self.loss_weights[term] = float(spec.get("weight", 1.0))
 
-    def term(self, name: str, output: Tensor, target: Tensor, *more: Tensor) -> Tensor:
-        """A loss term, weighted; zero where the recipe switched it off. ``more`` is what that loss sees besides."""
+    def term(self, name: str, output: Tensor, target: Tensor) -> Tensor:
+        """A loss term, weighted; zero where the recipe switched it off."""
         if name not in self.losses:
             return output.new_zeros(())
-        value: Tensor = self.losses[name](output, target, *more) * self.loss_weights[name]
+        value: Tensor = self.losses[name](output, target) * self.loss_weights[name]
         return value
 
     def configure_optimizers(self) -> Any:

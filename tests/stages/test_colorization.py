@@ -215,3 +215,10 @@ def test_recoloured_pictures_keep_luma_and_saturation(batch: dict[str, torch.Ten
     assert ((chroma - colours).abs().amax((1, 2, 3)) > 0.02).sum() >= 2
     # Without hints the colours are what there is to learn.
     assert torch.equal(Hinted(recoloured=1.0, **{**wanted, "none": 1.0})({"image": muted}, keys)["image"], muted)
+
+
+def test_a_picture_without_colour_leaves_the_mean_finite() -> None:
+    stage = load("colorization", "multihypothesis")().eval()
+    grey = {"image": torch.full((1, 3, 32, 32), 90, dtype=torch.uint8)}
+    inputs, target = stage.task(grey)
+    assert stage.score(inputs, stage.baseline(inputs), target)["psnr_rgb"] == 60.0

@@ -180,18 +180,6 @@ def test_naming_a_prediction_costs_what_its_share_tells():
     assert (rate[True](alike, target) - rate[False](alike, target)).item() < 1e-3
 
 
-def test_where_a_rival_is_cheaper_the_network_need_not_be_good():
-    rate = load("loss", "nearest_rate")(step=10.0, guard=0.0, named=False, rival_bits=5.0)
-    target = torch.rand(2, 1, 8, 8)
-    output = (target + 0.2).requires_grad_()
-    rivals = torch.stack([torch.cat([target[0] + 0.5, target[0]]), target[1].expand(2, 8, 8) - 0.7])
-    spent = rate(output, target, rivals)
-    spent.backward()
-    assert output.grad[0].abs().sum() == 0
-    assert output.grad[1].abs().sum() > 0
-    assert spent.item() == pytest.approx((5 / 64 + rate(output[1:], target[1:]).item()) / 2, rel=1e-4)
-
-
 def test_a_network_of_several_predictions():
     stage = PNNSFC(m=4, width=16, branches=3)
     assert stage.net(torch.zeros(2, 2, 80, dtype=torch.uint8)).shape == (2, 3, 4, 4)

@@ -22,6 +22,8 @@ Inputs = tuple[Tensor, Tensor | None]
 
 # Hints of validation: so many superpixels a picture, colours in steps of so many 255ths.
 _VALID_REGIONS, _VALID_STEP = 150, 8
+# A picture without colour is predicted exactly by grey: its infinite PSNR would be the mean's.
+_MOST = 60.0
 # A batch's pictures share this many shapes of regions.
 _GROUPS = 4
 
@@ -127,9 +129,9 @@ class Colorization(Stage):
             self.log("val/zero_psnr_rgb", figures["psnr_rgb"], on_epoch=True, batch_size=1, sync_dist=True)
 
     def score(self, inputs: Inputs, output: Tensor, target: Tensor) -> dict[str, float]:
-        """PSNR and SSIM of RGB under the picture's own luma."""
+        """PSNR (at most `_MOST` dB) and SSIM of RGB under the picture's own luma."""
         figures = score(self.picture(output, target), (target * 255.0).round().to(torch.uint8), 0)
-        return {name: value for name, value in figures.items() if name.endswith("rgb")}
+        return {name: min(value, _MOST) for name, value in figures.items() if name.endswith("rgb")}
 
     def picture(self, chroma: Tensor, target: Tensor) -> Tensor:
         """RGB of a predicted chroma under the target's luma."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from dlic_registry import Component, DlicError, load
 from lightning_dlic.imaging.blocks import cut, cut_blocks, draw_corners, draw_masks, grid
 from lightning_dlic.imaging.color import luma_uint8
-from lightning_dlic.imaging.intra_modes import planar, predict_modes, references, smooth
+from lightning_dlic.imaging.intra_modes import planar, references, smooth
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.nets.prediction.pnns_fc import from_integers, is_integer
 from lightning_dlic.stages.base import Batch, Stage, Terms
@@ -30,7 +30,7 @@ class Prediction(Stage):
     contexts lie inside the picture are predicted, with all of the context available.
 
     A network may give K predictions of a block. The first is judged as the expectation (terms ``pixel`` and
-    ``transform``); ``rate`` sees all, and the modes of HEVC that a codec has without the network.
+    ``transform``); ``rate`` sees all.
     """
 
     kind: ClassVar[str] = "prediction"
@@ -107,17 +107,8 @@ class Prediction(Stage):
     def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
         """Yields the one role with the terms that are on."""
         made = self(inputs)
-        terms = [name for name in self.loss_terms if name in self.losses and name != "rate"]
-        found = {name: self.term(name, made[:, :1], target) for name in terms}
-        if "rate" in self.losses:
-            found["rate"] = self.term("rate", made, target, self.rivals(inputs))
-        yield "net", found
-
-    def rivals(self, inputs: Tensor) -> Tensor:
-        """HEVC's 35 modes, float ``[N, 35, m, m]`` in [0, 1]."""
-        context, available = inputs.cpu().numpy().transpose(1, 0, 2)
-        blocks = torch.from_numpy(predict_modes(*references(context, available, self.m)))
-        return blocks.to(inputs.device).to(self.dtype) / 255.0
+        terms = [name for name in self.loss_terms if name in self.losses]
+        yield "net", {name: self.term(name, made if name == "rate" else made[:, :1], target) for name in terms}
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR of the picture's predicted blocks, on full-range luma rounded to 8 bits, and the share won."""
