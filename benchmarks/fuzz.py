@@ -65,6 +65,14 @@ def seeds(only: str | None = None) -> list[bytes]:
     return found
 
 
+def enlarged_seed() -> bytes:
+    """A stream that a network enlarges."""
+    from lightning_dlic.pipeline.compress import compress
+
+    random = np.random.default_rng(4)
+    return compress(random.integers(0, 256, (32, 32), np.uint8), quality=20, scale=2, pipeline="photo").data
+
+
 def hinted_seeds() -> list[bytes]:
     """Grey streams of three sizes with hints of every kind, of few and of many bytes, with branches and without."""
     from dataclasses import replace
@@ -160,8 +168,9 @@ def damaged(seed: int, hints: bool = False, codec: str | None = None) -> Iterato
 
     hinted, random = hinted_seeds(), np.random.default_rng(seed)
     streams, damage = (hinted, mutate_hints) if hints else (seeds(codec), mutate)
-    # What hints import and compile on first use is not a damaged stream's doing.
+    # What hints and networks import and compile on first use is not a damaged stream's doing.
     decompress(hinted[-2])
+    decompress(enlarged_seed())
     while True:
         yield damage(streams[random.integers(0, len(streams))], random)
 
@@ -251,6 +260,7 @@ def main() -> None:
             tally.update(found["tally"])
             slowest, memory = max(slowest, found["slowest"]), max(memory, found["megabytes"])
             wrong += found["wrong"]
+            print(f"{sum(tally.values())} streams, {len(wrong)} wrong, slowest {slowest:.2f} s", file=sys.stderr)
     if memory > MEGABYTES:
         wrong.append(f"{memory:.0f} MB above the memory after import")
     print(f"{sum(tally.values())} streams; by where they ended: {dict(tally.most_common())}")
