@@ -3,11 +3,11 @@
     DLIC_DATA=... python benchmarks/designs.py [--seconds 240] [--json FILE] compact rlfn plain span
     DLIC_DATA=... python benchmarks/designs.py compact crop=64 crop=128 batch=8 batch=32 rate=5e-4 loss=mse compile=1
 
-A word is a design, or a setting in which `compact` is trained otherwise than by the recipe zoo/compact_x4, whose data,
-crop, batch, rate and loss hold wherever a word does not say otherwise. One thread. The contestants take turns, always
-the one that has had the least time, so that a busy machine slows all alike; the learning rate falls to nothing as a
-contestant's time runs out, and pictures of `photos/valid` judge the last weights. What compiling takes is not counted.
-Prints JSON.
+A word is a design, or settings (`crop=64,loss=mse`) in which `compact` is trained otherwise than by the recipe
+zoo/compact_x4, whose data, crop, batch, rate and loss hold wherever a word does not say otherwise. One thread. The
+contestants take turns, always the one that has had the least time, so that a busy machine slows all alike; the learning
+rate falls to nothing as a contestant's time runs out, and pictures of `photos/valid` judge the last weights. What
+compiling takes is not counted. Prints JSON.
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ class Contestant:
 
 def read(word: str) -> tuple[str, dict[str, Any]]:
     """Design and settings of a contestant's word."""
-    key, _, value = word.partition("=")
-    if not value:
+    if "=" not in word:
         return word, dict(SETTINGS)
-    return "compact", {**SETTINGS, key: type(SETTINGS[key])(value)}
+    given = (part.split("=") for part in word.split(","))
+    return "compact", {**SETTINGS, **{key: type(SETTINGS[key])(value) for key, value in given}}
 
 
 def batches(crop: int, size: int) -> Iterator[dict[str, Any]]:

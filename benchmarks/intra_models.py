@@ -16,7 +16,7 @@ import numpy as np
 
 from lightning_dlic.codec.intra.arithmetic import fresh_models, writer
 from lightning_dlic.codec.intra.codec import zoo_predictors
-from lightning_dlic.codec.intra.encoder import encode_plane
+from lightning_dlic.codec.intra.encoder import Trials, encode_plane
 from lightning_dlic.codec.intra.tables import ANCHORS, CONTEXTS
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
@@ -39,7 +39,7 @@ import numpy as np
 def learned(luma: np.ndarray, quality: int) -> np.ndarray:
     """Models behind one picture, int32 ``[n, 3]``."""
     coder = writer(4096 + 8 * luma.size, fresh_models(1))
-    encode_plane(coder, luma, quality, (3, 2), zoo_predictors())
+    encode_plane(coder, luma, quality, Trials(3, 8, 2), zoo_predictors())
     return coder.models
 
 

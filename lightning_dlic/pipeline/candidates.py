@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lightning_dlic.codec import BaseCodec, Bitstream, Chunk
 from lightning_dlic.codec.base_layer import decode_payload
 from lightning_dlic.codec.container import PIPELINE_CHUNK
+from lightning_dlic.codec.planes import Planes
 from lightning_dlic.pipeline.decompress import LumaEnlarger, assemble
 from lightning_dlic.pipeline.recipe import Pipeline
 from lightning_dlic.pipeline.source import Source
@@ -64,6 +65,7 @@ class Branch:
     score: Score
     _payloads: dict[int, bytes] = field(default_factory=dict, repr=False)
     _scored: dict[int, Candidate] = field(default_factory=dict, repr=False)
+    _interpolated: dict[int, Candidate] = field(default_factory=dict, repr=False)
 
     def size(self, quality: int) -> int:
         """Bytes of the whole file at a quality, with the pipeline named where it has a network."""
@@ -86,18 +88,28 @@ class Branch:
             self._scored[quality] = self._decode(quality)
         return self._scored[quality]
 
+    def interpolated(self, quality: int) -> Candidate:
+        """Decodes a quality's payload and scores it without the network, which takes most of the time."""
+        if quality not in self._interpolated:
+            self._interpolated[quality] = self._enlarge(quality, self._planes(quality), None)
+        return self._interpolated[quality]
+
     def _decode(self, quality: int) -> Candidate:
-        self.size(quality)
-        payload = self._payloads[quality]
-        planes = decode_payload(self.codec, payload, self.source.small(self.scale))
-        crc = planes.crc32() if self.codec.exact else None
-        found = []
-        rivals = {self.enlarger} if self.pipeline.always else {None, self.enlarger}
-        for enlarger in rivals:
-            picture = assemble(planes, self.scale, self.source.height, self.source.width, enlarger)
-            stream = replace(self._stream(payload, enlarger is not None), crc=crc)
-            found.append(Candidate(stream, quality, self.score(picture)))
+        if self.enlarger is None:
+            return self.interpolated(quality)
+        net = self._enlarge(quality, self._planes(quality), self.enlarger)
+        found = [net] if self.pipeline.always else [self.interpolated(quality), net]
         return max(found, key=lambda candidate: (candidate.score, -candidate.size))
+
+    def _planes(self, quality: int) -> Planes:
+        self.size(quality)
+        return decode_payload(self.codec, self._payloads[quality], self.source.small(self.scale))
+
+    def _enlarge(self, quality: int, planes: Planes, enlarger: LumaEnlarger | None) -> Candidate:
+        picture = assemble(planes, self.scale, self.source.height, self.source.width, enlarger)
+        crc = planes.crc32() if self.codec.exact else None
+        stream = replace(self._stream(self._payloads[quality], enlarger is not None), crc=crc)
+        return Candidate(stream, quality, self.score(picture))
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:
         number: int | None = None

@@ -23,6 +23,8 @@ _LEAST_BITS = 0.012
 _SCOUT = "hevc"
 # By effort, at how many of the scout's best scales the other codecs are tried.
 _SCALES_KEPT = (1, 1, 1, 1, 1, 2, 3, 3)
+# Effort up to which codecs at one scale are compared by bicubic interpolation, and the network runs for the best.
+_GLANCES = 5
 
 
 class BudgetError(DlicError):
@@ -105,7 +107,12 @@ class Search:
     def all_within(self, limit: int) -> list[Candidate]:
         """The finest bitstream of at most ``limit`` bytes for each codec and scale that was worth trying."""
         scales = [s for s in self.settings.scales if self._sensible(s, limit)]
-        return self._narrow(scales, lambda branch: self._fit(branch, limit), lambda candidate: candidate.score)
+        return self._narrow(
+            scales,
+            lambda branch: self._fit(branch, limit, branch.candidate),
+            lambda candidate: candidate.score,
+            lambda branch: self._fit(branch, limit, branch.interpolated),
+        )
 
     def reaching(self, target: float) -> Candidate:
         """The smallest bitstream whose score reaches ``target``.
@@ -150,15 +157,33 @@ class Search:
         scales: list[int],
         solve: Callable[[Branch], Candidate | None],
         worth: Callable[[Candidate], float],
+        glance: Callable[[Branch], Candidate | None] | None = None,
     ) -> list[Candidate]:
-        """One codec scouts all scales; the others try the best of them, or all of them where it found nothing."""
+        """One codec scouts all scales; the others try the best of them, or all of them where it found nothing.
+
+        With ``glance``, a quicker ``solve``, only the best of the others at a scale is solved at the lower efforts.
+        """
         scout, *others = self.codecs
         found = self._solve(self._branches([scout], scales), solve)
         self._learn(found)
         best = sorted(found, key=worth, reverse=True)
         keep = _SCALES_KEPT[self.settings.effort - 1] if self.settings.effort < 9 else len(scales)
         tried = [candidate.stream.scale for candidate in best[:keep]] or scales
-        return found + self._solve(self._branches(others, tried), solve)
+        branches = self._branches(others, tried)
+        if glance and self.settings.effort <= _GLANCES:
+            branches = self._leading(branches, glance, worth)
+        return found + self._solve(branches, solve)
+
+    def _leading(
+        self,
+        branches: list[Branch],
+        glance: Callable[[Branch], Candidate | None],
+        worth: Callable[[Candidate], float],
+    ) -> list[Branch]:
+        """The best branch of each scale, at a glance."""
+        seen = self._solve(branches, glance)
+        best = {candidate.stream.scale: candidate for candidate in sorted(seen, key=worth)}
+        return [self._branch(candidate.stream.codec, scale) for scale, candidate in best.items()]
 
     def _solve(self, branches: list[Branch], solve: Callable[[Branch], Candidate | None]) -> list[Candidate]:
         def guarded(branch: Branch) -> Candidate | None:
@@ -187,11 +212,11 @@ class Search:
         quality, octave = codec.start
         return quality + octave * math.log2(max(1, 8 * size) / self.source.base_pixels(scale) / 0.1)
 
-    def _fit(self, branch: Branch, limit: int) -> Candidate | None:
+    def _fit(self, branch: Branch, limit: int, decode: Callable[[int], Candidate]) -> Candidate | None:
         octave = branch.codec.start[1]
         guess = self._usual(branch.codec, branch.scale, limit) - octave * self._demand.get(branch.scale, 0.0)
         found = finest_within(branch.size, branch.codec.steps, limit, (guess, octave))
-        return None if found is None else branch.candidate(found)
+        return None if found is None else decode(found)
 
     def _reach(self, branch: Branch, target: float) -> Candidate | None:
         def score(quality: int) -> float:

@@ -19,8 +19,8 @@ SHIPPED = bytes.fromhex("84f9fac8e9f081b8")
 """Names the networks of the zoo: payloads need not."""
 _FINGERPRINT = 2
 _WITH_NETS, _WITH_SHIPPED = 64, 128
-# By effort: modes tried in full, and how often blocks are halved.
-_EFFORT = ((1, 0), (1, 0), (2, 0), (2, 0), (2, 1), (2, 1), (3, 1), (4, 2), (8, 2))
+# By effort: modes and predictions tried in full, and how often blocks are halved.
+_EFFORT = ((1, 1, 0), (1, 1, 0), (2, 2, 0), (2, 4, 0), (2, 8, 1), (2, 8, 1), (3, 8, 1), (4, 8, 2), (8, 8, 2))
 
 
 class IntraCodec(BaseCodec):
@@ -55,10 +55,10 @@ class IntraCodec(BaseCodec):
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`."""
-        from lightning_dlic.codec.intra.encoder import encode_planes
+        from lightning_dlic.codec.intra.encoder import Trials, encode_planes
 
         used = self.predictors
-        body = encode_planes(planes, quality, _EFFORT[effort - 1], used)
+        body = encode_planes(planes, quality, Trials(*_EFFORT[effort - 1]), used)
         if not used:
             return bytes([quality]) + body
         named = digest(used)

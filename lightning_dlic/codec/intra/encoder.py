@@ -10,7 +10,7 @@ from lightning_dlic.codec.intra.arithmetic import Coder, counter, started_models
 from lightning_dlic.codec.intra.deblock import STRENGTHS
 from lightning_dlic.codec.intra.decoder import STRENGTH_BITS, finished, spare
 from lightning_dlic.codec.intra.entry import code_block, code_number, end
-from lightning_dlic.codec.intra.leaf import AT, new_work
+from lightning_dlic.codec.intra.leaf import AT, Trials, new_work
 from lightning_dlic.codec.intra.models import START
 from lightning_dlic.codec.intra.net import flatten, sizes
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
@@ -24,15 +24,13 @@ BIT_WEIGHT = 0.09
 """What a bit costs in squared error, as a share of the squared distance of two levels."""
 
 
-def encode_planes(
-    planes: Planes, quality: int, trials: tuple[int, int], predictors: Sequence[IntegerPredictor]
-) -> bytes:
+def encode_planes(planes: Planes, quality: int, trials: Trials, predictors: Sequence[IntegerPredictor]) -> bytes:
     """What follows the head of a payload.
 
     Args:
         planes: The picture.
         quality: Step.
-        trials: Modes tried in full, and how often blocks are halved.
+        trials: What to try.
         predictors: Networks to use for luma.
     """
     models = started_models(quality, START)
@@ -46,7 +44,7 @@ def encode_planes(
 
 
 def encode_plane(
-    coder: Coder, samples: U8, quality: int, trials: tuple[int, int], predictors: Sequence[IntegerPredictor]
+    coder: Coder, samples: U8, quality: int, trials: Trials, predictors: Sequence[IntegerPredictor]
 ) -> int:
     """Writes a plane's blocks; its models learn. Returns how strongly its edges are best smoothed."""
     plane, nets, step = new_plane(*samples.shape), flatten(predictors), int(STEP[quality])
@@ -55,9 +53,10 @@ def encode_plane(
     counting = counter(coder.models)
     # Levels of one quantiser are two steps apart, and steps count in sixteenths.
     weight = BIT_WEIGHT * (step / 8) ** 2
-    work = new_work(counting, plane, nets, original, [0, sizes(predictors), trials[0], step], weight)
+    numbers = [0, sizes(predictors), trials.modes, trials.predictions, step]
+    work = new_work(counting, plane, nets, original, numbers, weight)
     walk = new_walk(coder, plane, nets, sizes(predictors), step, work.tokens)
-    search = Search(work, trials[1])
+    search = Search(work, trials.halvings)
     for y in range(0, rows, CTU):
         for x in range(0, columns, CTU):
             counting.models[:], work.numbers[AT] = coder.models, 0

@@ -21,10 +21,22 @@ from lightning_dlic.codec.intra.transform import dequantise, forward, inverse
 from lightning_dlic.codec.intra.trellis import choose_levels, last_costs, weigh_models
 
 MOST_TRIED = 16
-NETS_TRIED = 2
-"""Most predictions of a network that are tried in full."""
-AT, USE_NETS, TRIED, STEP_16 = range(4)
-"""Places in `Work.numbers`: end of the tokens, `net.sizes`, modes tried in full, step in sixteenths."""
+AT, USE_NETS, TRIED, NETS_TRIED, STEP_16 = range(5)
+"""Places in `Work.numbers`: end of the tokens, `net.sizes`, modes and predictions tried, step in sixteenths."""
+
+
+class Trials(NamedTuple):
+    """How much an encoder tries.
+
+    Attributes:
+        modes: Planar, DC and directions tried in full for each block.
+        predictions: Of a network's predictions, those tried in full.
+        halvings: How often blocks are halved.
+    """
+
+    modes: int
+    predictions: int
+    halvings: int
 
 
 class Work(NamedTuple):
@@ -175,7 +187,7 @@ def _shortlist_nets(work, x, y, width, height, modes):
     for branch in range(branches):
         last_layer(work.nets, side, branch, mean, work.room, width, height, work.guesses[branch])
         worth[branch] = _rough(work, NET + branch, x, y, width, height)
-    count = min(branches, min(NETS_TRIED, work.numbers[TRIED]))
+    count = min(branches, work.numbers[NETS_TRIED])
     for place in range(count):
         best = 0
         for branch in range(branches):
