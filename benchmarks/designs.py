@@ -1,13 +1,13 @@
 """Compares designs of small super-resolution networks, and ways to train one, each in the same CPU time.
 
     DLIC_DATA=... python benchmarks/designs.py [--seconds 240] [--json FILE] compact rlfn plain span
-    DLIC_DATA=... python benchmarks/designs.py compact crop=64 crop=128 batch=8 batch=32 rate=5e-4 loss=mse compile=1
+    DLIC_DATA=... python benchmarks/designs.py compact crop=96 loss=mse rate=5e-4 schedule=linear compile=1
 
-A word is a design, or settings (`crop=64,loss=mse`) in which `compact` is trained otherwise than by the recipe
-zoo/compact_x4, whose data, crop, batch, rate and loss hold wherever a word does not say otherwise. One thread. The
-contestants take turns, always the one that has had the least time, so that a busy machine slows all alike; the learning
-rate falls to nothing as a contestant's time runs out, and pictures of `photos/valid` judge the last weights. What
-compiling takes is not counted. Prints JSON.
+A word is a design, or settings (`crop=96,loss=mse`) in which `compact` is trained otherwise than by the recipe
+zoo/compact_x4, whose data, crop, batch, rate, loss and schedule hold wherever a word does not say otherwise. One
+thread. The contestants take turns, always the one that has had the least time, so that a busy machine slows all
+alike; the learning rate falls to nothing as a contestant's time runs out, but for `schedule=constant`, and pictures
+of `photos/valid` judge the last weights. What compiling takes is not counted. Prints JSON.
 """
 
 from __future__ import annotations
@@ -43,7 +43,13 @@ DESIGNS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-SETTINGS = {"crop": 96, "batch": 16, "rate": 1e-3, "loss": "l1", "compile": 0}
+SETTINGS = {"crop": 64, "batch": 16, "rate": 1e-3, "loss": "l1", "schedule": "cosine", "compile": 0}
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda share: 0.5 * (1.0 + math.cos(math.pi * share)),
+    "linear": lambda share: 1.0 - share,
+    "halved": lambda share: 0.5 ** sum(share >= place for place in (0.5, 0.8, 0.9, 0.95)),
+    "constant": lambda share: 1.0,
+}
 
 
 @dataclass
@@ -60,6 +66,7 @@ class Contestant:
         torch.manual_seed(SEED)
         design, settings = read(self.name)
         self.rate, self.loss = settings["rate"], load("loss", settings["loss"])()
+        self.schedule = SCHEDULES[settings["schedule"]]
         self.net = DESIGNS[design]().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.rate, betas=(0.9, 0.99))
         self.stage, self.batches = Compact(scale=SCALE), batches(settings["crop"], settings["batch"])
@@ -81,7 +88,7 @@ class Contestant:
         share = min(1.0, self.spent / self.budget)
         for group in self.optimizer.param_groups:
             warm = min(1.0, (self.steps + 1) / WARM_UP)
-            group["lr"] = self.rate * warm * 0.5 * (1.0 + math.cos(math.pi * share))
+            group["lr"] = self.rate * warm * self.schedule(share)
         inputs, target = self.stage.task(batch)
         self.optimizer.zero_grad()
         self._forward(inputs, target).backward()

@@ -16,7 +16,8 @@ import numpy as np
 
 from lightning_dlic.codec.intra.arithmetic import fresh_models, writer
 from lightning_dlic.codec.intra.codec import zoo_predictors
-from lightning_dlic.codec.intra.encoder import Trials, encode_plane
+from lightning_dlic.codec.intra.encoder import encode_plane
+from lightning_dlic.codec.intra.leaf import Trials
 from lightning_dlic.codec.intra.tables import ANCHORS, CONTEXTS
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source

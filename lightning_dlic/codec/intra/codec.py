@@ -55,7 +55,8 @@ class IntraCodec(BaseCodec):
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`."""
-        from lightning_dlic.codec.intra.encoder import Trials, encode_planes
+        from lightning_dlic.codec.intra.encoder import encode_planes
+        from lightning_dlic.codec.intra.leaf import Trials
 
         used = self.predictors
         body = encode_planes(planes, quality, Trials(*_EFFORT[effort - 1]), used)

@@ -15,7 +15,7 @@ from lightning_dlic.codec.intra.modes import branches_for, code_mode
 from lightning_dlic.codec.intra.net import ROOM, Nets, hidden_layers, last_layer
 from lightning_dlic.codec.intra.predict import predict, references
 from lightning_dlic.codec.intra.predictor import MAX_BRANCHES
-from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code_levels, mark
+from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code_levels, doubt, mark
 from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, DC, NET, PLANAR
 from lightning_dlic.codec.intra.transform import dequantise, forward, inverse
 from lightning_dlic.codec.intra.trellis import choose_levels, last_costs, weigh_models
@@ -210,35 +210,35 @@ def leaf(work, x, y, width, height):
     count = _shortlist(work, x, y, width, height, modes)
     weigh_models(coder.models, weight, work.costs)
     last_costs(work.costs, weight, width, height)
-    code_coded(coder, work.plane, x, y, width, height, np.int64(0))
-    empty, bits[0] = weight * (bits[0] - before), before
-    code_coded(coder, work.plane, x, y, width, height, np.int64(1))
-    full, bits[0] = weight * (bits[0] - before), before
-    best, best_mode, best_kind, best_count = 1e30, np.int64(PLANAR), np.int64(0), np.int64(0)
+    best, best_mode, best_kind, best_count, best_doubt = 1e30, np.int64(PLANAR), np.int64(0), np.int64(0), np.int64(0)
+    rivals = branches_for(work.numbers[USE_NETS], width, height)
     for index in range(count):
         mode = modes[index]
         energy = _guess(work, mode, x, y, width, height) + weight * _mode_bits(work, x, y, width, height, mode)
+        doubtful = doubt(work.ints[0], work.guesses, rivals, width, height, work.numbers[STEP_16])
         for kind in range(3 if max(width, height) <= 16 else 2):
             # The last trial is of no levels at all.
-            number, cost = np.int64(0), energy + empty
+            code_coded(coder, work.plane, x, y, width, height, doubtful, np.int64(kind > 0))
+            number, cost = np.int64(0), energy + weight * (bits[0] - before)
             if kind:
                 forward(np.int64(kind - 1), width, height, work.floats[0], work.floats[1], work.floats[2])
                 number, cost = choose_levels(
                     work.floats[2], width, height, step, weight, work.costs, work.paths, work.trace, levels
                 )
                 code_kind(coder, width, height, mode, np.int64(kind - 1))
-                cost += energy + full + weight * (bits[0] - before)
-                bits[0] = before
+                cost += energy + weight * (bits[0] - before)
+            bits[0] = before
             if (number or kind == 0) and cost < best:
                 best, best_mode, best_kind, best_count = cost, mode, np.int64(kind - 1), number
+                best_doubt = doubtful
                 for place in range(number):
-                    work.tokens[at + 3 + place] = levels[place]
+                    work.tokens[at + 4 + place] = levels[place]
                 for row in range(height):
                     for column in range(width):
                         work.ints[1, row, column] = work.ints[0, row, column]
     coder.state[0] = does
     work.tokens[at], work.tokens[at + 1], work.tokens[at + 2] = best_mode, max(best_kind, 0), best_count
-    work.numbers[AT] = at + 3 + best_count
+    work.tokens[at + 3], work.numbers[AT] = best_doubt, at + 4 + best_count
     return _settle(work, x, y, width, height, at)
 
 
@@ -248,10 +248,10 @@ def _settle(work, x, y, width, height, at):
     tokens, guess, levels, coder = work.tokens, work.ints[1], work.lines[3], work.coder
     mode, kind, count = np.int64(tokens[at]), np.int64(tokens[at + 1]), np.int64(tokens[at + 2])
     for place in range(count):
-        levels[place] = tokens[at + 3 + place]
+        levels[place] = tokens[at + 4 + place]
     levels[1024] = 0
     code_mode(coder, work.plane, x, y, width, height, work.numbers[USE_NETS], mode)
-    code_coded(coder, work.plane, x, y, width, height, np.int64(count > 0))
+    code_coded(coder, work.plane, x, y, width, height, np.int64(tokens[at + 3]), np.int64(count > 0))
     if count:
         code_kind(coder, width, height, mode, kind)
         code_levels(coder, width, height, count, levels)

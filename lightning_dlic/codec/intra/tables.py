@@ -17,6 +17,8 @@ CTU = 32
 """Side of the largest block."""
 SIDES = (4, 8, 16)
 """Blocks that networks predict."""
+DOUBTS = (3, 5, 8, 14, 24)
+"""Bounds between the classes of how far a block's prediction is from a network's others, in sixteenths of a step."""
 HALVINGS = 2
 """How often a block may be halved after the last split into four."""
 STEPS = 64
@@ -32,8 +34,8 @@ MAX_LEVEL = 1 << 14
 
 # First context of each syntax element.
 SPLIT, QUAD, DIRECTION, USE_NET, BRANCH, IS_PLANAR, IS_LISTED, LISTED = 0, 18, 21, 24, 42, 63, 66, 68
-CODED, KIND, LAST_X, LAST_Y, SIGNIFICANT, ABOVE_1, ABOVE_2 = 72, 93, 97, 117, 137, 173, 194
-CONTEXTS = 215
+KIND, LAST_X, LAST_Y, SIGNIFICANT, ABOVE_1, ABOVE_2, CODED = 72, 76, 96, 116, 152, 173, 194
+CONTEXTS = 341
 
 
 def quantiser_steps() -> I32:

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec.intra.arithmetic import READ, Coder, ended
 from lightning_dlic.codec.intra.jit import inner
-from lightning_dlic.codec.intra.modes import code_mode
+from lightning_dlic.codec.intra.modes import branches_for, code_mode
 from lightning_dlic.codec.intra.net import ROOM, Nets, hidden_layers, last_layer
 from lightning_dlic.codec.intra.predict import predict, references
+from lightning_dlic.codec.intra.predictor import MAX_BRANCHES
 from lightning_dlic.codec.intra.syntax import (
     Plane,
     code_coded,
     code_kind,
     code_levels,
     code_split,
+    doubt,
     mark,
 )
 from lightning_dlic.codec.intra.tables import NET
@@ -40,6 +42,7 @@ class Walk(NamedTuple):
         longs: Scratch, int64 ``[2, 32, 32]``.
         lines: Scratch, int32 ``[4, 1100]``.
         room: Scratch for networks, int32 ``[3, 4096]``.
+        guesses: What a network predicts of the block at hand, int32 ``[8, 16, 16]``.
     """
 
     coder: Coder
@@ -52,6 +55,7 @@ class Walk(NamedTuple):
     longs: NDArray[np.int64]
     lines: NDArray[np.int32]
     room: NDArray[np.int32]
+    guesses: NDArray[np.int32]
 
 
 def new_walk(coder: Coder, plane: Plane, nets: Nets, net: int, step: int, tokens: NDArray[np.int32]) -> Walk:
@@ -67,6 +71,7 @@ def new_walk(coder: Coder, plane: Plane, nets: Nets, net: int, step: int, tokens
         np.zeros((2, 32, 32), np.int64),
         np.zeros((4, 1100), np.int32),
         np.zeros((3, ROOM), np.int32),
+        np.zeros((MAX_BRANCHES, 16, 16), np.int32),
     )
 
 
@@ -80,26 +85,41 @@ def _token(walk):
 
 
 @inner
+def _predict(walk, x, y, width, height, mode):
+    """Predicts a block into ``block``, and all that its network says into ``guesses``; returns how many those are."""
+    branches = branches_for(walk.numbers[1], width, height)
+    if branches:
+        side = max(width, height)
+        mean = hidden_layers(walk.nets, walk.plane, x, y, side, walk.room)
+        for branch in range(branches):
+            last_layer(walk.nets, side, branch, mean, walk.room, width, height, walk.guesses[branch])
+    if mode >= NET:
+        for row in range(height):
+            for column in range(width):
+                walk.block[row, column] = walk.guesses[mode - NET, row, column]
+    else:
+        references(walk.plane, x, y, width, height, walk.lines[0], walk.lines[1])
+        predict(mode, walk.lines[0], walk.lines[1], width, height, walk.lines[2], walk.block)
+    return branches
+
+
+@inner
 def _leaf(walk, x, y, width, height):
     coder, plane, levels = walk.coder, walk.plane, walk.lines[3]
-    mode, kind, count = _token(walk), _token(walk), _token(walk)
+    mode, kind, count, doubtful = _token(walk), _token(walk), _token(walk), _token(walk)
     for place in range(count):
         levels[place] = _token(walk)
     levels[1024] = 0
     mode = code_mode(coder, plane, x, y, width, height, walk.numbers[1], mode)
-    coded = code_coded(coder, plane, x, y, width, height, np.int64(count > 0))
+    if coder.state[0] == READ:
+        branches = _predict(walk, x, y, width, height, mode)
+        doubtful = doubt(walk.block, walk.guesses, branches, width, height, walk.numbers[2])
+    coded = code_coded(coder, plane, x, y, width, height, doubtful, np.int64(count > 0))
     if coded:
         kind = code_kind(coder, width, height, mode, kind)
         count = code_levels(coder, width, height, max(count, 1), levels)
     if coder.state[0] != READ:
         return
-    if mode >= NET:
-        side = max(width, height)
-        mean = hidden_layers(walk.nets, plane, x, y, side, walk.room)
-        last_layer(walk.nets, side, mode - NET, mean, walk.room, width, height, walk.block)
-    else:
-        references(plane, x, y, width, height, walk.lines[0], walk.lines[1])
-        predict(mode, walk.lines[0], walk.lines[1], width, height, walk.lines[2], walk.block)
     if coded:
         dequantise(levels, count, width, height, walk.numbers[2], walk.longs[0])
         inverse(kind, width, height, walk.longs[0], walk.longs[1], walk.block)
