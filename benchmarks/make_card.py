@@ -1,7 +1,7 @@
 """Puts a run's network into the zoo with its card, measured on the test sets.
 
     DLIC_DATA=... python benchmarks/make_card.py RUN NAME --summary "One line." [--notes "..."] [--best]
-        [--figures FILE.json]
+        [--earlier STEPS] [--figures FILE.json]
 
 The card's figures are those of `dlic eval`, where BSD100 loses its last row and column, as in the papers; or those of a
 JSON file `{SET: {FIGURE: VALUE}}` that another script of this folder wrote. Predictors of blocks go in as integers.
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--summary", required=True)
     parser.add_argument("--notes", default="")
+    parser.add_argument("--earlier", type=int, default=0, help="steps of the training that the run went on from")
     parser.add_argument("--best", action="store_true", help="the network of the best validation, not the last")
     parser.add_argument("--hours", type=float, required=True, help="hours of training, all sessions together")
     parser.add_argument("--figures", type=Path, help="JSON of figures, in place of Set5, Set14 and BSD100")
@@ -92,8 +93,10 @@ def main() -> None:
         save_net(weights, *to_integers(*load_net(trained)))
     else:
         shutil.copyfile(trained, weights)
-    meta = inspect_net(weights)
-    net, _ = load_net(weights)
+    net, meta = load_net(weights)
+    if options.earlier:
+        meta = {**meta, "steps": meta["steps"] + options.earlier}
+        save_net(weights, net, meta)
     measure = prediction if meta["kind"] == "prediction" else enlargement
     figures = read_figures(options.figures) if options.figures else measure(options.name, net, meta)
     card = Card(

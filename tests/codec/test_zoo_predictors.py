@@ -12,9 +12,9 @@ from lightning_dlic.zoo import find_card
 SIDES = (4, 8, 16)
 # SHA-256 of the predictions below. They change only with the weights, never with machine, library or executor.
 GOLDEN = {
-    4: "9a7e36b15955d921669fca451dafee5ac7f601feff0546e1b715e2270c6acf47",
+    4: "a4042be6556f151606f31d715eaa029da1cbad06055dee4f6597d81318936a58",
     8: "a52c4abec12941e54a1b2e961091df29c9d94ece5b5144f5f6307ca12b0ce2db",
-    16: "25529a295544dc777d16ba761a81f91a8f98447b32fd274b11ef89a60f06abba",
+    16: "cdeb1354f9be8607d4fd81b21f28610fdc006f10a4eae53c992e4409378cc39a",
 }
 
 
