@@ -1,13 +1,14 @@
 """Compares designs of small super-resolution networks, and ways to train one, each in the same CPU time.
 
-    DLIC_DATA=... python benchmarks/designs.py [--seconds 240] [--json FILE] compact rlfn plain span
+    DLIC_DATA=... python benchmarks/designs.py [--seconds 240] [--seeds 3] [--json FILE] compact rlfn plain span
     DLIC_DATA=... python benchmarks/designs.py compact crop=96 loss=mse rate=5e-4 schedule=linear compile=1
 
 A word is a design, or settings (`crop=96,loss=mse`) in which `compact` is trained otherwise than by the recipe
 zoo/compact_x4, whose data, crop, batch, rate, loss and schedule hold wherever a word does not say otherwise. One
 thread. The contestants take turns, always the one that has had the least time, so that a busy machine slows all
 alike; the learning rate falls to nothing as a contestant's time runs out, but for `schedule=constant`, and pictures
-of `photos/valid` judge the last weights. What compiling takes is not counted. Prints JSON.
+of `photos/valid` judge the last weights. What compiling takes is not counted. With several seeds, of weights and
+pictures, all is done once for each, and figures are means. Prints JSON.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,7 +36,7 @@ from lightning_dlic.training.build import build_data
 from lightning_dlic.training.recipe import load_recipe
 from lightning_dlic.training.report import versions
 
-SCALE, SEED, WARM_UP = 4, 0, 100
+SCALE, WARM_UP = 4, 100
 DESIGNS: dict[str, Callable[[], nn.Module]] = {
     "compact": lambda: CompactNet(SCALE, 3, 48, 8),
     "rlfn": lambda: nets.rlfn(SCALE),
@@ -58,18 +60,19 @@ class Contestant:
 
     name: str
     budget: float
+    seed: int
     spent: float = 0.0
     steps: int = 0
     net: nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
-        torch.manual_seed(SEED)
+        torch.manual_seed(self.seed)
         design, settings = read(self.name)
         self.rate, self.loss = settings["rate"], load("loss", settings["loss"])()
         self.schedule = SCHEDULES[settings["schedule"]]
         self.net = DESIGNS[design]().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.rate, betas=(0.9, 0.99))
-        self.stage, self.batches = Compact(scale=SCALE), batches(settings["crop"], settings["batch"])
+        self.stage, self.batches = Compact(scale=SCALE), batches(settings["crop"], settings["batch"], self.seed)
         self.apply = torch.compile(self.net) if settings["compile"] else self.net
         if settings["compile"]:
             inputs, target = self.stage.task(next(self.batches))
@@ -121,9 +124,9 @@ def read(word: str) -> tuple[str, dict[str, Any]]:
     return "compact", {**SETTINGS, **{key: type(SETTINGS[key])(value) for key, value in given}}
 
 
-def batches(crop: int, size: int) -> Iterator[dict[str, Any]]:
+def batches(crop: int, size: int, seed: int) -> Iterator[dict[str, Any]]:
     data = build_data(load_recipe("zoo/compact_x4", [f"data.args.crop={crop}", f"data.args.batch_size={size}"]))
-    data.configure(steps=1_000_000, seed=SEED)
+    data.configure(steps=1_000_000, seed=seed)
     data.prepare_data()
     data.setup("fit")
     return iter(data.train_dataloader())
@@ -131,29 +134,46 @@ def batches(crop: int, size: int) -> Iterator[dict[str, Any]]:
 
 def validation() -> list[dict[str, Any]]:
     data = build_data(load_recipe("zoo/compact_x4"))
-    data.configure(steps=1, seed=SEED)
+    data.configure(steps=1, seed=0)
     data.prepare_data()
     data.setup("validate")
     return list(data.val_dataloader())
+
+
+def race(names: list[str], budget: float, seed: int) -> list[Contestant]:
+    """Trains all, in turns."""
+    running = [Contestant(name, budget, seed) for name in names]
+    while (behind := min(running, key=lambda one: one.spent)).spent < budget:
+        behind.step()
+    return running
+
+
+def averaged(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over seeds, and the PSNR of each."""
+    means = {name: round(sum(run[name] for run in runs) / len(runs), 4) for name in runs[0]}
+    return means | {"psnr_y_by_seed": [run["psnr_y"] for run in runs]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("contestants", nargs="*", default=list(DESIGNS))
     parser.add_argument("--seconds", type=float, default=240.0, help="CPU time of each contestant")
+    parser.add_argument("--seeds", type=int, default=1, help="how often, from other weights and with other pictures")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    running = [Contestant(name, options.seconds) for name in options.contestants]
-    while (behind := min(running, key=lambda one: one.spent)).spent < options.seconds:
-        behind.step()
-    pictures = validation()
+    pictures, runs = validation(), {name: [] for name in options.contestants}  # type: ignore[var-annotated]
+    for seed in range(options.seeds):
+        for one in race(options.contestants, options.seconds, seed):
+            runs[one.name].append(one.result(pictures))
+            print(one.name, seed, runs[one.name][-1]["psnr_y"], file=sys.stderr, flush=True)
     report = {
         "seconds": options.seconds,
+        "seeds": options.seeds,
         "recipe": "zoo/compact_x4",
         "valid": len(pictures),
         "versions": versions(),
-        "contestants": {one.name: one.result(pictures) for one in running},
+        "contestants": {name: averaged(each) for name, each in runs.items()},
     }
     text = json.dumps(report, indent=2)
     print(text)

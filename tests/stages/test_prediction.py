@@ -187,7 +187,8 @@ def test_a_network_of_several_predictions():
         PNNSFC(m=4, branches=0)
 
 
-def test_integers_that_ship_can_be_trained_further(tmp_path: Path) -> None:
+@pytest.mark.parametrize("branches", [2, 5])
+def test_integers_that_ship_can_be_trained_further(branches: int, tmp_path: Path) -> None:
     torch.manual_seed(3)
     first = PNNSFC(m=4, width=24, branches=2).eval()
     for parameter in first.net.parameters():
@@ -200,7 +201,7 @@ train: prediction
 stages:
   prediction:
     name: pnns_fc
-    args: {{m: 4, width: 24, branches: 2}}
+    args: {{m: 4, width: 24, branches: {branches}}}
     init: {tmp_path / "net.safetensors"}
 data: {{name: sample}}
 trainer: {{max_steps: 1}}
@@ -208,6 +209,19 @@ trainer: {{max_steps: 1}}
     again = build_stage(load_recipe(str(recipe)), "prediction").eval()
     inputs, _ = first.task({"image": noise(5)[:1]})
     with torch.no_grad():
-        assert torch.equal(first(inputs), again(inputs))
-    state = again.net.integer_state()
-    assert all(torch.equal(state[name], value) for name, value in first.net.integer_state().items())
+        before, after = first(inputs), again(inputs)
+    assert torch.equal(before, after[:, :2])
+    assert after.shape[1] == branches
+    # Those that are new resemble one that was there, and no two are alike.
+    for new in range(2, branches):
+        distance = (after[:, new] - before[:, new % 2]).abs().mean()
+        assert 0 < distance < (before[:, 0] - before[:, 1]).abs().mean()
+    assert len(torch.unique(after.flatten(2), dim=1)[0]) == branches
+
+
+def test_what_is_of_another_network_is_not_repeated(tmp_path: Path) -> None:
+    other, meta = to_integers(PNNSFC(m=8, width=24).net, {"kind": "prediction", "net": {"name": "pnns_fc", "args": {}}})
+    save_net(tmp_path / "net.safetensors", other, meta)
+    recipe = [f"stages.prediction.init={tmp_path / 'net.safetensors'}", "stages.prediction.args.m=4"]
+    with pytest.raises(DlicError, match=r"nothing in .*net\.safetensors fits"):
+        build_stage(load_recipe("base/prediction", recipe), "prediction")

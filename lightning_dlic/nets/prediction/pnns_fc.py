@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from lightning_dlic.imaging.blocks import center
 from lightning_dlic.nets.prediction.quantized import UNIT, QuantLinear, activate, round_ste
 
+# How far a repeated prediction's weights are from its model's, in standard deviations of them.
+_APART = 0.1
+
 
 class PNNSFullyConnected(nn.Module):
     """Hidden layers of one width, then a layer that also sees the context itself; predicts differences to its mean.
@@ -94,4 +97,29 @@ def from_integers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         scale = torch.exp2(-state[f"{name}.shift"].float())
         found[f"{name}.weight"] = state[f"{name}.weight8"].float() * scale[:, None]
         found[f"{name}.bias"] = state[f"{name}.bias32"].float() * scale / UNIT
+    return found
+
+
+def with_branches(state: Mapping[str, Tensor], output: nn.Linear) -> dict[str, Tensor]:
+    """A state of `PNNSFullyConnected` with more predictions: those it has, again and again, each time a little apart.
+
+    Alike, they would stay alike in training. The first, the expectation, stays as it is.
+
+    Args:
+        state: Weights and biases of a network.
+        output: The last layer that it is for.
+
+    Returns:
+        The state, its last layer repeated until it is as long as ``output``; as it was where that needs no more, or
+        is of another network.
+    """
+    found, generator = dict(state), torch.Generator().manual_seed(0)
+    rows, wanted = state["output.weight"], output.weight
+    if rows.shape[1:] != wanted.shape[1:] or len(rows) >= len(wanted):
+        return found
+    again = torch.arange(len(rows), len(wanted)) % len(rows)
+    for name in ("output.weight", "output.bias"):
+        copies = state[name][again]
+        noise = torch.randn(copies.shape, generator=generator) * state[name].std() * _APART
+        found[name] = torch.cat([state[name], copies + noise])
     return found
