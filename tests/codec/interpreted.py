@@ -21,22 +21,18 @@ def main() -> None:
     """Prints the checksum of what is decoded, and how often each network was asked."""
     data, executor = Path(sys.argv[1]).read_bytes(), sys.argv[2]
     predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", executor) for m in counts}
-    guesses = {}
 
-    def hidden_layers(nets, plane, x, y, m, room):  # type: ignore[no-untyped-def]
+    def predictions(nets, plane, x, y, width, height, count, room, out):  # type: ignore[no-untyped-def]
         known = np.repeat(np.repeat(plane.maps[DONE] != 0, 4, 0), 4, 1)[
             : plane.pixels.shape[0], : plane.pixels.shape[1]
         ]
-        cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), int(m))
-        guesses[int(m)] = predictors[int(m)].predict(*cut)[0]
-        counts[int(m)] += 1
-        return 0
+        m = int(max(width, height))
+        cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), m)
+        out[:count, :height, :width] = predictors[m].predict(*cut)[0][:count, :height, :width]
+        counts[m] += 1
 
-    def last_layer(nets, m, branch, mean, room, width, height, out):  # type: ignore[no-untyped-def]
-        out[:height, :width] = guesses[int(m)][int(branch)][:height, :width]
-
-    assert not hasattr(net.hidden_layers, "py_func"), "NUMBA_DISABLE_JIT=1 is not set"
-    tree.hidden_layers, tree.last_layer = hidden_layers, last_layer
+    assert not hasattr(net.predictions, "py_func"), "NUMBA_DISABLE_JIT=1 is not set"
+    tree.predictions = predictions
     decoded = decode_base(Bitstream.from_bytes(data))
     print(f"{decoded.crc32():08x}", *counts.values())
 

@@ -16,7 +16,7 @@ from lightning_dlic.codec.intra import tables
 from lightning_dlic.codec.intra.arithmetic import code_bit, code_flat, finish, fresh_models, reader, writer
 from lightning_dlic.codec.intra.codec import SHIPPED, IntraCodec, digest, zoo_predictors
 from lightning_dlic.codec.intra.encoder import BIT_WEIGHT
-from lightning_dlic.codec.intra.net import flatten, hidden_layers, last_layer
+from lightning_dlic.codec.intra.net import flatten, predictions
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE, new_plane
 from lightning_dlic.imaging.blocks_np import cut_contexts
@@ -47,9 +47,7 @@ def close(coder, spare):  # type: ignore[no-untyped-def]
 
 @njit
 def run_net(nets, plane, x, y, m, room, out):  # type: ignore[no-untyped-def]
-    mean = hidden_layers(nets, plane, x, y, m, room)
-    for branch in range(len(out)):
-        last_layer(nets, m, branch, mean, room, m, m, out[branch])
+    predictions(nets, plane, x, y, m, m, len(out), room, out)
 
 
 @settings(max_examples=60, deadline=None)
@@ -104,7 +102,7 @@ def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
 
 def test_with_random_networks_and_without(make_planes: MakePlanes) -> None:
     planes = make_planes(40, 52, True)
-    nets = [IntegerPredictor.random(8, seed=1, branches=3), IntegerPredictor.random(4, seed=2, branches=8)]
+    nets = [IntegerPredictor.random(8, seed=1, branches=3), IntegerPredictor.random(4, seed=2, branches=16)]
     for codec in (IntraCodec([]), IntraCodec(nets)):
         payload = codec.encode(planes, 40, 3)
         decoded = codec.decode(payload, 40, 52, True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightning_dlic.codec.intra.arithmetic import ESTIMATE, Coder
 from lightning_dlic.codec.intra.jit import inner, inner_fast
 from lightning_dlic.codec.intra.modes import branches_for, code_mode
-from lightning_dlic.codec.intra.net import ROOM, Nets, hidden_layers, last_layer
+from lightning_dlic.codec.intra.net import ROOM, Nets, predictions
 from lightning_dlic.codec.intra.predict import predict, references
 from lightning_dlic.codec.intra.predictor import MAX_BRANCHES
 from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code_levels, doubt, mark
@@ -58,7 +58,7 @@ class Work(NamedTuple):
         paths: Scratch, int32 ``[2, 4, 1280]``.
         trace: Scratch, int32 ``[1024, 4, 2]``.
         room: Scratch for networks, int32 ``[3, 4096]``.
-        guesses: What a network predicts of the block at hand, int32 ``[8, 16, 16]``.
+        guesses: What a network predicts of the block at hand, int32 ``[16, 16, 16]``.
     """
 
     coder: Coder
@@ -182,10 +182,9 @@ def _shortlist_nets(work, x, y, width, height, modes):
     branches = branches_for(work.numbers[USE_NETS], width, height)
     if branches == 0:
         return np.int64(0)
-    side, worth = max(width, height), np.zeros(MAX_BRANCHES)
-    mean = hidden_layers(work.nets, work.plane, x, y, side, work.room)
+    predictions(work.nets, work.plane, x, y, width, height, branches, work.room, work.guesses)
+    worth = np.zeros(MAX_BRANCHES)
     for branch in range(branches):
-        last_layer(work.nets, side, branch, mean, work.room, width, height, work.guesses[branch])
         worth[branch] = _rough(work, NET + branch, x, y, width, height)
     count = min(branches, work.numbers[NETS_TRIED])
     for place in range(count):

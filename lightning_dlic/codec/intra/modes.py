@@ -56,7 +56,7 @@ def _candidates(left, above):
 def branches_for(nets, width, height):
     """Predictions that a network offers for a block: that of its longer side; ``nets`` is what `net.sizes` gives."""
     which = log2(max(width, height)) - 2
-    return (nets >> (4 * which)) & 15 if which < 3 else np.int64(0)
+    return (nets >> (5 * which)) & 31 if which < 3 else np.int64(0)
 
 
 @inner
@@ -66,7 +66,7 @@ def _code_branch(coder, which, branches, branch):
     while 1 << bits < branches:
         bits += 1
     for bit in range(bits - 1, -1, -1):
-        node = 2 * node + code_bit(coder, BRANCH + 7 * which + node - 1, (branch >> bit) & 1)
+        node = 2 * node + code_bit(coder, BRANCH + 15 * which + node - 1, (branch >> bit) & 1)
     return min(node - (1 << bits), branches - 1)
 
 

@@ -63,8 +63,8 @@ def flatten(predictors: Sequence[IntegerPredictor]) -> Nets:
 
 
 def sizes(predictors: Sequence[IntegerPredictor]) -> int:
-    """How many predictions the networks for blocks of 4, 8 and 16 give, four bits each."""
-    return sum(predictor.branches << 4 * SIDES.index(predictor.m) for predictor in predictors)
+    """How many predictions the networks for blocks of 4, 8 and 16 give, five bits each."""
+    return sum(predictor.branches << 5 * SIDES.index(predictor.m) for predictor in predictors)
 
 
 @inner
@@ -103,7 +103,7 @@ def _layer(weights, first, inputs, outputs, x, out):
 
 
 @inner
-def hidden_layers(nets, plane, x, y, m, room):
+def _hidden_layers(nets, plane, x, y, m, room):
     """All but the last layer for the block of side ``m`` at (x, y); ``room`` is int32 ``[3, n]`` of scratch.
 
     Returns:
@@ -139,7 +139,7 @@ def _last_layer(nets, which):
 
 
 @inner
-def last_layer(nets, m, branch, mean, room, width, height, out):
+def _output_layer(nets, m, branch, mean, room, width, height, out):
     """A branch's prediction of the first columns and rows of a block of side ``m``, into ``out[:height, :width]``."""
     which = 0 if m == 4 else 1 if m == 8 else 2
     layer, source = _last_layer(nets, which), room[1]
@@ -152,3 +152,12 @@ def last_layer(nets, m, branch, mean, room, width, height, out):
             shift = np.int64(nets.shifts[offset + column])
             total = np.int64(room[2, column]) + nets.biases[offset + column]
             out[row, column] = min(max(mean + ((total + (1 << (shift - 1))) >> shift), 0), 255)
+
+
+@inner
+def predictions(nets, plane, x, y, width, height, count, room, out):
+    """The first ``count`` predictions of a block by the network for its longer side, into ``out[:count]``."""
+    side = max(width, height)
+    mean = _hidden_layers(nets, plane, x, y, side, room)
+    for branch in range(count):
+        _output_layer(nets, side, branch, mean, room, width, height, out[branch])

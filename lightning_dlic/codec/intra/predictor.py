@@ -30,7 +30,7 @@ PARTS = ("weight8", "bias32", "shift")
 LEAK = 3
 """Negative sums are shifted by so many bits more."""
 MAX_SHIFT = 20
-MAX_BRANCHES = 8
+MAX_BRANCHES = 16
 _EXACT_FLOAT32 = 1 << 24
 _LIMIT = 1 << 30
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightning_dlic.codec.intra.arithmetic import READ, Coder, ended
 from lightning_dlic.codec.intra.jit import inner
 from lightning_dlic.codec.intra.modes import branches_for, code_mode
-from lightning_dlic.codec.intra.net import ROOM, Nets, hidden_layers, last_layer
+from lightning_dlic.codec.intra.net import ROOM, Nets, predictions
 from lightning_dlic.codec.intra.predict import predict, references
 from lightning_dlic.codec.intra.predictor import MAX_BRANCHES
 from lightning_dlic.codec.intra.syntax import (
@@ -42,7 +42,7 @@ class Walk(NamedTuple):
         longs: Scratch, int64 ``[2, 32, 32]``.
         lines: Scratch, int32 ``[4, 1100]``.
         room: Scratch for networks, int32 ``[3, 4096]``.
-        guesses: What a network predicts of the block at hand, int32 ``[8, 16, 16]``.
+        guesses: What a network predicts of the block at hand, int32 ``[16, 16, 16]``.
     """
 
     coder: Coder
@@ -89,10 +89,7 @@ def _predict(walk, x, y, width, height, mode):
     """Predicts a block into ``block``, and all that its network says into ``guesses``; returns how many those are."""
     branches = branches_for(walk.numbers[1], width, height)
     if branches:
-        side = max(width, height)
-        mean = hidden_layers(walk.nets, walk.plane, x, y, side, walk.room)
-        for branch in range(branches):
-            last_layer(walk.nets, side, branch, mean, walk.room, width, height, walk.guesses[branch])
+        predictions(walk.nets, walk.plane, x, y, width, height, branches, walk.room, walk.guesses)
     if mode >= NET:
         for row in range(height):
             for column in range(width):
