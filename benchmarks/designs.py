@@ -1,14 +1,14 @@
 """Compares designs of small super-resolution networks, and ways to train one, each in the same CPU time.
 
     DLIC_DATA=... python benchmarks/designs.py [--seconds 240] [--seeds 3] [--json FILE] compact rlfn plain span
-    DLIC_DATA=... python benchmarks/designs.py compact crop=96 loss=mse rate=5e-4 schedule=linear compile=1
+    DLIC_DATA=... python benchmarks/designs.py compact crop=96 loss=mse rate=5e-4 schedule=cosine compile=1
 
 A word is a design, or settings (`crop=96,loss=mse`) in which `compact` is trained otherwise than by the recipe
 zoo/compact_x4, whose data, crop, batch, rate, loss and schedule hold wherever a word does not say otherwise. One
 thread. The contestants take turns, always the one that has had the least time, so that a busy machine slows all
-alike; the learning rate falls to nothing as a contestant's time runs out, but for `schedule=constant`, and pictures
-of `photos/valid` judge the last weights. What compiling takes is not counted. With several seeds, of weights and
-pictures, all is done once for each, and figures are means. Prints JSON.
+alike; the schedules end as a contestant's time runs out, and pictures of `photos/valid` judge the last weights. What
+compiling takes is not counted. With several seeds, of weights and pictures, all is done once for each, and figures are
+means. Prints JSON.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DESIGNS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-SETTINGS = {"crop": 64, "batch": 16, "rate": 1e-3, "loss": "l1", "schedule": "cosine", "compile": 0}
+SETTINGS = {"crop": 64, "batch": 16, "rate": 1e-3, "loss": "l1", "schedule": "halved", "compile": 0}
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda share: 0.5 * (1.0 + math.cos(math.pi * share)),
     "linear": lambda share: 1.0 - share,
