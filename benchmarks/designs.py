@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -150,7 +151,7 @@ def race(names: list[str], budget: float, seed: int) -> list[Contestant]:
 
 def averaged(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Means over seeds, and the PSNR of each."""
-    means = {name: round(sum(run[name] for run in runs) / len(runs), 4) for name in runs[0]}
+    means = {name: round(statistics.mean(run[name] for run in runs), 4) for name in runs[0]}
     return means | {"psnr_y_by_seed": [run["psnr_y"] for run in runs]}
 
 
@@ -161,6 +162,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how often, from other weights and with other pictures")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.seeds < 1 or len(set(options.contestants)) < len(options.contestants):
+        parser.error("--seeds must be at least 1, and no contestant may stand twice")
     torch.set_num_threads(1)
     pictures, runs = validation(), {name: [] for name in options.contestants}  # type: ignore[var-annotated]
     for seed in range(options.seeds):

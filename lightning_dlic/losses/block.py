@@ -44,7 +44,8 @@ class NearestRate(nn.Module):
 
     A coefficient c of the cosine transform counts ``log2(1 + (c / step)^2) / 2``: little below the step, as a
     quantiser sees to, and its magnitude in bits above. A prediction costs as many bits to name as its share of the
-    batch's blocks tells: without that, predictions part that are alike, for gains that no codec can pay for. A share
+    batch's blocks tells: without that, predictions part for gains that naming them eats up. But networks that pay from
+    the first batch on keep theirs near the expectation, and are better trained without (``named``). A share
     of the weight goes to the predictions that are not chosen (Rupprecht et al. 2017): one that is never chosen would
     otherwise never learn.
     """

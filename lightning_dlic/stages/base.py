@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from dlic_registry import load
+from dlic_registry import DlicError, load
 from lightning_dlic.stages.optim import build_optimizer, build_schedule
 from lightning_dlic.stages.settings import Settings, Spec
 
@@ -146,20 +146,27 @@ class Stage(pl.LightningModule):
         return value
 
     def configure_optimizers(self) -> Any:
-        """Builds one optimizer a role, with its schedule where one is named."""
+        """Builds one optimizer a role, with its schedule where one is named.
+
+        Raises:
+            DlicError: An optimizer or a schedule refuses a value; the message names the role.
+        """
         built = []
         for role in self.roles:
-            spec = self.settings.optim.get(role) or self.default_optim[role]
-            optimizer = build_optimizer(spec, self.role_parameters(role))
-            entry: dict[str, Any] = {"optimizer": optimizer}
-            if spec.get("schedule"):
-                steps = -(-self.settings.max_steps // self.settings.accumulate)
-                entry["lr_scheduler"] = {
-                    "scheduler": build_schedule(spec["schedule"], optimizer, steps),
-                    "name": f"lr/{role}",
-                }
-            built.append(entry)
+            try:
+                built.append(self._optimizer(role))
+            except ValueError as error:
+                raise DlicError(f"optim.{role}: {error}") from error
         return built
+
+    def _optimizer(self, role: str) -> dict[str, Any]:
+        spec = self.settings.optim.get(role) or self.default_optim[role]
+        optimizer = build_optimizer(spec, self.role_parameters(role))
+        if not spec.get("schedule"):
+            return {"optimizer": optimizer}
+        steps = -(-self.settings.max_steps // self.settings.accumulate)
+        schedule = build_schedule(spec["schedule"], optimizer, steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "name": f"lr/{role}"}}
 
     def on_fit_start(self) -> None:
         """Moves what is not part of the module's state to the device."""

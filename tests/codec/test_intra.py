@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
+from safetensors.numpy import load_file
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import BitstreamError, Planes
@@ -16,10 +17,13 @@ from lightning_dlic.codec.intra import tables
 from lightning_dlic.codec.intra.arithmetic import code_bit, code_flat, finish, fresh_models, reader, writer
 from lightning_dlic.codec.intra.codec import SHIPPED, IntraCodec, digest, zoo_predictors
 from lightning_dlic.codec.intra.encoder import BIT_WEIGHT
-from lightning_dlic.codec.intra.net import flatten, predictions
+from lightning_dlic.codec.intra.modes import code_mode
+from lightning_dlic.codec.intra.net import flatten, predictions, sizes
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE, new_plane
+from lightning_dlic.codec.intra.tables import NET
 from lightning_dlic.imaging.blocks_np import cut_contexts
+from lightning_dlic.zoo.files import locate
 
 MakePlanes = Callable[[int, int, bool], Planes]
 TABLES = "92ae89e432e7f8b44da0feeb689552d001004800b21a9741aecd2f06a3cce162"
@@ -100,6 +104,25 @@ def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
         assert (out[:, :m, :m] == predictor.predict(*cut)[0]).all()
 
 
+@njit
+def run_modes(coder, plane, nets, modes):  # type: ignore[no-untyped-def]
+    out = np.zeros_like(modes)
+    for index in range(modes.size):
+        out[index] = code_mode(coder, plane, 8, 8, 8, 8, nets, modes[index])
+    return out
+
+
+@pytest.mark.parametrize("branches", [1, 2, 3, 7, 8, 12, 16])
+def test_every_mode_can_be_named(branches: int) -> None:
+    nets = sizes([IntegerPredictor.random(8, branches=branches), IntegerPredictor.random(4, branches=16)])
+    modes = np.random.default_rng(0).permutation(NET + branches).astype(np.int64)
+    coder = writer(2000, fresh_models(1))
+    run_modes(coder, new_plane(32, 32), nets, modes)
+    data = coder.data[: close(coder, 16)].tobytes()
+    back = run_modes(reader(data, 16, fresh_models(1)), new_plane(32, 32), nets, np.zeros_like(modes))
+    assert back.tolist() == modes.tolist()
+
+
 def test_with_random_networks_and_without(make_planes: MakePlanes) -> None:
     planes = make_planes(40, 52, True)
     nets = [IntegerPredictor.random(8, seed=1, branches=3), IntegerPredictor.random(4, seed=2, branches=16)]
@@ -148,15 +171,27 @@ def test_predictors_of_one_size_are_a_mistake() -> None:
         IntraCodec([IntegerPredictor.random(8), IntegerPredictor.random(8, seed=1)])
 
 
+def cost(codec: IntraCodec, planes: Planes, quality: int, effort: int) -> float:
+    """Squared error and weighted bits, what the encoder's search minimises."""
+    payload = codec.encode(planes, quality, effort)
+    errors = codec.decode(payload, *planes.size, False).y.astype(float) - planes.y
+    return float((errors**2).sum() + BIT_WEIGHT * (int(tables.STEP[quality]) / 8) ** 2 * 8 * len(payload))
+
+
 def test_effort_lowers_what_error_and_bytes_cost(make_planes: MakePlanes) -> None:
     planes, codec = make_planes(64, 96, False), IntraCodec([])
-    weight = BIT_WEIGHT * (int(tables.STEP[26]) / 8) ** 2
-    costs = []
-    for effort in (1, 9):
-        payload = codec.encode(planes, 26, effort)
-        errors = codec.decode(payload, 64, 96, False).y.astype(float) - planes.y
-        costs.append((errors**2).sum() + weight * 8 * len(payload))
-    assert costs[1] < costs[0]
+    assert cost(codec, planes, 26, 9) < cost(codec, planes, 26, 1)
+
+
+def test_the_networks_that_ship_pay_on_a_photograph_and_more_of_them_pay_more() -> None:
+    from skimage import data
+
+    planes = Planes(np.ascontiguousarray(data.astronaut()[:256:4, 100:356:4, 1]))
+    arrays = load_file(locate("zoo:pnns_4"))
+    fewer = {name: array[: 16 if name.startswith("output.") else None] for name, array in arrays.items()}
+    used = [], [IntegerPredictor(fewer)], [IntegerPredictor(arrays)], zoo_predictors()
+    costs = [cost(IntraCodec(networks), planes, 32, 9) for networks in used]
+    assert costs == sorted(costs, reverse=True)
 
 
 @settings(max_examples=150, deadline=None)

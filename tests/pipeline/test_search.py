@@ -27,11 +27,14 @@ def test_at_low_efforts_the_network_enlarges_for_the_best_codec_beside_the_scout
     pytest.importorskip("torch")
     photo, plain = find_pipeline("photo"), Pipeline("bicubic")
     scout, *others = usable_codecs(Settings(effort=5))
-    assert len(others) > 1
-    found = searched(gray, photo, 5).all_within(LIMIT)
+    if len(others) < 2:
+        pytest.skip("too few base codecs are installed")
+    enlarged = searched(gray, photo, 5).all_within(LIMIT)
     alone = {name: searched(gray, plain, 5, name).within(LIMIT).score for name in others}
-    assert [candidate.stream.codec for candidate in found] == [scout, max(alone, key=alone.__getitem__)]
-    assert max(candidate.score for candidate in found) > max(alone.values())
+    # Of the others there is only the best; what it scores is the network's doing.
+    assert [candidate.stream.codec for candidate in enlarged] == [scout, max(alone, key=alone.__getitem__)]
+    assert enlarged[1].stream.pipeline is not None
+    assert enlarged[1].score > max(alone.values())
 
 
 def test_at_high_efforts_it_enlarges_for_every_codec(gray: np.ndarray) -> None:

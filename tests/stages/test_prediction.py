@@ -211,6 +211,8 @@ trainer: {{max_steps: 1}}
     with torch.no_grad():
         before, after = first(inputs), again(inputs)
     assert torch.equal(before, after[:, :2])
+    state = again.net.integer_state()
+    assert all(torch.equal(state[name][: len(value)], value) for name, value in first.net.integer_state().items())
     assert after.shape[1] == branches
     # Those that are new resemble one that was there, and no two are alike.
     for new in range(2, branches):
@@ -219,9 +221,8 @@ trainer: {{max_steps: 1}}
     assert len(torch.unique(after.flatten(2), dim=1)[0]) == branches
 
 
-def test_what_is_of_another_network_is_not_repeated(tmp_path: Path) -> None:
-    other, meta = to_integers(PNNSFC(m=8, width=24).net, {"kind": "prediction", "net": {"name": "pnns_fc", "args": {}}})
-    save_net(tmp_path / "net.safetensors", other, meta)
-    recipe = [f"stages.prediction.init={tmp_path / 'net.safetensors'}", "stages.prediction.args.m=4"]
-    with pytest.raises(DlicError, match=r"nothing in .*net\.safetensors fits"):
+@pytest.mark.parametrize("source", ["zoo:pnns_8", "zoo:compact_x4"])
+def test_what_is_of_another_network_is_refused(source: str) -> None:
+    recipe = [f"stages.prediction.init={source}", "stages.prediction.args={m: 4, width: 24, branches: 40}"]
+    with pytest.raises(DlicError, match=f"nothing in {source} fits"):
         build_stage(load_recipe("base/prediction", recipe), "prediction")

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,30 @@ def test_a_schedule_takes_its_length_from_the_run(write_recipe: Write) -> None:
     body = "optim: {net: {name: adam, lr: 0.01, schedule: {name: cosine}}}"
     result = train(write_recipe(body=body), "trainer.max_steps=10")
     assert float(rows(result)[10]["lr/net"]) < 1e-4
+
+
+def test_a_schedule_halves_the_rate_at_shares_of_the_run(write_recipe: Write) -> None:
+    body = "optim: {net: {name: adam, lr: 0.01, schedule: {name: halved, at: [0.4, 0.8]}}}"
+    for steps in (5, 10):
+        logged = rows(train(write_recipe(body=body), f"trainer.max_steps={steps}"))
+        rates = [float(logged[step]["lr/net"]) for step in range(1, steps + 1)]
+        # What is logged with a batch is the rate of the next.
+        pairs = enumerate(pairwise(rates), 2)
+        changes = {step / steps: after / before for step, (before, after) in pairs if before != after}
+        assert changes == pytest.approx({0.4: 0.5, 0.8: 0.5})
+
+
+@pytest.mark.parametrize(
+    ("optim", "complaint"),
+    [
+        ("lr: 0.01, schedule: {name: halved, at: [0.5, 1.0]}", r"optim\.net: at must be shares of the run"),
+        ("lr: 0.01, schedule: {name: halved, at: [3]}", r"optim\.net: at must be shares .*, not \[3\]"),
+        ("lr: 0.01, betas: [0.9, 1.5]", r"optim\.net: .*1\.5"),
+    ],
+)
+def test_values_that_an_optimizer_refuses_name_the_role(optim: str, complaint: str, write_recipe: Write) -> None:
+    with pytest.raises(DlicError, match=complaint):
+        train(write_recipe(body=f"optim: {{net: {{name: adam, {optim}}}}}"))
 
 
 def test_the_average_is_of_the_generator_alone_and_is_what_ships(write_recipe: Write) -> None:

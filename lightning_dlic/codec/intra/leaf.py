@@ -203,7 +203,7 @@ def leaf(work, x, y, width, height):
     weight, coder, bits = work.weight[0], work.coder, work.coder.bits
     step, at = work.numbers[STEP_16] / 16.0, work.numbers[AT]
     references(work.plane, x, y, width, height, work.lines[0], work.lines[1])
-    modes, levels = np.zeros(MOST_TRIED + 4, np.int64), work.lines[3]
+    modes, levels = np.zeros(MOST_TRIED + MAX_BRANCHES, np.int64), work.lines[3]
     before, does = bits[0], coder.state[0]
     coder.state[0] = ESTIMATE
     count = _shortlist(work, x, y, width, height, modes)

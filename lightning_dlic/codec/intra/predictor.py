@@ -31,6 +31,7 @@ LEAK = 3
 """Negative sums are shifted by so many bits more."""
 MAX_SHIFT = 20
 MAX_BRANCHES = 16
+"""Most predictions of a block: `tables` has as many contexts, and `net.sizes` as many bits, as naming one takes."""
 _EXACT_FLOAT32 = 1 << 24
 _LIMIT = 1 << 30
 

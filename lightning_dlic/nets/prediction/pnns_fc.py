@@ -114,8 +114,8 @@ def with_branches(state: Mapping[str, Tensor], output: nn.Linear) -> dict[str, T
         is of another network.
     """
     found, generator = dict(state), torch.Generator().manual_seed(0)
-    rows, wanted = state["output.weight"], output.weight
-    if rows.shape[1:] != wanted.shape[1:] or len(rows) >= len(wanted):
+    rows, wanted = state.get("output.weight"), output.weight
+    if rows is None or rows.shape[1:] != wanted.shape[1:] or len(rows) >= len(wanted):
         return found
     again = torch.arange(len(rows), len(wanted)) % len(rows)
     for name in ("output.weight", "output.bias"):
