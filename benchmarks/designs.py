@@ -32,6 +32,7 @@ from dlic_registry import load
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.nets.compact import CompactNet
 from lightning_dlic.pipeline.enlargers import NetEnlarger
+from lightning_dlic.stages.schedules import SHARES
 from lightning_dlic.stages.sr.compact import Compact
 from lightning_dlic.training.build import build_data
 from lightning_dlic.training.recipe import load_recipe
@@ -50,7 +51,7 @@ SETTINGS = {"crop": 64, "batch": 16, "rate": 1e-3, "loss": "l1", "schedule": "ha
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda share: 0.5 * (1.0 + math.cos(math.pi * share)),
     "linear": lambda share: 1.0 - share,
-    "halved": lambda share: 0.5 ** sum(share >= place for place in (0.5, 0.8, 0.9, 0.95)),
+    "halved": lambda share: 0.5 ** sum(share >= place for place in SHARES),
     "constant": lambda share: 1.0,
 }
 

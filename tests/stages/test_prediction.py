@@ -223,6 +223,7 @@ trainer: {{max_steps: 1}}
 
 @pytest.mark.parametrize("source", ["zoo:pnns_8", "zoo:compact_x4"])
 def test_what_is_of_another_network_is_refused(source: str) -> None:
-    recipe = [f"stages.prediction.init={source}", "stages.prediction.args={m: 4, width: 24, branches: 40}"]
+    # More outputs than the source has, so that they would be repeated if its inputs fitted.
+    recipe = [f"stages.prediction.init={source}", "stages.prediction.args={m: 4, width: 24, branches: 60}"]
     with pytest.raises(DlicError, match=f"nothing in {source} fits"):
         build_stage(load_recipe("base/prediction", recipe), "prediction")
