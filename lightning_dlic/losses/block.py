@@ -47,28 +47,69 @@ class NearestRate(nn.Module):
     batch's blocks tells: without that, predictions part for gains that naming them eats up. But networks that pay from
     the first batch on keep theirs near the expectation, and are better trained without (``named``). A share
     of the weight goes to the predictions that are not chosen (Rupprecht et al. 2017): one that is never chosen would
-    otherwise never learn.
+    otherwise never learn. A codec that halves blocks takes of a prediction what it needs: with ``halvings``, parts of
+    the batch are compared in their first rows or columns only (`parts`).
     """
 
-    def __init__(self, step: float = 10.0, guard: float = 0.05, named: bool = True) -> None:
+    def __init__(self, step: float = 10.0, guard: float = 0.05, named: bool = True, halvings: int = 0) -> None:
         """Creates the loss.
 
         Args:
             step: Of the quantiser, in levels of 255.
             guard: Share of the others, in [0, 1).
             named: Whether naming costs.
+            halvings: How often blocks are halved at most.
+
+        Raises:
+            ValueError: ``halvings`` is negative.
         """
         super().__init__()
-        self.step, self.guard, self.named = step, guard, named
+        if halvings < 0:
+            raise ValueError(f"halvings must be at least 0, not {halvings}")
+        self.step, self.guard, self.named, self.halvings = step, guard, named, halvings
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Compares ``[N, K, m, m]`` with ``[N, 1, m, m]``; bits a sample, a scalar."""
+        """Compares ``[N, K, m, m]`` with ``[N, 1, m, m]``; bits a sample, a scalar.
+
+        Raises:
+            ValueError: Blocks are too small for so many halvings.
+        """
         difference = (output - target).float() * (255.0 / self.step)
-        d = cosines(difference.shape[-1], difference.device)
-        bits = torch.log1p((d @ difference @ d.T).square()).mean(dim=(2, 3)) * (0.5 / math.log(2.0))
-        samples = target[0, 0].numel()
-        spent = bits + naming_bits(bits.detach() * samples) / samples * self.named
-        return ((1.0 - self.guard) * spent.amin(dim=1) + self.guard * bits.mean(dim=1)).mean()
+        total, samples = difference.new_zeros(()), 0
+        for part in parts(difference, self.halvings):
+            total = total + self._spent(part)
+            samples += len(part) * part[0, 0].numel()
+        return total / samples
+
+    def _spent(self, difference: Tensor) -> Tensor:
+        """Bits of some blocks, all together."""
+        rows, columns = (cosines(side, difference.device) for side in difference.shape[-2:])
+        bits = torch.log1p((rows @ difference @ columns.T).square()).sum(dim=(2, 3)) * (0.5 / math.log(2.0))
+        spent = bits + naming_bits(bits.detach()) * self.named
+        return ((1.0 - self.guard) * spent.amin(dim=1) + self.guard * bits.mean(dim=1)).sum()
+
+
+def parts(blocks: Tensor, halvings: int) -> list[Tensor]:
+    """Cuts a batch into whole blocks, upper and left halves, upper and left quarters and so on.
+
+    Args:
+        blocks: ``[N, K, m, m]``.
+        halvings: How often blocks are halved at most.
+
+    Returns:
+        First of the batch whole ones, then upper and left parts, each halving half as many; none of them empty.
+
+    Raises:
+        ValueError: ``m`` cannot be halved so often.
+    """
+    side = blocks.shape[-1]
+    if side % (1 << halvings):
+        raise ValueError(f"halvings must be fewer for blocks of {side}, not {halvings}")
+    shapes = [(side >> n * upper, side >> n * (1 - upper)) for n in range(halvings + 1) for upper in (1, 0)][1:]
+    shares = [1 << halvings] + [1 << halvings - n for n in range(1, halvings + 1) for _ in range(2)]
+    ends = [len(blocks) * sum(shares[: n + 1]) // sum(shares) for n in range(len(shares))]
+    cut = zip(shapes, [0, *ends], ends, strict=False)
+    return [blocks[start:end, :, :height, :width] for (height, width), start, end in cut if end > start]
 
 
 def naming_bits(bits: Tensor, rounds: int = 4) -> Tensor:

@@ -34,5 +34,5 @@ def to_integers(net: nn.Module, meta: Mapping[str, Any]) -> tuple[IntegerFullyCo
     widths = [layer.out_features for layer in net.hidden if isinstance(layer, nn.Linear)]
     return integer, {
         **meta,
-        "net": {"name": "integer_fc", "args": {"m": net.m, "widths": widths, "branches": net.branches}},
+        "net": {"name": "integer_fc", "args": {"m": net.m, "widths": widths, **integer.last_sizes}},
     }

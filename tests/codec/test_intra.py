@@ -92,13 +92,13 @@ def test_transforms_are_orthonormal() -> None:
 @pytest.mark.parametrize("m", [4, 8, 16])
 def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
     random = np.random.default_rng(m)
-    predictor = IntegerPredictor.random(m, seed=m, branches=3)
+    predictor = IntegerPredictor.random(m, seed=m, branches=3, differences=2)
     plane = new_plane(48, 48)
     plane.pixels[:] = random.integers(0, 256, (48, 48))
     for y, x in ((16, 16), (0, 0), (0, 16), (32, 0), (32, 32)):
         plane.maps[DONE] = random.integers(0, 2, (12, 12))
         known = np.kron(plane.maps[DONE], np.ones((4, 4), bool)).astype(bool)
-        out = np.zeros((3, 32, 32), np.int32)
+        out = np.zeros((5, 32, 32), np.int32)
         run_net(flatten([predictor]), plane, x, y, m, np.zeros((3, 4096), np.int32), out)
         cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), m)
         assert (out[:, :m, :m] == predictor.predict(*cut)[0]).all()
@@ -125,7 +125,8 @@ def test_every_mode_can_be_named(branches: int) -> None:
 
 def test_with_random_networks_and_without(make_planes: MakePlanes) -> None:
     planes = make_planes(40, 52, True)
-    nets = [IntegerPredictor.random(8, seed=1, branches=3), IntegerPredictor.random(4, seed=2, branches=16)]
+    mixed = IntegerPredictor.random(8, seed=1, branches=3, differences=2)
+    nets = [mixed, IntegerPredictor.random(4, seed=2, branches=16)]
     for codec in (IntraCodec([]), IntraCodec(nets)):
         payload = codec.encode(planes, 40, 3)
         decoded = codec.decode(payload, 40, 52, True)

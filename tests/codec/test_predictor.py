@@ -13,9 +13,8 @@ from lightning_dlic.codec.intra.predictor import IntegerPredictor
 
 
 def arrays_of(predictor):
-    names = [f"hidden.{n}" for n in range(len(predictor.layers) - 1)] + ["output"]
     made = {}
-    for name, layer in zip(names, predictor.layers, strict=True):
+    for name, layer in predictor.named().items():
         made |= {f"{name}.weight8": layer.weight, f"{name}.bias32": layer.bias}
         made[f"{name}.shift"] = layer.shift.astype(np.uint8)
     return made
@@ -34,20 +33,25 @@ def by_hand(predictor, context, available):
     known = [int(v) for v, a in zip(context, available, strict=True) if a]
     mean = (2 * sum(known) + len(known)) // (2 * len(known)) if known else 128
     x0 = [max(-127, min(127, int(v) - mean)) if a else 0 for v, a in zip(context, available, strict=True)]
-    x = x0
-    for number, layer in enumerate(predictor.layers):
-        last = number == len(predictor.layers) - 1
-        x, inputs = [], x + x0 if last else x
+    x, made = x0, []
+    for name, layer in predictor.named().items():
+        hidden = name.startswith("hidden")
+        inputs, found = x + x0 if name == "output" else x, []
         for weights, bias, shift in zip(layer.weight.tolist(), layer.bias.tolist(), layer.shift.tolist(), strict=True):
             a = sum(w * v for w, v in zip(weights, inputs, strict=True)) + bias
-            s = shift if a >= 0 or last else shift + 3
-            y = (a + (1 << (s - 1))) >> s
-            x.append(max(0, min(255, mean + y)) if last else max(-127, min(127, y)))
-    return np.array(x, np.uint8).reshape(predictor.branches, predictor.m, predictor.m)
+            s = shift + 3 if a < 0 and hidden else shift
+            found.append((a + (1 << (s - 1))) >> s)
+        if hidden:
+            x = [max(-127, min(127, y)) for y in found]
+        else:
+            made += [y + made[n % predictor.m**2] for n, y in enumerate(found)] if made else found
+    grey = [max(0, min(255, mean + y)) for y in made]
+    return np.array(grey, np.uint8).reshape(predictor.branches, predictor.m, predictor.m)
 
 
-def test_the_arithmetic_is_the_stated_one():
-    predictor = IntegerPredictor.random(4, width=9, branches=2)
+@pytest.mark.parametrize("differences", [0, 3])
+def test_the_arithmetic_is_the_stated_one(differences):
+    predictor = IntegerPredictor.random(4, width=9, branches=2, differences=differences)
     context, available = contexts(4, 12)
     made = predictor.predict(context, available)
     assert len(np.unique(made)) > 50
@@ -57,13 +61,13 @@ def test_the_arithmetic_is_the_stated_one():
 
 @pytest.mark.parametrize("scale", [1, 9], ids=["float32", "float64"])
 def test_every_executor_batch_and_thread_count_gives_the_same_bits(scale):
-    arrays = arrays_of(IntegerPredictor.random(8, width=300, branches=3))
+    arrays = arrays_of(IntegerPredictor.random(8, width=300, branches=3, differences=2))
     if scale > 1:  # sums too large for float32
         arrays = {name: (value // 16 * 16 + 15 if "weight" in name else value) for name, value in arrays.items()}
         arrays["hidden.1.weight8"][:] = 127
         arrays["hidden.1.bias32"][:] = 1 << 24
     reference = IntegerPredictor(arrays)
-    assert {layer.dtype for layer in reference.layers} >= ({np.float64} if scale > 1 else {np.float32})
+    assert {layer.dtype for layer in reference.named().values()} >= ({np.float64} if scale > 1 else {np.float32})
     context, available = contexts(8)
     expected = reference.predict(context, available)
     threads = torch.get_num_threads()
@@ -100,11 +104,14 @@ print(hashlib.sha256(made.tobytes()).hexdigest(), "torch" in sys.modules)
 
 
 def broken(**changes):
-    arrays = arrays_of(IntegerPredictor.random(4, width=8))
+    arrays = arrays_of(IntegerPredictor.random(4, width=8, differences=2))
     for name, value in changes.items():
         key = name.replace("_", ".", 2 if name.startswith("hidden") else 1)
         arrays = {k: v for k, v in arrays.items() if k != key} | ({} if value is None else {key: value})
     return arrays
+
+
+LONG = {"differences_bias32": np.zeros(256, np.int32), "differences_shift": np.ones(256, np.uint8)}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +126,9 @@ def broken(**changes):
         (broken(output_bias32=np.full(16, 2**31 - 1, np.int32)), "sums of output may exceed 30 bits"),
         (broken(hidden_1_weight8=np.zeros((8, 3), np.int8)), "its layers do not fit each other"),
         (broken(output_weight8=np.zeros((16, 3), np.int8)), "its last layer is"),
+        (broken(differences_shift=None), "differences.shift is missing"),
+        (broken(differences_weight8=np.zeros((32, 3), np.int8)), r"its differences are \(32, 3\)"),
+        (broken(differences_weight8=np.zeros((256, 8), np.int8), **LONG), "gives 17 predictions"),
         ({}, "is missing"),
     ],
 )

@@ -86,7 +86,7 @@ def test_pictures_without_room_name_the_remedy():
 def test_what_is_trained_is_what_integers_compute(m, tmp_path):
     """The same weights as floats in training's arithmetic, as integers, from a file, in NumPy."""
     torch.manual_seed(m)
-    stage = PNNSFC(m=m, width=40, branches=3).eval()
+    stage = PNNSFC(m=m, width=40, branches=3, differences=m - 4).eval()
     for parameter in stage.net.parameters():  # far from initialisation: activations clip, biases count
         parameter.data.add_(torch.randn_like(parameter) * parameter.detach().std().nan_to_num(0.1).clamp(min=0.02))
     inputs, _ = stage.task({"image": noise(m)[:1]})
@@ -167,6 +167,21 @@ def test_the_rate_of_the_nearest(m):
     assert both.grad[:, 0].abs().sum() > 0
 
 
+def test_the_rate_of_halved_blocks_sees_what_a_codec_takes_of_them():
+    target, made = torch.rand(8, 1, 8, 8), torch.rand(8, 3, 8, 8)
+    made[4:6, 1:2, :4] = target[4:6, :, :4]  # right in the upper half
+    made[6:, 2:3, :, :4] = target[6:, :, :, :4]  # right in the left one
+    whole = load("loss", "nearest_rate")(guard=0.0, named=False)
+    halved = load("loss", "nearest_rate")(guard=0.0, named=False, halvings=1)
+    spent = whole(made[:4], target[:4]).item()
+    assert halved(made, target).item() == pytest.approx(spent * 4 / 6, rel=1e-5)  # of 6 blocks' samples, 4 cost
+    assert whole(made[4:], target[4:]).item() > 0.1
+    with pytest.raises(ValueError, match="fewer for blocks of 8, not 4"):
+        load("loss", "nearest_rate")(halvings=4)(made, target)
+    with pytest.raises(ValueError, match="at least 0"):
+        load("loss", "nearest_rate")(halvings=-1)
+
+
 def test_naming_a_prediction_costs_what_its_share_tells():
     rate = {named: load("loss", "nearest_rate")(step=10.0, guard=0.0, named=named) for named in (False, True)}
     target = torch.rand(4000, 1, 8, 8)
@@ -181,16 +196,21 @@ def test_naming_a_prediction_costs_what_its_share_tells():
 
 
 def test_a_network_of_several_predictions():
-    stage = PNNSFC(m=4, width=16, branches=3)
-    assert stage.net(torch.zeros(2, 2, 80, dtype=torch.uint8)).shape == (2, 3, 4, 4)
+    stage = PNNSFC(m=4, width=16, branches=3, differences=2)
+    assert stage.net(torch.zeros(2, 2, 80, dtype=torch.uint8)).shape == (2, 5, 4, 4)
     with pytest.raises(ValueError, match="branches"):
         PNNSFC(m=4, branches=0)
+    with pytest.raises(ValueError, match="need a hidden layer"):
+        PNNSFC(m=4, depth=0, differences=1)
 
 
-@pytest.mark.parametrize("branches", [2, 5])
-def test_integers_that_ship_can_be_trained_further(branches: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("own", "further"), [((2, 0), (2, 0)), ((2, 0), (5, 0)), ((2, 0), (2, 3)), ((1, 1), (1, 4))])
+def test_integers_that_ship_can_be_trained_further(
+    own: tuple[int, int], further: tuple[int, int], tmp_path: Path
+) -> None:
     torch.manual_seed(3)
-    first = PNNSFC(m=4, width=24, branches=2).eval()
+    branches = sum(further)
+    first = PNNSFC(m=4, width=24, branches=own[0], differences=own[1]).eval()
     for parameter in first.net.parameters():
         parameter.data.add_(torch.randn_like(parameter) * 0.05)
     integer, meta = to_integers(first.net, {"kind": "prediction", "net": first.net_recipe()})
@@ -201,7 +221,7 @@ train: prediction
 stages:
   prediction:
     name: pnns_fc
-    args: {{m: 4, width: 24, branches: {branches}}}
+    args: {{m: 4, width: 24, branches: {further[0]}, differences: {further[1]}}}
     init: {tmp_path / "net.safetensors"}
 data: {{name: sample}}
 trainer: {{max_steps: 1}}

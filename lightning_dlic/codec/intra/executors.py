@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 Run = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.uint8]]
 
 
-def _module(layers: Sequence[Layer]) -> IntegerFullyConnected:
+def _module(layers: Mapping[str, Layer]) -> IntegerFullyConnected:
     import torch
 
     from lightning_dlic.nets.prediction.integer_fc import IntegerFullyConnected
 
-    names = [f"hidden.{number}" for number in range(len(layers) - 1)] + ["output"]
     state: dict[str, torch.Tensor] = {}
-    for name, layer in zip(names, layers, strict=True):
+    for name, layer in layers.items():
         parts = {"weight8": layer.weight, "bias32": layer.bias, "shift": layer.shift.astype(np.uint8)}
         state |= {f"{name}.{part}": torch.from_numpy(np.array(value)) for part, value in parts.items()}
     return IntegerFullyConnected.of(state).eval()
@@ -36,11 +35,11 @@ def _stacked(context: NDArray[Any], available: NDArray[Any]) -> NDArray[np.uint8
     return np.stack([context, available], axis=1).astype(np.uint8)
 
 
-def torch_executor(layers: Sequence[Layer], device: str = "cpu") -> Run:
+def torch_executor(layers: Mapping[str, Layer], device: str = "cpu") -> Run:
     """Computes by PyTorch.
 
     Args:
-        layers: The network's.
+        layers: The network's, by name.
         device: Where.
     """
     import torch
@@ -56,11 +55,11 @@ def torch_executor(layers: Sequence[Layer], device: str = "cpu") -> Run:
     return run
 
 
-def onnx_executor(layers: Sequence[Layer]) -> Run:
+def onnx_executor(layers: Mapping[str, Layer]) -> Run:
     """Computes by ONNX Runtime on the CPU.
 
     Args:
-        layers: The network's.
+        layers: The network's, by name.
 
     Raises:
         DlicError: The packages are not installed.

@@ -19,14 +19,17 @@ from lightning_dlic.imaging.blocks_np import GREY, REACH
 
 ROOM = 4096
 """Inputs or outputs of the widest layer."""
+DIFFERENCES, OUTPUT, HIDDEN = range(3)
+"""Places of a network's layers in `Nets.layers`; hidden ones follow each other."""
+_LAST = {"differences": DIFFERENCES, "output": OUTPUT}
 
 
 class Nets(NamedTuple):
     """Networks for blocks of 4, 8 and 16, flattened.
 
     Attributes:
-        layers: int64 ``[3, layers, 4]``: inputs, outputs, first weight and first bias of each layer; 0 outputs where
-            there is no layer.
+        layers: int64 ``[3, layers, 4]``: inputs, outputs, first weight and first bias of the differences, the last
+            layer, then the hidden ones; 0 outputs where there is no layer.
         weights: int8.
         biases: int32.
         shifts: int32, beside the biases.
@@ -44,17 +47,19 @@ def flatten(predictors: Sequence[IntegerPredictor]) -> Nets:
     Raises:
         DlicError: A layer is wider than there is room for.
     """
-    widest = max((max(layer.weight.shape) for predictor in predictors for layer in predictor.layers), default=0)
+    found = [(predictor, predictor.named()) for predictor in predictors]
+    widest = max((max(layer.weight.shape) for _, layers in found for layer in layers.values()), default=0)
     if widest > ROOM:
         raise DlicError(f"intra takes predictors with layers of at most {ROOM} inputs and outputs, not {widest}")
-    depth = max((len(predictor.layers) for predictor in predictors), default=1)
-    index = np.zeros((3, depth, 4), np.int64)
+    depth = max((len(predictor.hidden) for predictor in predictors), default=0)
+    index = np.zeros((3, HIDDEN + depth, 4), np.int64)
     weights, biases, shifts = [np.zeros(0, np.int8)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     first, offset = 0, 0
-    for predictor in predictors:
-        for number, layer in enumerate(predictor.layers):
+    for predictor, layers in found:
+        for name, layer in layers.items():
             outputs, inputs = layer.weight.shape
-            index[predictor.m.bit_length() - 3, number] = inputs, outputs, first, offset
+            place = HIDDEN + int(name.split(".")[1]) if "." in name else _LAST[name]
+            index[predictor.m.bit_length() - 3, place] = inputs, outputs, first, offset
             first, offset = first + layer.weight.size, offset + outputs
             weights.append(layer.weight.ravel())
             biases.append(layer.bias)
@@ -107,7 +112,7 @@ def _hidden_layers(nets, plane, x, y, m, room):
     """All but the last layer for the block of side ``m`` at (x, y); ``room`` is int32 ``[3, n]`` of scratch.
 
     Returns:
-        The context's mean. The last layer's inputs are in ``room[1]``.
+        The context's mean. What the last hidden layer gave and the context are in ``room[1]``.
     """
     which = 0 if m == 4 else 1 if m == 8 else 2
     context, source, sums = room[0], room[1], room[2]
@@ -115,8 +120,10 @@ def _hidden_layers(nets, plane, x, y, m, room):
     size, inputs = 5 * m * m, np.int64(0)
     for place in range(size):
         source[place] = context[place]
-    for layer in range(_last_layer(nets, which)):
+    for layer in range(HIDDEN, nets.layers.shape[1]):
         inputs, outputs = nets.layers[which, layer, 0], nets.layers[which, layer, 1]
+        if outputs == 0:
+            break
         first, offset = nets.layers[which, layer, 2], nets.layers[which, layer, 3]
         _layer(nets.weights, first, inputs, outputs, source, sums)
         for unit in range(outputs):
@@ -131,33 +138,33 @@ def _hidden_layers(nets, plane, x, y, m, room):
 
 
 @inner
-def _last_layer(nets, which):
-    depth = nets.layers.shape[1]
-    while nets.layers[which, depth - 1, 1] == 0:
-        depth -= 1
-    return depth - 1
-
-
-@inner
-def _output_layer(nets, m, branch, mean, room, width, height, out):
-    """A branch's prediction of the first columns and rows of a block of side ``m``, into ``out[:height, :width]``."""
-    which = 0 if m == 4 else 1 if m == 8 else 2
-    layer, source = _last_layer(nets, which), room[1]
+def _rows(nets, which, layer, first_row, count, x, sums, out):
+    """Some outputs of a last layer, shifted and rounded, into ``out``."""
     inputs = nets.layers[which, layer, 0]
-    for row in range(height):
-        unit = (branch * m + row) * m
-        first, offset = nets.layers[which, layer, 2] + unit * inputs, nets.layers[which, layer, 3] + unit
-        _layer(nets.weights, first, inputs, width, source, room[2])
-        for column in range(width):
-            shift = np.int64(nets.shifts[offset + column])
-            total = np.int64(room[2, column]) + nets.biases[offset + column]
-            out[row, column] = min(max(mean + ((total + (1 << (shift - 1))) >> shift), 0), 255)
+    offset = nets.layers[which, layer, 3] + first_row
+    _layer(nets.weights, nets.layers[which, layer, 2] + first_row * inputs, inputs, count, x, sums)
+    for column in range(count):
+        shift = np.int64(nets.shifts[offset + column])
+        out[column] = (np.int64(sums[column]) + nets.biases[offset + column] + (1 << (shift - 1))) >> shift
 
 
 @inner
 def predictions(nets, plane, x, y, width, height, count, room, out):
     """The first ``count`` predictions of a block by the network for its longer side, into ``out[:count]``."""
-    side = max(width, height)
-    mean = _hidden_layers(nets, plane, x, y, side, room)
+    m = max(width, height)
+    which = 0 if m == 4 else 1 if m == 8 else 2
+    mean = _hidden_layers(nets, plane, x, y, m, room)
+    own = nets.layers[which, OUTPUT, 1] // (m * m)
+    first, line = room[0], np.zeros(32, np.int32)
     for branch in range(count):
-        _output_layer(nets, side, branch, mean, room, width, height, out[branch])
+        differs = branch >= own
+        layer, start = (DIFFERENCES, branch - own) if differs else (OUTPUT, branch)
+        for row in range(height):
+            _rows(nets, which, layer, (start * m + row) * m, width, room[1], room[2], line)
+            for column in range(width):
+                value = line[column]
+                if branch == 0:
+                    first[row * m + column] = value
+                elif differs:
+                    value += first[row * m + column]
+                out[branch, row, column] = min(max(mean + value, 0), 255)

@@ -8,6 +8,9 @@ brought back to 8 bits by a shift:
     x  = (a + 2^(s-1)) >> s        where a >= 0       clipped to [-127, 127]
          (a + 2^(s+2)) >> (s + 3)  where a < 0        (a leaky slope of 1/8)
     prediction = mean + ((a + 2^(s-1)) >> s)          clipped to [0, 255]; the last layer sees [x, x0]
+
+Further predictions are differences from the first, each shifted by itself and added before the clipping; their layer
+sees x alone.
 """
 
 from __future__ import annotations
@@ -74,7 +77,9 @@ class IntegerPredictor:
     Attributes:
         m: Side of the blocks.
         branches: Predictions K of each block.
-        layers: Hidden layers, then the last one.
+        hidden: Hidden layers.
+        output: The last layer.
+        differences: The layer of further predictions, if there is one.
         hash: SHA-256 over the weights, in hexadecimal; the same for the same network whatever file it came from.
     """
 
@@ -83,20 +88,23 @@ class IntegerPredictor:
 
         Args:
             arrays: ``hidden.N.weight8``, ``hidden.N.bias32``, ``hidden.N.shift`` for N = 0, 1, ..., and the same of
-                ``output``.
+                ``output`` and, if there are further predictions, ``differences``.
             executor: What computes: ``numpy``, ``torch`` or ``onnx`` (ONNX Runtime).
 
         Raises:
             DlicError: The arrays are not such a network, or the executor is not there.
         """
         depth = sum(name.startswith("hidden.") and name.endswith(".weight8") for name in arrays)
-        names = [f"hidden.{number}" for number in range(depth)] + ["output"]
+        last = ["output", "differences"][: 2 if any(name.startswith("differences.") for name in arrays) else 1]
+        names = [f"hidden.{number}" for number in range(depth)] + last
         wanted = {f"{name}.{part}" for name in names for part in PARTS}
         if set(arrays) != wanted:
             odd = sorted(wanted ^ set(arrays))[0]
             raise DlicError(f"not an integer predictor: {str(odd)[:80]} is {'missing' if odd in wanted else 'unknown'}")
-        self.layers = [_layer(arrays, name) for name in names]
-        self.m, self.branches = _check_sizes(self.layers)
+        layers = [_layer(arrays, name) for name in names]
+        self.hidden, self.output = layers[:depth], layers[depth]
+        self.differences = layers[depth + 1] if len(last) > 1 else None
+        self.m, self.branches = _check_sizes(self)
         self.hash = _digest(arrays)
         self._run: Callable[..., NDArray[np.uint8]] = _executor(executor, self)
 
@@ -126,18 +134,30 @@ class IntegerPredictor:
 
     @classmethod
     def random(
-        cls, m: int, width: int = 32, seed: int = 0, executor: Executor = "numpy", branches: int = 1
+        cls,
+        m: int,
+        width: int = 32,
+        seed: int = 0,
+        executor: Executor = "numpy",
+        branches: int = 1,
+        differences: int = 0,
     ) -> IntegerPredictor:
         """A network of random weights, for tests."""
         rng = np.random.default_rng(seed)
         arrays: dict[str, NDArray[Any]] = {}
         inputs, last = 5 * m * m, branches * m * m
         sizes = {"hidden.0": (width, inputs), "hidden.1": (width, width), "output": (last, width + inputs)}
+        sizes |= {"differences": (differences * m * m, width)} if differences else {}
         for name, (out, inputs) in sizes.items():
             arrays[f"{name}.weight8"] = rng.integers(-127, 128, (out, inputs), np.int8)
             arrays[f"{name}.bias32"] = rng.integers(-2000, 2001, out, np.int32)
             arrays[f"{name}.shift"] = rng.integers(8, 12, out, np.uint8)
         return cls(arrays, executor)
+
+    def named(self) -> dict[str, Layer]:
+        """The layers by the names that they have in files."""
+        found = {f"hidden.{number}": layer for number, layer in enumerate(self.hidden)} | {"output": self.output}
+        return found if self.differences is None else found | {"differences": self.differences}
 
     def predict(self, context: NDArray[np.integer], available: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Predicts blocks.
@@ -155,11 +175,14 @@ class IntegerPredictor:
         """`predict` in NumPy: the definition that the other executors are held to."""
         x0, mean = center(context, available)
         x = x0
-        for layer in self.layers[:-1]:
+        for layer in self.hidden:
             a = layer.sums(x)
             x = np.where(a >= 0, layer.rounded(a), layer.rounded(a, LEAK)).clip(-REACH, REACH)
-        last = self.layers[-1]
-        residual = last.rounded(last.sums(np.concatenate([x, x0], axis=1)))
+        residual = self.output.rounded(self.output.sums(np.concatenate([x, x0], axis=1) if self.hidden else x0))
+        if self.differences is not None:
+            further = self.differences.rounded(self.differences.sums(x))
+            first = np.tile(residual[:, : self.m**2], further.shape[1] // self.m**2)
+            residual = np.concatenate([residual, first + further], axis=1)
         blocks = (mean[:, None] + residual).clip(0, 255).astype(np.uint8)
         return blocks.reshape(-1, self.branches, self.m, self.m)
 
@@ -179,18 +202,26 @@ def _layer(arrays: Mapping[str, NDArray[Any]], name: str) -> Layer:
     return Layer(np.ascontiguousarray(weight), bias, shift.astype(np.int32), bound)
 
 
-def _check_sizes(layers: list[Layer]) -> tuple[int, int]:
+def _check_sizes(net: IntegerPredictor) -> tuple[int, int]:
     """The side of the blocks and the predictions of each, if the layers fit each other."""
-    inputs = width = layers[0].weight.shape[1]
+    first = net.hidden[0] if net.hidden else net.output
+    inputs = width = first.weight.shape[1]
     m = math.isqrt(inputs // 5)
-    branches = layers[-1].weight.shape[0] // max(1, m * m)
-    for layer in layers[:-1]:
+    for layer in net.hidden:
         if layer.weight.shape[1] != width:
             raise DlicError("not an integer predictor: its layers do not fit each other")
         width = layer.weight.shape[0]
-    last = (branches * m * m, width + inputs if len(layers) > 1 else 0)
-    if layers[-1].weight.shape != last or inputs != 5 * m * m or not 2 <= m <= 64 or not 1 <= branches <= MAX_BRANCHES:
-        raise DlicError(f"not an integer predictor: its last layer is {layers[-1].weight.shape}")
+    branches, rest = divmod(len(net.output.weight), max(1, m * m))
+    last = width + inputs if net.hidden else inputs
+    if net.output.weight.shape[1] != last or rest or inputs != 5 * m * m or not 2 <= m <= 64 or branches < 1:
+        raise DlicError(f"not an integer predictor: its last layer is {net.output.weight.shape}")
+    if net.differences is not None:
+        further, rest = divmod(len(net.differences.weight), m * m)
+        if net.differences.weight.shape[1] != width or rest or not net.hidden:
+            raise DlicError(f"not an integer predictor: its differences are {net.differences.weight.shape}")
+        branches += further
+    if branches > MAX_BRANCHES:
+        raise DlicError(f"not an integer predictor: it gives {branches} predictions, more than {MAX_BRANCHES}")
     return m, branches
 
 
@@ -209,4 +240,4 @@ def _executor(name: Executor, predictor: IntegerPredictor) -> Callable[..., NDAr
         raise DlicError(f"unknown executor {name!r}; there are numpy, torch and onnx")
     from lightning_dlic.codec.intra.executors import onnx_executor, torch_executor
 
-    return (torch_executor if name == "torch" else onnx_executor)(predictor.layers)
+    return (torch_executor if name == "torch" else onnx_executor)(predictor.named())

@@ -67,20 +67,22 @@ class IntegerLayer(nn.Module):
 class IntegerFullyConnected(nn.Module):
     """A fully connected block predictor in integers; `codec.intra.predictor` states its arithmetic."""
 
-    def __init__(self, m: int = 8, widths: Sequence[int] = (384, 384), branches: int = 1) -> None:
+    def __init__(self, m: int = 8, widths: Sequence[int] = (384, 384), branches: int = 1, differences: int = 0) -> None:
         """Builds the network with zero weights.
 
         Args:
             m: Side of the blocks.
             widths: Units of each hidden layer.
-            branches: Predictions K.
+            branches: Predictions by the last layer.
+            differences: Further ones, by their differences from the first.
         """
         super().__init__()
-        self.m, self.branches = m, branches
+        self.m, self.branches = m, branches + differences
         inputs = 5 * m * m
         sizes = [inputs, *widths]
         self.hidden = nn.ModuleList([IntegerLayer(a, b) for a, b in zip(sizes[:-1], widths, strict=True)])
         self.output = IntegerLayer((widths[-1] if widths else 0) + inputs, branches * m * m)
+        self.differences = IntegerLayer(widths[-1], differences * m * m) if differences else None
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> IntegerFullyConnected:
@@ -93,9 +95,16 @@ class IntegerFullyConnected(nn.Module):
         widths = [len(state[f"hidden.{number}.bias32"]) for number in range(depth)]
         inputs = state["output.weight8"].shape[1] - (widths[-1] if widths else 0)
         m = int((inputs / 5) ** 0.5)
-        net = cls(m, widths, len(state["output.bias32"]) // m**2)
+        counts = [len(state.get(f"{name}.bias32", ())) // m**2 for name in ("output", "differences")]
+        net = cls(m, widths, *counts)
         net.load_state_dict(dict(state))
         return net
+
+    @property
+    def last_sizes(self) -> dict[str, int]:
+        """The arguments ``branches`` and ``differences``."""
+        further = 0 if self.differences is None else len(self.differences.bias32) // self.m**2
+        return {"branches": self.branches - further, "differences": further}
 
     def forward(self, x: Tensor) -> Tensor:
         """Predicts from contexts and availability, uint8 ``[N, 2, 5 m^2]``: float ``[N, K, m, m]``, k / 255."""
@@ -108,5 +117,8 @@ class IntegerFullyConnected(nn.Module):
         for layer in self.hidden:
             y = layer(y, leaky=True).clamp(-REACH, REACH)
         residual = self.output(torch.cat([y, x0], dim=1) if len(self.hidden) else x0, leaky=False)
+        if self.differences is not None:
+            first = residual[:, : self.m**2].repeat(1, self.last_sizes["differences"])
+            residual = torch.cat([residual, first + self.differences(y, leaky=False)], dim=1)
         blocks: Tensor = (mean + residual).clamp(0, 255)
         return blocks.reshape(-1, self.branches, self.m, self.m)

@@ -20,35 +20,42 @@ class PNNSFullyConnected(nn.Module):
 
     PNNS has three hidden layers of 1200 and no such short cut. With the short cut a network a tenth as large does:
     what is linear in the context need not pass the hidden layers' 8 bits. The last layer gives K predictions (after
-    Baig and Torresani 2017), of which an encoder names one.
+    Baig and Torresani 2017), of which an encoder names one. The short cut makes each of them large where blocks are;
+    further ones can be had as differences from the first, of the hidden layers alone.
     """
 
-    def __init__(self, m: int = 8, width: int = 384, depth: int = 2, branches: int = 1) -> None:
+    def __init__(self, m: int = 8, width: int = 384, depth: int = 2, branches: int = 1, differences: int = 0) -> None:
         """Builds the network.
 
         Args:
             m: Side of the blocks.
             width: Units of each hidden layer.
             depth: Hidden layers.
-            branches: Predictions K; the first is the expectation.
+            branches: Predictions by the last layer; the first is the expectation.
+            differences: Further ones, by their differences from the first.
 
         Raises:
-            ValueError: There is no branch.
+            ValueError: There is no branch, or there are differences without a hidden layer.
         """
         super().__init__()
         if branches < 1:
             raise ValueError(f"branches must be at least 1, not {branches}")
-        self.m, self.branches = m, branches
+        if differences < 0 or (differences and not depth):
+            raise ValueError(f"differences must be at least 0, and need a hidden layer, not {differences}")
+        self.m, self.branches = m, branches + differences
         inputs = 5 * m * m
         sizes = [inputs] + [width] * depth
         self.hidden = nn.ModuleList([QuantLinear(a, b) for a, b in pairwise(sizes)])
         self.output = QuantLinear((width if depth else 0) + inputs, branches * m * m)
+        self.differences = QuantLinear(width, differences * m * m) if differences else None
         for layer in self.hidden:
             assert isinstance(layer, QuantLinear)
             nn.init.kaiming_uniform_(layer.weight, a=0.125)
             nn.init.zeros_(layer.bias)
-        nn.init.normal_(self.output.weight, std=0.01)
-        nn.init.zeros_(self.output.bias)
+        for last in (self.output, self.differences):
+            if last is not None:
+                nn.init.normal_(last.weight, std=0.01)
+                nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predicts from contexts and availability, uint8 ``[N, 2, 5 m^2]``: float ``[N, K, m, m]``, k / 255.
@@ -63,6 +70,9 @@ class PNNSFullyConnected(nn.Module):
         # Half precision would round the differences themselves.
         with torch.autocast(x.device.type, enabled=False):
             grey = mean + round_ste(self.output(last) * UNIT)
+            if self.differences is not None:
+                first = grey[:, : self.m * self.m].repeat(1, self.differences.out_features // (self.m * self.m))
+                grey = torch.cat([grey, first + round_ste(self.differences(y) * UNIT)], dim=1)
         blocks = grey.reshape(-1, self.branches, self.m, self.m) / 255.0
         return blocks if self.training else blocks.clamp(0.0, 1.0)
 
@@ -70,6 +80,7 @@ class PNNSFullyConnected(nn.Module):
     def integer_state(self) -> dict[str, Tensor]:
         """The same network in integers, as `IntegerFullyConnected` and `IntegerPredictor` take it."""
         layers = {f"hidden.{number}": layer for number, layer in enumerate(self.hidden)} | {"output": self.output}
+        layers |= {} if self.differences is None else {"differences": self.differences}
         state: dict[str, Tensor] = {}
         for name, layer in layers.items():
             assert isinstance(layer, QuantLinear)
@@ -100,26 +111,29 @@ def from_integers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def with_branches(state: Mapping[str, Tensor], output: nn.Linear) -> dict[str, Tensor]:
+def with_branches(state: Mapping[str, Tensor], net: PNNSFullyConnected) -> dict[str, Tensor]:
     """A state of `PNNSFullyConnected` with more predictions: those it has, again and again, each time a little apart.
 
     Alike, they would stay alike in training. The first, the expectation, stays as it is.
 
     Args:
         state: Weights and biases of a network.
-        output: The last layer that it is for.
+        net: What it is for.
 
     Returns:
-        The state, its last layer repeated until it is as long as ``output``; as it was where that needs no more, or
-        is of another network.
+        The state, its last layers repeated until they are as long as the network's, which lends differences where
+        there are none; as it was where nothing is missing, or it is of another network.
     """
     found, generator = dict(state), torch.Generator().manual_seed(0)
-    rows, wanted = state.get("output.weight"), output.weight
-    if rows is None or rows.shape[1:] != wanted.shape[1:] or len(rows) >= len(wanted):
-        return found
-    again = torch.arange(len(rows), len(wanted)) % len(rows)
-    for name in ("output.weight", "output.bias"):
-        copies = state[name][again]
-        noise = torch.randn(copies.shape, generator=generator) * state[name].std() * _APART
-        found[name] = torch.cat([state[name], copies + noise])
+    if net.differences is not None and "output.weight" in found:
+        found = {f"differences.{key}": value.detach() for key, value in net.differences.named_parameters()} | found
+    for name, layer in (("output", net.output), ("differences", net.differences)):
+        rows = found.get(f"{name}.weight")
+        if layer is None or rows is None or rows.shape[1:] != layer.weight.shape[1:] or len(rows) >= len(layer.weight):
+            continue
+        again = torch.arange(len(rows), len(layer.weight)) % len(rows)
+        for key in (f"{name}.weight", f"{name}.bias"):
+            copies = found[key][again]
+            noise = torch.randn(copies.shape, generator=generator) * found[key].std() * _APART
+            found[key] = torch.cat([found[key], copies + noise])
     return found

@@ -74,7 +74,7 @@ class Prediction(Stage):
     def init_state(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
         """Integers, as predictors ship, become the floats that compute the same; predictions multiply as asked for."""
         floats = from_integers(given) if is_integer(given) else given
-        return with_branches(floats, self.net.output) if isinstance(self.net, PNNSFullyConnected) else floats
+        return with_branches(floats, self.net) if isinstance(self.net, PNNSFullyConnected) else floats
 
     def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives contexts with availability, uint8 ``[N, 2, 5 m^2]``, and blocks, float ``[N, 1, m, m]`` in [0, 1].

@@ -8,7 +8,15 @@ from lightning_dlic.stages.prediction.base import Prediction
 class PNNSFC(Prediction):
     """A fully connected predictor of blocks (PNNS, Dumas et al. 2019), trained for exact computation in integers."""
 
-    def __init__(self, m: int = 8, blocks: int = 4096, width: int = 384, depth: int = 2, branches: int = 1) -> None:
+    def __init__(
+        self,
+        m: int = 8,
+        blocks: int = 4096,
+        width: int = 384,
+        depth: int = 2,
+        branches: int = 1,
+        differences: int = 0,
+    ) -> None:
         """Builds the stage.
 
         Args:
@@ -16,6 +24,8 @@ class PNNSFC(Prediction):
             blocks: Blocks drawn a batch.
             width: Units of each hidden layer.
             depth: Hidden layers.
-            branches: Predictions K of each block, for the term ``rate``.
+            branches: Predictions of each block, for the term ``rate``.
+            differences: Further ones as differences from the first: smaller where blocks are large.
         """
-        super().__init__(m, blocks, {"name": "pnns_fc", "width": width, "depth": depth, "branches": branches})
+        sizes = {"width": width, "depth": depth, "branches": branches, "differences": differences}
+        super().__init__(m, blocks, {"name": "pnns_fc", **sizes})
