@@ -241,6 +241,24 @@ trainer: {{max_steps: 1}}
     assert len(torch.unique(after.flatten(2), dim=1)[0]) == branches
 
 
+def test_a_deeper_network_with_differences_begins_as_the_one_it_grows_from() -> None:
+    torch.manual_seed(5)
+    small, large = PNNSFC(m=4, width=24, branches=3).eval(), PNNSFC(m=4, width=24, depth=3, differences=4).eval()
+    output = small.net.output
+    output.weight.data.normal_(std=0.2)
+    output.weight.data[:, 24:] = output.weight.data[:16, 24:].repeat(3, 1)  # differences know no short cut
+    small.net.hidden[1].weight.data.mul_(0.2)
+    small.net.hidden[1].bias.data.fill_(1.0)  # a layer passes on what is not negative
+    large.net.load_state_dict(large.init_state(small.net.state_dict()))
+    inputs, _ = small.task({"image": noise(5)[:1]})
+    with torch.no_grad():
+        before, after = small(inputs), large(inputs)
+    assert torch.equal(after[:, 0], before[:, 0])
+    assert (after[:, 1:3] - before[:, 1:]).abs().mean() < 2 / 255  # weights are rounded anew
+    assert (before[:, 1:] - before[:, :1]).abs().mean() > 8 / 255
+    assert len(torch.unique(after.flatten(2), dim=1)[0]) == 5
+
+
 @pytest.mark.parametrize("source", ["zoo:pnns_8", "zoo:compact_x4"])
 def test_what_is_of_another_network_is_refused(source: str) -> None:
     # More outputs than the source has, so that they would be repeated if its inputs fitted.

@@ -111,27 +111,57 @@ def from_integers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def with_branches(state: Mapping[str, Tensor], net: PNNSFullyConnected) -> dict[str, Tensor]:
-    """A state of `PNNSFullyConnected` with more predictions: those it has, again and again, each time a little apart.
+def grown(state: Mapping[str, Tensor], net: PNNSFullyConnected) -> dict[str, Tensor]:
+    """A state of `PNNSFullyConnected` for a network that is deeper, or gives more predictions, than the one it is of.
 
-    Alike, they would stay alike in training. The first, the expectation, stays as it is.
+    Hidden layers that are missing pass on what they get. Predictions that the last layer no longer gives become
+    differences from the first, without their share of the short cut. The predictions that there are then repeat until
+    they are enough, each time a little apart: alike, they would stay alike in training. The first, the expectation,
+    stays as it is.
 
     Args:
         state: Weights and biases of a network.
         net: What it is for.
 
     Returns:
-        The state, its last layers repeated until they are as long as the network's, which lends differences where
-        there are none; as it was where nothing is missing, or it is of another network.
+        The state; as it was where nothing is missing, or it is of a network of other widths.
     """
+    found, width = dict(state), net.output.in_features - 5 * net.m**2
+    if "output.weight" not in found or found["output.weight"].shape[1] != net.output.in_features:
+        return found
+    for number in range(1, len(net.hidden)):
+        if f"hidden.{number}.weight" not in found:
+            found |= {f"hidden.{number}.weight": torch.eye(width), f"hidden.{number}.bias": torch.zeros(width)}
+    if net.differences is not None:
+        fresh = {f"differences.{key}": value.detach() for key, value in net.differences.named_parameters()}
+        found = fresh | found | _differences(found, net, width)
+    return _repeated(found, net)
+
+
+def _differences(state: Mapping[str, Tensor], net: PNNSFullyConnected, width: int) -> dict[str, Tensor]:
+    """The last layers after its predictions beyond those that the network wants of it became differences."""
+    keep, area = net.output.out_features, net.m**2
+    found: dict[str, Tensor] = {}
+    if len(state["output.weight"]) <= keep:
+        return found
+    for part in ("weight", "bias"):
+        rows = state[f"output.{part}"]
+        first = rows[:area].repeat((len(rows) - keep) // area, *[1] * (rows.ndim - 1))
+        apart = rows[keep:] - first
+        apart = apart[:, :width] if part == "weight" else apart
+        there = state.get(f"differences.{part}", apart[:0])
+        found |= {f"output.{part}": rows[:keep], f"differences.{part}": torch.cat([there, apart])}
+    return found
+
+
+def _repeated(state: Mapping[str, Tensor], net: PNNSFullyConnected) -> dict[str, Tensor]:
+    """The last layers with their rows repeated until they are as long as the network's."""
     found, generator = dict(state), torch.Generator().manual_seed(0)
-    if net.differences is not None and "output.weight" in found:
-        found = {f"differences.{key}": value.detach() for key, value in net.differences.named_parameters()} | found
     for name, layer in (("output", net.output), ("differences", net.differences)):
-        rows = found.get(f"{name}.weight")
-        if layer is None or rows is None or rows.shape[1:] != layer.weight.shape[1:] or len(rows) >= len(layer.weight):
+        length = len(found[f"{name}.weight"]) if layer is not None else 0
+        if layer is None or length >= layer.out_features:
             continue
-        again = torch.arange(len(rows), len(layer.weight)) % len(rows)
+        again = torch.arange(length, layer.out_features) % length
         for key in (f"{name}.weight", f"{name}.bias"):
             copies = found[key][again]
             noise = torch.randn(copies.shape, generator=generator) * found[key].std() * _APART

@@ -14,7 +14,7 @@ from lightning_dlic.imaging.blocks import cut, cut_blocks, draw_corners, draw_ma
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.intra_modes import planar, references, smooth
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.nets.prediction.pnns_fc import PNNSFullyConnected, from_integers, is_integer, with_branches
+from lightning_dlic.nets.prediction.pnns_fc import PNNSFullyConnected, from_integers, grown, is_integer
 from lightning_dlic.stages.base import Batch, Stage, Terms
 from lightning_dlic.stages.settings import Spec
 
@@ -72,9 +72,9 @@ class Prediction(Stage):
         return {**super().describe_net(), "channels": 1}
 
     def init_state(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Integers, as predictors ship, become the floats that compute the same; predictions multiply as asked for."""
+        """Integers, as predictors ship, become the floats that compute the same; what is too small grows."""
         floats = from_integers(given) if is_integer(given) else given
-        return with_branches(floats, self.net) if isinstance(self.net, PNNSFullyConnected) else floats
+        return grown(floats, self.net) if isinstance(self.net, PNNSFullyConnected) else floats
 
     def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives contexts with availability, uint8 ``[N, 2, 5 m^2]``, and blocks, float ``[N, 1, m, m]`` in [0, 1].
