@@ -187,7 +187,7 @@ def test_effort_lowers_what_error_and_bytes_cost(make_planes: MakePlanes) -> Non
 def test_the_networks_that_ship_pay_on_a_photograph_and_more_of_them_pay_more() -> None:
     from skimage import data
 
-    planes = Planes(np.ascontiguousarray(data.astronaut()[:256:4, 100:356:4, 1]))
+    planes = Planes(np.ascontiguousarray(data.astronaut()[:384:4, 64:448:4, 1]))
     arrays = load_file(locate("zoo:pnns_4"))
     fewer = {name: array[: 16 if name.startswith("output.") else None] for name, array in arrays.items()}
     used = [], [IntegerPredictor(fewer)], [IntegerPredictor(arrays)], zoo_predictors()
