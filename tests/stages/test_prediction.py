@@ -257,6 +257,10 @@ def test_a_deeper_network_with_differences_begins_as_the_one_it_grows_from() -> 
     assert (after[:, 1:3] - before[:, 1:]).abs().mean() < 2 / 255  # weights are rounded anew
     assert (before[:, 1:] - before[:, :1]).abs().mean() > 8 / 255
     assert len(torch.unique(after.flatten(2), dim=1)[0]) == 5
+    fewer = PNNSFC(m=4, width=24, depth=3, differences=2).eval()
+    fewer.net.load_state_dict(fewer.init_state(large.net.state_dict()))
+    with torch.no_grad():
+        assert torch.equal(fewer(inputs), after[:, :3])
 
 
 @pytest.mark.parametrize("source", ["zoo:pnns_8", "zoo:compact_x4"])

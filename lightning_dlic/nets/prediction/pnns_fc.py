@@ -116,8 +116,8 @@ def grown(state: Mapping[str, Tensor], net: PNNSFullyConnected) -> dict[str, Ten
 
     Hidden layers that are missing pass on what they get. Predictions that the last layer no longer gives become
     differences from the first, without their share of the short cut. The predictions that there are then repeat until
-    they are enough, each time a little apart: alike, they would stay alike in training. The first, the expectation,
-    stays as it is.
+    they are enough, each time a little apart: alike, they would stay alike in training. Those that are too many are
+    left out. The first, the expectation, stays as it is.
 
     Args:
         state: Weights and biases of a network.
@@ -155,15 +155,15 @@ def _differences(state: Mapping[str, Tensor], net: PNNSFullyConnected, width: in
 
 
 def _repeated(state: Mapping[str, Tensor], net: PNNSFullyConnected) -> dict[str, Tensor]:
-    """The last layers with their rows repeated until they are as long as the network's."""
+    """The last layers with their rows repeated until they are as long as the network's, or cut to that."""
     found, generator = dict(state), torch.Generator().manual_seed(0)
     for name, layer in (("output", net.output), ("differences", net.differences)):
-        length = len(found[f"{name}.weight"]) if layer is not None else 0
-        if layer is None or length >= layer.out_features:
+        if layer is None:
             continue
-        again = torch.arange(length, layer.out_features) % length
+        length = len(found[f"{name}.weight"])
+        again = torch.arange(length, max(length, layer.out_features)) % length
         for key in (f"{name}.weight", f"{name}.bias"):
             copies = found[key][again]
             noise = torch.randn(copies.shape, generator=generator) * found[key].std() * _APART
-            found[key] = torch.cat([found[key], copies + noise])
+            found[key] = torch.cat([found[key], copies + noise])[: layer.out_features]
     return found
