@@ -1,6 +1,6 @@
 """Compares the base codec `intra` with others on small grey pictures, with its networks and without, and prints JSON.
 
-python benchmarks/intra.py $DLIC_DATA/benchmarks/kodak [--scales 2 4] [--limit 24] [--effort 8]
+python benchmarks/intra.py $DLIC_DATA/benchmarks/kodak [--scales 2 4] [--limit 24] [--effort 5]
 
 Each picture's luma is made smaller by each scale; scale 0 means 96x64. BD-rates are over whole files, container and
 checksum included, at 30 to 38 dB, and are means over pictures; negative means that `intra` is smaller. WebP and AVIF
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--limit", type=int, default=24, help="every picture, or so many spread over the folder")
-    parser.add_argument("--effort", type=int, default=8)
+    parser.add_argument("--effort", type=int, default=5)
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     paths = sorted(path for path in asked.folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
