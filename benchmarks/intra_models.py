@@ -2,14 +2,17 @@
 
 python benchmarks/intra_models.py PICTURE... [--scales 2 4]
 
-Each picture's luma is made smaller and coded from models that know nothing. What every model has learned is averaged,
-weighted by what it has seen, and how much pictures differ says how firmly to believe it: the table holds the mean and
-the number of symbols that it is worth, by quality. After a change of the table all `intra` files read otherwise.
+Each picture is made smaller and coded from models that know nothing: its luma without networks and with them, and its
+chroma. What every model has learned is averaged, weighted by what it has seen, and how much pictures differ says how
+firmly to believe it: the table holds the mean and the number of symbols that it is worth, by kind of plane and quality.
+After a change of the table all `intra` files read otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +21,16 @@ from lightning_dlic.codec.intra.arithmetic import fresh_models, writer
 from lightning_dlic.codec.intra.codec import zoo_predictors
 from lightning_dlic.codec.intra.encoder import encode_plane
 from lightning_dlic.codec.intra.leaf import Trials
-from lightning_dlic.codec.intra.tables import ANCHORS, CONTEXTS
+from lightning_dlic.codec.intra.predictor import IntegerPredictor
+from lightning_dlic.codec.intra.tables import ANCHORS, CHROMA, CONTEXTS, LUMA, LUMA_NETWORKS
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
 
 TARGET = Path(__file__).parents[1] / "lightning_dlic" / "codec" / "intra" / "models.py"
 HEAD = '''"""What context models begin with; benchmarks/intra_models.py writes this file.
 
-By quality, those of `tables.ANCHORS`: for each context the probability of a zero in 1/256, and the number of symbols
-that it is worth.
+By kind of plane (`tables.LUMA` and the next) and quality, those of `tables.ANCHORS`: for each context the probability
+of a zero in 1/256, and the number of symbols that it is worth.
 """
 
 from typing import Any
@@ -37,10 +41,11 @@ import numpy as np
 '''
 
 
-def learned(luma: np.ndarray, quality: int) -> np.ndarray:
-    """Models behind one picture, int32 ``[n, 3]``."""
-    coder = writer(4096 + 8 * luma.size, fresh_models(1))
-    encode_plane(coder, luma, quality, Trials(3, 8, 2), zoo_predictors())
+def learned(planes: list[np.ndarray], quality: int, predictors: Sequence[IntegerPredictor]) -> np.ndarray:
+    """Models behind planes of one picture that share them, int32 ``[n, 3]``."""
+    coder = writer(4096 + 8 * sum(plane.size for plane in planes), fresh_models(1))
+    for plane in planes:
+        encode_plane(coder, plane, quality, Trials(3, 8, 2), predictors)
     return coder.models
 
 
@@ -68,15 +73,17 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+")
     parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
     asked = parser.parse_args()
-    lumas = [Source(load_picture(name)).small(scale).y for name in asked.pictures for scale in asked.scales]
+    pictures = [Source(load_picture(name)).small(scale) for name in asked.pictures for scale in asked.scales]
+    luma, chroma = [[picture.y] for picture in pictures], [list(picture.each())[1:] for picture in pictures]
+    kinds = {LUMA: (luma, ()), LUMA_NETWORKS: (luma, zoo_predictors()), CHROMA: (chroma, ())}
     text = HEAD + "START: Any = np.array([\n"
-    for quality in ANCHORS:
-        table = fit(np.stack([learned(luma, quality) for luma in lumas]))
+    for (planes, predictors), quality in itertools.product((kinds[kind] for kind in sorted(kinds)), ANCHORS):
+        table = fit(np.stack([learned(each, quality, predictors) for each in planes]))
         pairs = [f"{mean}, {worth}" for mean, worth in table]
         lines = [", ".join(pairs[at : at + 12]) for at in range(0, CONTEXTS, 12)]
         text += "    [\n" + "".join(f"        {line},\n" for line in lines) + "    ],\n"
-    TARGET.write_text(text + f"], np.int32).reshape({len(ANCHORS)}, {CONTEXTS}, 2)\n# fmt: on\n")
-    print(f"{len(lumas)} pictures, {len(ANCHORS)} qualities: {TARGET}")
+    TARGET.write_text(text + f"], np.int32).reshape({len(kinds)}, {len(ANCHORS)}, {CONTEXTS}, 2)\n# fmt: on\n")
+    print(f"{len(pictures)} pictures, {len(kinds)} kinds of planes, {len(ANCHORS)} qualities: {TARGET}")
 
 
 if __name__ == "__main__":

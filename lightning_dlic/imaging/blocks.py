@@ -22,6 +22,47 @@ def _offsets(m: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rows), torch.from_numpy(columns)
 
 
+@lru_cache(maxsize=16)
+def transposition(m: int, device: torch.device | None = None) -> Tensor:
+    """Where in a context each sample is found once the context is mirrored at the block's diagonal.
+
+    Args:
+        m: Side of the block.
+        device: Where the result lies.
+
+    Returns:
+        int64 ``[5 m^2]``, its own inverse: ``context[..., transposition(m)]`` is that of the transposed picture.
+    """
+    rows, columns = _offsets(m)
+    size = 3 * m
+    found = torch.empty(len(rows), dtype=torch.int64)
+    found[(rows * size + columns).argsort()] = (columns * size + rows).argsort()
+    return found.to(device)
+
+
+def seen(x: Tensor, m: int, view: int) -> Tensor:
+    """Contexts as they would be cut of another view of their pictures.
+
+    Args:
+        x: uint8 ``[N, 2, 5 m^2]``.
+        m: Side of the blocks.
+        view: One of `blocks_np.VIEWS`.
+
+    Returns:
+        uint8 ``[N, 2, 5 m^2]``.
+    """
+    if view & 1:
+        x = x[..., transposition(m, x.device)]
+    return torch.stack([255 - x[:, 0], x[:, 1]], dim=1) if view & 2 else x
+
+
+def seen_back(blocks: Tensor, view: int) -> Tensor:
+    """Blocks ``[N, K, m, m]`` in [0, 1] from the view that `seen` made back to their pictures' own."""
+    if view & 2:
+        blocks = 1.0 - blocks
+    return blocks.transpose(2, 3) if view & 1 else blocks
+
+
 def grid(height: int, width: int, m: int, device: torch.device | None = None) -> Tensor:
     """Corners of all blocks of the regular grid whose contexts lie inside the picture.
 

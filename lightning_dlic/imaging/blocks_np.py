@@ -15,6 +15,8 @@ GREY = 128
 """Taken for the mean where nothing is known."""
 REACH = 127
 """Samples further from the mean than this are clipped to it."""
+VIEWS = 4
+"""Views of a picture of which a network may predict: as it is, transposed (bit 0), inverted (bit 1), and both."""
 
 
 @lru_cache(maxsize=16)

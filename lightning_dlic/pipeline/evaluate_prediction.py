@@ -28,7 +28,8 @@ PROTOCOL = {
     "wins": "share of blocks in which the network's squared error is strictly less",
     "sharpness": "sum of absolute differences between neighbours inside predicted blocks, over that inside originals",
     "best35-oracle": "the mode of least squared error",
-    "NETWORK-oracle": "of a network that gives several predictions, the one of least squared error; NETWORK: the first",
+    "NETWORK-oracle": "of all that a network predicts of the picture as it is, transposed, inverted, and both, what "
+    "has the least squared error; NETWORK: its first prediction of the picture as it is",
     "best35-satd": f"the mode of least SATD + lambda * bits at QP {QP}; bits as in a block without neighbours",
     "hevc": "ITU-T H.265 luma, reference smoothing, strong smoothing and boundary filters included",
 }

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dlic_registry import DlicError
+from lightning_dlic.imaging.blocks import seen, seen_back
+from lightning_dlic.imaging.blocks_np import VIEWS
 from lightning_dlic.imaging.intra_modes import DC, MODES, PLANAR, VERTICAL, predict_modes, references
 from lightning_dlic.losses.block import hadamard
 
@@ -78,11 +80,13 @@ class NetPredictor(BlockPredictor):
 
     @torch.inference_mode()
     def branches(self, context: Blocks, available: Blocks) -> Blocks:
-        """All its predictions, uint8 ``[N, K, m, m]``."""
+        """All its K predictions of each of the views of a picture, uint8 ``[N, VIEWS * K, m, m]``, its own first."""
         made = []
         for part in torch.split(torch.from_numpy(np.stack([context, available], axis=1)), 4096):
-            output = self.net(part.to(self.device)).float()
-            made.append((output * 255.0).round().clamp(0, 255).to(torch.uint8).cpu())
+            views = [
+                seen_back(self.net(seen(part, self.m, view).to(self.device)).float(), view) for view in range(VIEWS)
+            ]
+            made.append((torch.cat(views, dim=1) * 255.0).round().clamp(0, 255).to(torch.uint8).cpu())
         return torch.cat(made).numpy()
 
 

@@ -17,18 +17,27 @@ from lightning_dlic.imaging.blocks_np import cut_contexts
 counts = {4: 0, 8: 0, 16: 0}
 
 
+def viewed(predictor, pixels, known, y, x, view):  # type: ignore[no-untyped-def]
+    """What a network predicts of the block at (y, x) in a view: picture and blocks are mirrored or inverted."""
+    if view & 2:
+        return 255 - viewed(predictor, 255 - pixels, known, y, x, view - 2)
+    if view & 1:
+        return viewed(predictor, pixels.T, known.T, x, y, 0).swapaxes(1, 2)
+    return predictor.predict(*cut_contexts(pixels, known, np.array([y]), np.array([x]), predictor.m))[0]
+
+
 def main() -> None:
     """Prints the checksum of what is decoded, and how often each network was asked."""
     data, executor = Path(sys.argv[1]).read_bytes(), sys.argv[2]
     predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", executor) for m in counts}
 
-    def predictions(nets, plane, x, y, width, height, count, room, out):  # type: ignore[no-untyped-def]
+    def predictions(nets, plane, x, y, width, height, view, count, room, out):  # type: ignore[no-untyped-def]
         known = np.repeat(np.repeat(plane.maps[DONE] != 0, 4, 0), 4, 1)[
             : plane.pixels.shape[0], : plane.pixels.shape[1]
         ]
         m = int(max(width, height))
-        cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), m)
-        out[:count, :height, :width] = predictors[m].predict(*cut)[0][:count, :height, :width]
+        made = viewed(predictors[m], plane.pixels.astype(np.uint8), known, y, x, view)
+        out[:count, :height, :width] = made[:count, :height, :width]
         counts[m] += 1
 
     assert not hasattr(net.predictions, "py_func"), "NUMBA_DISABLE_JIT=1 is not set"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interpreted import viewed
 from numba import njit
 from safetensors.numpy import load_file
 
@@ -21,8 +22,8 @@ from lightning_dlic.codec.intra.modes import code_mode
 from lightning_dlic.codec.intra.net import flatten, predictions, sizes
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE, new_plane
-from lightning_dlic.codec.intra.tables import NET
-from lightning_dlic.imaging.blocks_np import cut_contexts
+from lightning_dlic.codec.intra.tables import MAX_BRANCHES, NET
+from lightning_dlic.imaging.blocks_np import VIEWS
 from lightning_dlic.zoo.files import locate
 
 MakePlanes = Callable[[int, int, bool], Planes]
@@ -50,8 +51,8 @@ def close(coder, spare):  # type: ignore[no-untyped-def]
 
 
 @njit
-def run_net(nets, plane, x, y, m, room, out):  # type: ignore[no-untyped-def]
-    predictions(nets, plane, x, y, m, m, len(out), room, out)
+def run_net(nets, plane, x, y, m, view, room, out):  # type: ignore[no-untyped-def]
+    predictions(nets, plane, x, y, m, m, view, len(out), room, out)
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,9 +100,9 @@ def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
         plane.maps[DONE] = random.integers(0, 2, (12, 12))
         known = np.kron(plane.maps[DONE], np.ones((4, 4), bool)).astype(bool)
         out = np.zeros((5, 32, 32), np.int32)
-        run_net(flatten([predictor]), plane, x, y, m, np.zeros((3, 4096), np.int32), out)
-        cut = cut_contexts(plane.pixels.astype(np.uint8), known, np.array([y]), np.array([x]), m)
-        assert (out[:, :m, :m] == predictor.predict(*cut)[0]).all()
+        for view in range(VIEWS):
+            run_net(flatten([predictor]), plane, x, y, m, view, np.zeros((2, 4096), np.int32), out)
+            assert (out[:, :m, :m] == viewed(predictor, plane.pixels.astype(np.uint8), known, y, x, view)).all()
 
 
 @njit
@@ -115,7 +116,8 @@ def run_modes(coder, plane, nets, modes):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("branches", [1, 2, 3, 7, 8, 12, 16])
 def test_every_mode_can_be_named(branches: int) -> None:
     nets = sizes([IntegerPredictor.random(8, branches=branches), IntegerPredictor.random(4, branches=16)])
-    modes = np.random.default_rng(0).permutation(NET + branches).astype(np.int64)
+    known = [*range(NET), *(NET + MAX_BRANCHES * view + branch for view in range(VIEWS) for branch in range(branches))]
+    modes = np.random.default_rng(0).permutation(known).astype(np.int64)
     coder = writer(2000, fresh_models(1))
     run_modes(coder, new_plane(32, 32), nets, modes)
     data = coder.data[: close(coder, 16)].tobytes()

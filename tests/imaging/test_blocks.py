@@ -39,6 +39,21 @@ def test_both_twins_cut_alike(planes, m):
     assert torch.equal(made[-1, 0], planes[2, 0, y : y + m, x : x + m])
 
 
+@pytest.mark.parametrize("m", [4, 16])
+def test_views_of_contexts_are_contexts_of_views(m):
+    plane = torch.randint(0, 256, (1, 1, 3 * m, 3 * m), dtype=torch.uint8)
+    where = torch.tensor([[0, m, m]])
+    context = blocks.cut(plane, where, m)
+    inputs = torch.stack([context, torch.ones_like(context)], 1)
+    views = [plane, plane.mT, 255 - plane, 255 - plane.mT]
+    for view, picture in enumerate(views):
+        inside = blocks.seen(inputs, m, view)
+        assert torch.equal(inside[:, 0], blocks.cut(picture.contiguous(), where, m))
+        assert inside[:, 1].all()
+        block = picture[:, :, m : 2 * m, m : 2 * m] / 255
+        assert torch.allclose(blocks.seen_back(block, view), plane[:, :, m : 2 * m, m : 2 * m] / 255)
+
+
 def test_both_twins_take_the_same_mean():
     rng = np.random.default_rng(0)
     context = rng.integers(0, 256, (300, 80), np.uint8)

@@ -10,6 +10,7 @@ import torch
 
 from dlic_registry import DlicError, load
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
+from lightning_dlic.imaging.blocks import seen, seen_back
 from lightning_dlic.pipeline.integers import to_integers
 from lightning_dlic.stages.prediction.block_gan import BlockGAN
 from lightning_dlic.stages.prediction.pnns_fc import PNNSFC
@@ -269,3 +270,21 @@ def test_what_is_of_another_network_is_refused(source: str) -> None:
     recipe = [f"stages.prediction.init={source}", "stages.prediction.args={m: 4, width: 24, branches: 60}"]
     with pytest.raises(DlicError, match=f"nothing in {source} fits"):
         build_stage(load_recipe("base/prediction", recipe), "prediction")
+
+
+@pytest.mark.parametrize("view", [1, 2, 3])
+def test_the_rate_may_choose_a_prediction_of_another_view(view):
+    stage = PNNSFC(m=8, blocks=16, width=16, branches=2, views=4).train()
+    stage.configure(Settings(losses={"rate": {"name": "nearest_rate", "named": False, "guard": 0.0}}))
+    inputs, _ = stage.task({"image": noise()[:1, :1, :32, :32]})
+    made = seen_back(stage(seen(inputs, 8, view)).detach(), view)[:, 1:2]
+    ((_, terms),) = stage.updates(inputs, made)
+    assert terms["rate"].item() == pytest.approx(0.0, abs=1e-6)
+    stage.views = view
+    ((_, terms),) = stage.updates(inputs, made)
+    assert terms["rate"].item() > 1e-3
+
+
+def test_views_out_of_range():
+    with pytest.raises(ValueError, match="from 1 to 4, not 5"):
+        PNNSFC(m=8, width=16, views=5)

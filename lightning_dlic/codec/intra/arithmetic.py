@@ -179,7 +179,7 @@ def finish(coder, spare):
 
 
 def started_models(quality: int, start: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Models as a picture begins with them: one set for luma, one for chroma.
+    """Models as a plane of one kind begins with them.
 
     Args:
         quality: Step.
@@ -192,4 +192,4 @@ def started_models(quality: int, start: NDArray[np.int32]) -> NDArray[np.int32]:
     models = np.zeros((CONTEXTS, 3), np.int32)
     models[:, 0] = models[:, 1] = mixed[:, 0] * 256 // width
     models[:, 2] = mixed[:, 1] // width
-    return np.concatenate([models, models])
+    return models

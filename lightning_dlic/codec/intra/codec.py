@@ -19,8 +19,18 @@ SHIPPED = bytes.fromhex("41564e93a7067f8a")
 """Names the networks of the zoo: payloads need not."""
 _FINGERPRINT = 2
 _WITH_NETS, _WITH_SHIPPED = 64, 128
-# By effort: modes and predictions tried in full, and how often blocks are halved.
-_EFFORT = ((1, 1, 0), (1, 1, 0), (2, 2, 0), (2, 4, 0), (2, 8, 1), (2, 8, 1), (3, 8, 1), (4, 8, 2), (8, 8, 2))
+# By effort: modes and predictions tried in full, how often blocks are halved, and views.
+_EFFORT = (
+    (1, 1, 0, 1),
+    (1, 1, 0, 2),
+    (2, 2, 0, 4),
+    (2, 8, 0, 4),
+    (2, 16, 1, 4),
+    (2, 16, 1, 4),
+    (3, 16, 1, 4),
+    (4, 16, 2, 4),
+    (8, 16, 2, 4),
+)
 
 
 class IntraCodec(BaseCodec):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lightning_dlic.codec.errors import BitstreamError
 from lightning_dlic.codec.intra.arithmetic import reader, started_models
@@ -14,7 +15,7 @@ from lightning_dlic.codec.intra.models import START
 from lightning_dlic.codec.intra.net import flatten, sizes
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import Plane, new_plane
-from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, STEP
+from lightning_dlic.codec.intra.tables import CHROMA, CTU, LUMA, LUMA_NETWORKS, STEP
 from lightning_dlic.codec.intra.tree import new_walk
 from lightning_dlic.codec.planes import U8, Planes, chroma_size
 
@@ -24,6 +25,12 @@ STRENGTH_BITS = 2
 def spare(height: int, width: int) -> int:
     """Zero bytes that the end of a payload may leave out."""
     return 16 + (height * width >> 14)
+
+
+def picture_models(quality: int, networks: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """What the models of luma, and those of chroma, begin with, each int32 ``[n, 3]``."""
+    luma = START[LUMA_NETWORKS if networks else LUMA]
+    return started_models(quality, luma), started_models(quality, START[CHROMA])
 
 
 def decode_planes(
@@ -41,12 +48,12 @@ def decode_planes(
     Raises:
         BitstreamError: The bytes end before the picture.
     """
-    models = started_models(quality, START)
-    coder = reader(body, spare(*size), models[:CONTEXTS])
+    luma, chroma = picture_models(quality, bool(predictors))
+    coder = reader(body, spare(*size), luma)
     found = []
     for index, (rows, columns) in enumerate([size] + [chroma_size(*size)] * (2 * color)):
         used = () if index else predictors
-        coder = coder._replace(models=models[CONTEXTS:] if index else models[:CONTEXTS])
+        coder = coder._replace(models=chroma if index else luma)
         plane = new_plane(rows, columns)
         walk = new_walk(coder, plane, flatten(used), sizes(used), int(STEP[quality]), np.zeros(1, np.int32))
         for y in range(0, rows, CTU):

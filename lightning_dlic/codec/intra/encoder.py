@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lightning_dlic.codec.intra.arithmetic import Coder, counter, started_models, writer
+from lightning_dlic.codec.intra.arithmetic import Coder, counter, writer
 from lightning_dlic.codec.intra.deblock import STRENGTHS
-from lightning_dlic.codec.intra.decoder import STRENGTH_BITS, finished, spare
+from lightning_dlic.codec.intra.decoder import STRENGTH_BITS, finished, picture_models, spare
 from lightning_dlic.codec.intra.entry import code_block, code_number, end
 from lightning_dlic.codec.intra.leaf import AT, Trials, new_work
-from lightning_dlic.codec.intra.models import START
 from lightning_dlic.codec.intra.net import flatten, sizes
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.search import Search
 from lightning_dlic.codec.intra.syntax import new_plane
-from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, STEP
+from lightning_dlic.codec.intra.tables import CTU, STEP
 from lightning_dlic.codec.intra.tree import new_walk
 from lightning_dlic.codec.planes import U8, Planes, pad
 
@@ -33,11 +32,11 @@ def encode_planes(planes: Planes, quality: int, trials: Trials, predictors: Sequ
         trials: What to try.
         predictors: Networks to use for luma.
     """
-    models = started_models(quality, START)
+    luma, chroma = picture_models(quality, bool(predictors))
     room = 4096 + 8 * sum(plane.size for plane in planes.each())
-    coder = writer(room, models[:CONTEXTS])
+    coder = writer(room, luma)
     for index, plane in enumerate(planes.each()):
-        coder = coder._replace(models=models[CONTEXTS:] if index else models[:CONTEXTS])
+        coder = coder._replace(models=chroma if index else luma)
         strength = encode_plane(coder, plane, quality, trials, () if index else predictors)
         code_number(coder, STRENGTH_BITS, strength)
     return coder.data[: end(coder, spare(*planes.size))].tobytes()
@@ -53,7 +52,7 @@ def encode_plane(
     counting = counter(coder.models)
     # Levels of one quantiser are two steps apart, and steps count in sixteenths.
     weight = BIT_WEIGHT * (step / 8) ** 2
-    numbers = [0, sizes(predictors), trials.modes, trials.predictions, step]
+    numbers = [0, sizes(predictors), trials.modes, trials.predictions, step, trials.views]
     work = new_work(counting, plane, nets, original, numbers, weight)
     walk = new_walk(coder, plane, nets, sizes(predictors), step, work.tokens)
     search = Search(work, trials.halvings)

@@ -14,15 +14,15 @@ from lightning_dlic.codec.intra.jit import inner, inner_fast
 from lightning_dlic.codec.intra.modes import branches_for, code_mode
 from lightning_dlic.codec.intra.net import ROOM, Nets, predictions
 from lightning_dlic.codec.intra.predict import predict, references
-from lightning_dlic.codec.intra.predictor import MAX_BRANCHES
 from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code_levels, doubt, mark
-from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, DC, NET, PLANAR
+from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, DC, MAX_BRANCHES, NET, PLANAR
 from lightning_dlic.codec.intra.transform import dequantise, forward, inverse
 from lightning_dlic.codec.intra.trellis import choose_levels, last_costs, weigh_models
+from lightning_dlic.imaging.blocks_np import VIEWS
 
 MOST_TRIED = 16
-AT, USE_NETS, TRIED, NETS_TRIED, STEP_16 = range(5)
-"""Places in `Work.numbers`: end of the tokens, `net.sizes`, modes and predictions tried, step in sixteenths."""
+AT, USE_NETS, TRIED, NETS_TRIED, STEP_16, VIEWS_TRIED = range(6)
+"""Places in `Work.numbers`: end of the tokens, `net.sizes`, modes and predictions tried, step in sixteenths, views."""
 
 
 class Trials(NamedTuple):
@@ -32,11 +32,13 @@ class Trials(NamedTuple):
         modes: Planar, DC and directions tried in full for each block.
         predictions: Of a network's predictions, those tried in full.
         halvings: How often blocks are halved.
+        views: In which networks are asked, at most `imaging.blocks_np.VIEWS`.
     """
 
     modes: int
     predictions: int
     halvings: int
+    views: int = VIEWS
 
 
 class Work(NamedTuple):
@@ -57,8 +59,8 @@ class Work(NamedTuple):
         costs: Of the models, float64 ``[n, 2]``; then of the last place, ``[32, 2]``.
         paths: Scratch, int32 ``[2, 4, 1280]``.
         trace: Scratch, int32 ``[1024, 4, 2]``.
-        room: Scratch for networks, int32 ``[3, 4096]``.
-        guesses: What a network predicts of the block at hand, int32 ``[16, 16, 16]``.
+        room: Scratch for networks, int32 ``[2, 4096]``.
+        guesses: What a network predicts of the block at hand, in each view: int32 ``[64, 16, 16]``.
     """
 
     coder: Coder
@@ -98,8 +100,8 @@ def new_work(
         np.zeros((CONTEXTS + CTU, 2)),
         np.zeros((2, 4, 1280), np.int32),
         np.zeros((CTU * CTU, 4, 2), np.int32),
-        np.zeros((3, ROOM), np.int32),
-        np.zeros((MAX_BRANCHES, 16, 16), np.int32),
+        np.zeros((2, ROOM), np.int32),
+        np.zeros((VIEWS * MAX_BRANCHES, 16, 16), np.int32),
     )
 
 
@@ -182,16 +184,16 @@ def _shortlist_nets(work, x, y, width, height, modes):
     branches = branches_for(work.numbers[USE_NETS], width, height)
     if branches == 0:
         return np.int64(0)
-    predictions(work.nets, work.plane, x, y, width, height, branches, work.room, work.guesses)
-    worth = np.zeros(MAX_BRANCHES)
-    for branch in range(branches):
-        worth[branch] = _rough(work, NET + branch, x, y, width, height)
-    count = min(branches, work.numbers[NETS_TRIED])
+    worth = np.full(VIEWS * MAX_BRANCHES, np.inf)
+    for view in range(work.numbers[VIEWS_TRIED]):
+        first = MAX_BRANCHES * view
+        guesses = work.guesses[first : first + MAX_BRANCHES]
+        predictions(work.nets, work.plane, x, y, width, height, view, branches, work.room, guesses)
+        for branch in range(first, first + branches):
+            worth[branch] = _rough(work, NET + branch, x, y, width, height)
+    count = min(work.numbers[VIEWS_TRIED] * branches, work.numbers[NETS_TRIED])
     for place in range(count):
-        best = 0
-        for branch in range(branches):
-            if worth[branch] < worth[best]:
-                best = branch
+        best = np.argmin(worth)
         modes[place] = NET + best
         worth[best] = np.inf
     return count
@@ -214,7 +216,8 @@ def leaf(work, x, y, width, height):
     for index in range(count):
         mode = modes[index]
         energy = _guess(work, mode, x, y, width, height) + weight * _mode_bits(work, x, y, width, height, mode)
-        doubtful = doubt(work.ints[0], work.guesses, rivals, width, height, work.numbers[STEP_16])
+        others = work.guesses[max(mode - NET, 0) // MAX_BRANCHES * MAX_BRANCHES :]
+        doubtful = doubt(work.ints[0], others, rivals, width, height, work.numbers[STEP_16])
         for kind in range(3 if max(width, height) <= 16 else 2):
             # The last trial is of no levels at all.
             code_coded(coder, work.plane, x, y, width, height, doubtful, np.int64(kind > 0))

@@ -11,16 +11,19 @@ from lightning_dlic.codec.intra.jit import inner
 from lightning_dlic.codec.intra.syntax import MODE, log2
 from lightning_dlic.codec.intra.tables import (
     BRANCH,
+    BRANCH_CONTEXTS,
     DC,
     HORIZONTAL,
     IS_LISTED,
     IS_PLANAR,
     LISTED,
+    MAX_BRANCHES,
     NET,
     PLANAR,
     USE_NET,
     VERTICAL,
 )
+from lightning_dlic.imaging.blocks_np import VIEWS
 
 
 @inner
@@ -61,13 +64,16 @@ def branches_for(nets, width, height):
 
 @inner
 def _code_branch(coder, which, branches, branch):
-    """One of a network's predictions, from its number's highest bit on."""
+    """One of a network's predictions: the view that it is of, then its number, both from the highest bit on."""
+    first, view = BRANCH + BRANCH_CONTEXTS * which, np.int64(1)
+    for bit in range(1, -1, -1):
+        view = 2 * view + code_bit(coder, first + view - 1, (branch // MAX_BRANCHES >> bit) & 1)
     node, bits = np.int64(1), np.int64(0)
     while 1 << bits < branches:
         bits += 1
     for bit in range(bits - 1, -1, -1):
-        node = 2 * node + code_bit(coder, BRANCH + 15 * which + node - 1, (branch >> bit) & 1)
-    return min(node - (1 << bits), branches - 1)
+        node = 2 * node + code_bit(coder, first + VIEWS - 1 + node - 1, (branch >> bit) & 1)
+    return MAX_BRANCHES * (view - VIEWS) + min(node - (1 << bits), branches - 1)
 
 
 @inner

@@ -73,20 +73,21 @@ def sizes(predictors: Sequence[IntegerPredictor]) -> int:
 
 
 @inner
-def _context(plane, x, y, m, out):
-    """The context less its mean, into ``out``; returns the mean."""
+def _context(plane, x, y, m, view, out):
+    """The context in a view, less its mean, into ``out``; returns the mean."""
     pixels, maps = plane.pixels, plane.maps
     total, count, place = np.int64(0), np.int64(0), 0
     for part in range(2):
         rows = m if part == 0 else 2 * m
         columns = 3 * m if part == 0 else m
-        top = y - m if part == 0 else y
-        for row in range(top, top + rows):
-            for column in range(x - m, x - m + columns):
+        top = -m if part == 0 else 0
+        for down in range(top, top + rows):
+            for right in range(-m, columns - m):
+                row, column = (y + right, x + down) if view & 1 else (y + down, x + right)
                 inside = row >= 0 and column >= 0 and row < pixels.shape[0] and column < pixels.shape[1]
                 if inside and maps[DONE, row >> 2, column >> 2]:
-                    out[place] = pixels[row, column]
-                    total += pixels[row, column]
+                    out[place] = 255 - pixels[row, column] if view & 2 else pixels[row, column]
+                    total += out[place]
                     count += 1
                 else:
                     out[place] = -1
@@ -99,24 +100,25 @@ def _context(plane, x, y, m, out):
 
 @inner
 def _layer(weights, first, inputs, outputs, x, out):
+    """Sums of products; ``x`` is int16. A slice a row and narrow numbers are what makes compilers use wide ones."""
     for row in range(outputs):
         total = np.int32(0)
-        start = first + row * inputs
+        line = weights[first + row * inputs : first + (row + 1) * inputs]
         for column in range(inputs):
-            total += np.int32(np.int32(weights[start + column]) * x[column])
+            total += np.int32(np.int32(line[column]) * np.int32(x[column]))
         out[row] = total
 
 
 @inner
-def _hidden_layers(nets, plane, x, y, m, room):
-    """All but the last layer for the block of side ``m`` at (x, y); ``room`` is int32 ``[3, n]`` of scratch.
+def _hidden_layers(nets, plane, x, y, m, view, room):
+    """All but the last layer for the block of side ``m`` at (x, y); ``room`` is int32 ``[2, n]`` of scratch.
 
     Returns:
-        The context's mean. What the last hidden layer gave and the context are in ``room[1]``.
+        The context's mean; and what the last hidden layer gave, followed by the context, int16.
     """
     which = 0 if m == 4 else 1 if m == 8 else 2
-    context, source, sums = room[0], room[1], room[2]
-    mean = _context(plane, x, y, m, context)
+    context, sums, source = room[0], room[1], np.empty(ROOM, np.int16)
+    mean = _context(plane, x, y, m, view, context)
     size, inputs = 5 * m * m, np.int64(0)
     for place in range(size):
         source[place] = context[place]
@@ -134,7 +136,7 @@ def _hidden_layers(nets, plane, x, y, m, room):
             source[unit] = min(max((total + (1 << (shift - 1))) >> shift, -REACH), REACH)
         for place in range(size):
             source[outputs + place] = context[place]
-    return mean
+    return mean, source
 
 
 @inner
@@ -149,22 +151,33 @@ def _rows(nets, which, layer, first_row, count, x, sums, out):
 
 
 @inner
-def predictions(nets, plane, x, y, width, height, count, room, out):
-    """The first ``count`` predictions of a block by the network for its longer side, into ``out[:count]``."""
+def predictions(nets, plane, x, y, width, height, view, count, room, out):
+    """The first ``count`` predictions of a block by the network for its longer side, into ``out[:count]``.
+
+    The network predicts of the transposed or inverted picture, as the view says (`imaging.blocks_np.VIEWS`), and what
+    it predicts is transposed or inverted back.
+    """
     m = max(width, height)
     which = 0 if m == 4 else 1 if m == 8 else 2
-    mean = _hidden_layers(nets, plane, x, y, m, room)
+    mean, units = _hidden_layers(nets, plane, x, y, m, view, room)
     own = nets.layers[which, OUTPUT, 1] // (m * m)
+    rows, columns = (width, height) if view & 1 else (height, width)
     first, line = room[0], np.zeros(32, np.int32)
     for branch in range(count):
         differs = branch >= own
         layer, start = (DIFFERENCES, branch - own) if differs else (OUTPUT, branch)
-        for row in range(height):
-            _rows(nets, which, layer, (start * m + row) * m, width, room[1], room[2], line)
-            for column in range(width):
+        for row in range(rows):
+            _rows(nets, which, layer, (start * m + row) * m, columns, units, room[1], line)
+            for column in range(columns):
                 value = line[column]
                 if branch == 0:
                     first[row * m + column] = value
                 elif differs:
                     value += first[row * m + column]
-                out[branch, row, column] = min(max(mean + value, 0), 255)
+                value = min(max(mean + value, 0), 255)
+                if view & 2:
+                    value = 255 - value
+                if view & 1:
+                    out[branch, column, row] = value
+                else:
+                    out[branch, row, column] = value

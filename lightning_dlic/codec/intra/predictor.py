@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlic_registry import DlicError
+from lightning_dlic.codec.intra.tables import MAX_BRANCHES
 from lightning_dlic.imaging.blocks_np import REACH, center
 
 Executor = Literal["numpy", "torch", "onnx"]
@@ -33,8 +34,6 @@ PARTS = ("weight8", "bias32", "shift")
 LEAK = 3
 """Negative sums are shifted by so many bits more."""
 MAX_SHIFT = 20
-MAX_BRANCHES = 16
-"""Most predictions of a block: `tables` has as many contexts, and `net.sizes` as many bits, as naming one takes."""
 _EXACT_FLOAT32 = 1 << 24
 _LIMIT = 1 << 30
 

@@ -25,17 +25,23 @@ STEPS = 64
 """Number of quality steps; eight of them halve the quantiser's step."""
 ANCHORS = (10, 26, 42)
 """Qualities for which the context models' beginnings are given; others are interpolated."""
+LUMA, LUMA_NETWORKS, CHROMA = range(3)
+"""Kinds of planes, by what their context models begin with: luma without networks, luma with them, and chroma."""
 MATRIX_BITS = 11
 PLANAR, DC, HORIZONTAL, DIAGONAL, VERTICAL, NET = 0, 1, 18, 34, 50, 67
-"""Prediction modes; from `NET` on, the branches of a network."""
+"""Prediction modes; from `NET` on, the predictions of a network."""
+MAX_BRANCHES = 16
+"""Most predictions by a network of one view of a block: each view has so many modes."""
+BRANCH_CONTEXTS = 18
+"""Contexts that name a network's prediction: 3 of its view, 15 of its number."""
 LIMIT = 1 << 17
 """Bound of coefficients, in sixteenths."""
 MAX_LEVEL = 1 << 14
 
 # First context of each syntax element.
-SPLIT, QUAD, DIRECTION, USE_NET, BRANCH, IS_PLANAR, IS_LISTED, LISTED = 0, 18, 21, 24, 42, 87, 90, 92
-KIND, LAST_X, LAST_Y, SIGNIFICANT, ABOVE_1, ABOVE_2, CODED = 96, 100, 120, 140, 176, 197, 218
-CONTEXTS = 365
+SPLIT, QUAD, DIRECTION, USE_NET, BRANCH, IS_PLANAR, IS_LISTED, LISTED = 0, 18, 21, 24, 42, 96, 99, 101
+KIND, LAST_X, LAST_Y, SIGNIFICANT, ABOVE_1, ABOVE_2, CODED = 105, 109, 129, 149, 185, 206, 227
+CONTEXTS = 374
 
 
 def quantiser_steps() -> I32:

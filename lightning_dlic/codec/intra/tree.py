@@ -14,7 +14,6 @@ from lightning_dlic.codec.intra.jit import inner
 from lightning_dlic.codec.intra.modes import branches_for, code_mode
 from lightning_dlic.codec.intra.net import ROOM, Nets, predictions
 from lightning_dlic.codec.intra.predict import predict, references
-from lightning_dlic.codec.intra.predictor import MAX_BRANCHES
 from lightning_dlic.codec.intra.syntax import (
     Plane,
     code_coded,
@@ -24,7 +23,7 @@ from lightning_dlic.codec.intra.syntax import (
     doubt,
     mark,
 )
-from lightning_dlic.codec.intra.tables import NET
+from lightning_dlic.codec.intra.tables import MAX_BRANCHES, NET
 from lightning_dlic.codec.intra.transform import dequantise, inverse
 
 
@@ -41,7 +40,7 @@ class Walk(NamedTuple):
         block: Scratch, int32 ``[32, 32]``.
         longs: Scratch, int64 ``[2, 32, 32]``.
         lines: Scratch, int32 ``[4, 1100]``.
-        room: Scratch for networks, int32 ``[3, 4096]``.
+        room: Scratch for networks, int32 ``[2, 4096]``.
         guesses: What a network predicts of the block at hand, int32 ``[16, 16, 16]``.
     """
 
@@ -70,7 +69,7 @@ def new_walk(coder: Coder, plane: Plane, nets: Nets, net: int, step: int, tokens
         np.zeros((32, 32), np.int32),
         np.zeros((2, 32, 32), np.int64),
         np.zeros((4, 1100), np.int32),
-        np.zeros((3, ROOM), np.int32),
+        np.zeros((2, ROOM), np.int32),
         np.zeros((MAX_BRANCHES, 16, 16), np.int32),
     )
 
@@ -88,12 +87,14 @@ def _token(walk):
 def _predict(walk, x, y, width, height, mode):
     """Predicts a block into ``block``, and all that its network says into ``guesses``; returns how many those are."""
     branches = branches_for(walk.numbers[1], width, height)
+    branch = max(mode - NET, np.int64(0))
     if branches:
-        predictions(walk.nets, walk.plane, x, y, width, height, branches, walk.room, walk.guesses)
+        view = branch // MAX_BRANCHES
+        predictions(walk.nets, walk.plane, x, y, width, height, view, branches, walk.room, walk.guesses)
     if mode >= NET:
         for row in range(height):
             for column in range(width):
-                walk.block[row, column] = walk.guesses[mode - NET, row, column]
+                walk.block[row, column] = walk.guesses[branch % MAX_BRANCHES, row, column]
     else:
         references(walk.plane, x, y, width, height, walk.lines[0], walk.lines[1])
         predict(mode, walk.lines[0], walk.lines[1], width, height, walk.lines[2], walk.block)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dlic_registry import Component, DlicError, load
-from lightning_dlic.imaging.blocks import cut, cut_blocks, draw_corners, draw_masks, grid
+from lightning_dlic.imaging.blocks import cut, cut_blocks, draw_corners, draw_masks, grid, seen, seen_back
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.intra_modes import planar, references, smooth
 from lightning_dlic.imaging.resize import resize_uint8
@@ -30,7 +30,7 @@ class Prediction(Stage):
     contexts lie inside the picture are predicted, with all of the context available.
 
     A network may give K predictions of a block. The first is judged as the expectation (terms ``pixel`` and
-    ``transform``); ``rate`` sees all.
+    ``transform``); ``rate`` sees all, and also those of other `views` of the block.
     """
 
     kind: ClassVar[str] = "prediction"
@@ -40,6 +40,7 @@ class Prediction(Stage):
     default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-3}}
     default_losses: ClassVar[Mapping[str, Spec | None]] = {"pixel": {"name": "block_l2", "weight": 1.0}}
     default_net: ClassVar[Mapping[str, Any]] = {"name": "pnns_fc"}
+    views: int = 1
 
     def __init__(self, m: int = 8, blocks: int = 4096, net: Net = None) -> None:
         """Builds the network.
@@ -107,9 +108,11 @@ class Prediction(Stage):
 
     def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
         """Yields the one role with the terms that are on."""
-        made = self(inputs)
+        views = range(self.views)
+        made = self(torch.cat([seen(inputs, self.m, view) for view in views])).chunk(self.views)
+        several = torch.cat([seen_back(blocks, view) for view, blocks in zip(views, made, strict=True)], dim=1)
         terms = [name for name in self.loss_terms if name in self.losses]
-        yield "net", {name: self.term(name, made if name == "rate" else made[:, :1], target) for name in terms}
+        yield "net", {name: self.term(name, several if name == "rate" else made[0][:, :1], target) for name in terms}
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR of the picture's predicted blocks, on full-range luma rounded to 8 bits, and the share won."""

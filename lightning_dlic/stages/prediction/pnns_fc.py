@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lightning_dlic.imaging.blocks_np import VIEWS
 from lightning_dlic.stages.prediction.base import Prediction
 
 
@@ -16,6 +17,7 @@ class PNNSFC(Prediction):
         depth: int = 2,
         branches: int = 1,
         differences: int = 0,
+        views: int = 1,
     ) -> None:
         """Builds the stage.
 
@@ -26,6 +28,14 @@ class PNNSFC(Prediction):
             depth: Hidden layers.
             branches: Predictions of each block, for the term ``rate``.
             differences: Further ones as differences from the first: smaller where blocks are large.
+            views: How many views of a block ``rate`` chooses a prediction of: the picture as it is, transposed,
+                inverted, both. Four times as many predictions by the same weights: the base codec `intra` has them.
+
+        Raises:
+            ValueError: ``views`` is not from 1 to 4.
         """
         sizes = {"width": width, "depth": depth, "branches": branches, "differences": differences}
         super().__init__(m, blocks, {"name": "pnns_fc", **sizes})
+        if not 1 <= views <= VIEWS:
+            raise ValueError(f"views must be from 1 to {VIEWS}, not {views}")
+        self.views = views
