@@ -76,14 +76,16 @@ def _initialise(stage: Stage, source: str, where: str) -> None:
             break
     else:
         raise DlicError(f"{where}: nothing in {source} fits this network (another net, or another width?)")
-    missing = [name for name in wanted if name not in fitting]
-    if missing:
-        warnings.warn(
-            f"{where}: {len(fitting)} of {len(wanted)} tensors taken from {source}; fresh: {', '.join(missing[:6])}"
-            + (" ..." if len(missing) > 6 else ""),
-            stacklevel=2,
-        )
+    fresh, spare = [name for name in wanted if name not in fitting], [name for name in given if name not in wanted]
+    if fresh or spare:
+        told = [f"{what}: {_few(names)}" for what, names in (("fresh", fresh), ("left out", spare)) if names]
+        taken = f"{where}: {len(fitting)} of {len(wanted)} tensors taken from {source}"
+        warnings.warn("; ".join([taken, *told]), stacklevel=2)
     target.load_state_dict(fitting, strict=False)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:6]) + " ..." * (len(names) > 6)
 
 
 def build_data(recipe: Recipe) -> PictureDataModule:

@@ -272,6 +272,12 @@ def test_what_is_of_another_network_is_refused(source: str) -> None:
         build_stage(load_recipe("base/prediction", recipe), "prediction")
 
 
+def test_what_init_does_not_take_is_told() -> None:
+    args = ["stages.prediction.init=zoo:pnns_4", "stages.prediction.args={m: 4, width: 256, depth: 5, branches: 16}"]
+    with pytest.warns(UserWarning, match=r"12 of 12 tensors taken .*; left out: hidden\.5\.weight, hidden\.5\.bias$"):
+        build_stage(load_recipe("base/prediction", args), "prediction")
+
+
 @pytest.mark.parametrize("view", [1, 2, 3])
 def test_the_rate_may_choose_a_prediction_of_another_view(view):
     stage = PNNSFC(m=8, blocks=16, width=16, branches=2, views=4).train()
