@@ -45,7 +45,7 @@ def learned(planes: list[np.ndarray], quality: int, predictors: Sequence[Integer
     """Models behind planes of one picture that share them, int32 ``[n, 3]``."""
     coder = writer(4096 + 8 * sum(plane.size for plane in planes), fresh_models(1))
     for plane in planes:
-        encode_plane(coder, plane, quality, Trials(3, 8, 2), predictors)
+        encode_plane(coder, plane, quality, Trials(3, 16, 2), predictors)
     return coder.models
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from dlic_registry import DlicError
 from lightning_dlic.imaging.blocks import seen, seen_back
@@ -76,18 +76,20 @@ class NetPredictor(BlockPredictor):
 
     def __call__(self, context: Blocks, available: Blocks, truth: Blocks) -> Blocks:
         """Predicts blocks of its own size: its first prediction, the expectation."""
-        return self.branches(context, available)[:, 0]
+        return self.branches(context, available, views=1)[:, 0]
 
     @torch.inference_mode()
-    def branches(self, context: Blocks, available: Blocks) -> Blocks:
-        """All its K predictions of each of the views of a picture, uint8 ``[N, VIEWS * K, m, m]``, its own first."""
+    def branches(self, context: Blocks, available: Blocks, views: int = VIEWS) -> Blocks:
+        """All its K predictions of the first ``views`` views of a picture, uint8 ``[N, views * K, m, m]``."""
         made = []
         for part in torch.split(torch.from_numpy(np.stack([context, available], axis=1)), 4096):
-            views = [
-                seen_back(self.net(seen(part, self.m, view).to(self.device)).float(), view) for view in range(VIEWS)
-            ]
-            made.append((torch.cat(views, dim=1) * 255.0).round().clamp(0, 255).to(torch.uint8).cpu())
+            blocks = [seen_back(self._blocks(seen(part, self.m, view)), view) for view in range(views)]
+            made.append((torch.cat(blocks, dim=1) * 255.0).round().clamp(0, 255).to(torch.uint8).cpu())
         return torch.cat(made).numpy()
+
+    def _blocks(self, inputs: Tensor) -> Tensor:
+        made: Tensor = self.net(inputs.to(self.device)).float()
+        return made
 
 
 class HEVCPredictor(BlockPredictor):

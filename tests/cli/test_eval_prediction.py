@@ -66,6 +66,34 @@ def test_table_and_json(inline, net, tmp_path):
     assert row["psnr"]["dc"] <= row["psnr"]["best35-satd"] <= row["psnr"]["best35-oracle"]
 
 
+def test_the_oracle_chooses_among_predictions_of_all_views(inline, tmp_path):
+    rng, integer = np.random.default_rng(3), IntegerFullyConnected(4, [8], branches=2)
+    with torch.no_grad():
+        for layer in (*integer.hidden, integer.output):
+            layer.weight8.copy_(torch.from_numpy(rng.integers(-99, 100, layer.weight8.shape)))
+            layer.shift.fill_(9)
+    record = {"name": "integer_fc", "args": {"m": 4, "widths": [8], "branches": 2}}
+    save_net(tmp_path / "two.safetensors", integer, {"kind": "prediction", "stage": "pnns_fc", "net": record})
+    plane = rng.integers(60, 200, (24, 24), np.uint8)
+    (tmp_path / "set").mkdir()
+    Image.fromarray(plane).save(tmp_path / "set" / "one.png")
+    inline(
+        "eval", tmp_path / "two.safetensors", "--data", tmp_path / "set", "--scale", 1, "--json", tmp_path / "r.json"
+    )
+    (row,) = json.loads((tmp_path / "r.json").read_text())["results"]
+    corners = np.array([(y, x) for y in range(4, 17, 4) for x in range(4, 17, 4)])
+    errors, predictor = [], IntegerPredictor.load(tmp_path / "two.safetensors")
+    for seen in (plane, plane.T, 255 - plane, 255 - plane.T):
+        mirrored = len(errors) % 2
+        places = corners[:, ::-1] if mirrored else corners
+        made = predictor.predict(*cut_contexts(seen, np.ones_like(plane, bool), *places.T, 4)).astype(int)
+        truth = np.stack([seen[y : y + 4, x : x + 4] for y, x in places]).astype(int)
+        errors.append(((made - truth[:, None]) ** 2).sum(axis=(2, 3)).min(axis=1))
+    best = np.min(errors, axis=0)
+    assert row["psnr"]["two-oracle"] == pytest.approx(10 * math.log10(255**2 / (best.sum() / (16 * len(corners)))))
+    assert best.sum() < errors[0].sum()
+
+
 def test_all_sizes_are_measured_and_mistakes_are_one_message(inline, net, pictures, tmp_path):
     printed, _ = inline("eval", net, "--data", pictures / "valid")
     assert [line.split()[-14] for line in printed.splitlines()[1:]] == ["1", "1/2", "1/4"]

@@ -3,7 +3,9 @@
 To be run with NUMBA_DISABLE_JIT=1. The networks' predictions are those of an executor of `IntegerPredictor`.
 """
 
+import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE
 from lightning_dlic.imaging.blocks_np import cut_contexts
 
-counts = {4: 0, 8: 0, 16: 0}
+counts = Counter[str]()
 
 
 def viewed(predictor, pixels, known, y, x, view):  # type: ignore[no-untyped-def]
@@ -29,7 +31,7 @@ def viewed(predictor, pixels, known, y, x, view):  # type: ignore[no-untyped-def
 def main() -> None:
     """Prints the checksum of what is decoded, and how often each network was asked."""
     data, executor = Path(sys.argv[1]).read_bytes(), sys.argv[2]
-    predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", executor) for m in counts}
+    predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", executor) for m in (4, 8, 16)}
 
     def predictions(nets, plane, x, y, width, height, view, count, room, out):  # type: ignore[no-untyped-def]
         known = np.repeat(np.repeat(plane.maps[DONE] != 0, 4, 0), 4, 1)[
@@ -38,12 +40,12 @@ def main() -> None:
         m = int(max(width, height))
         made = viewed(predictors[m], plane.pixels.astype(np.uint8), known, y, x, view)
         out[:count, :height, :width] = made[:count, :height, :width]
-        counts[m] += 1
+        counts.update([f"net {m}", f"view {view}", "square" if width == height else "halved"])
 
     assert not hasattr(net.predictions, "py_func"), "NUMBA_DISABLE_JIT=1 is not set"
     tree.predictions = predictions
     decoded = decode_base(Bitstream.from_bytes(data))
-    print(f"{decoded.crc32():08x}", *counts.values())
+    print(f"{decoded.crc32():08x}", json.dumps(counts))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The base codec `intra`: exact with and without networks, whatever the bytes."""
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from safetensors.numpy import load_file
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import BitstreamError, Planes
-from lightning_dlic.codec.intra import tables
+from lightning_dlic.codec.intra import entry, tables
 from lightning_dlic.codec.intra.arithmetic import code_bit, code_flat, finish, fresh_models, reader, writer
 from lightning_dlic.codec.intra.codec import SHIPPED, IntraCodec, digest, zoo_predictors
 from lightning_dlic.codec.intra.encoder import BIT_WEIGHT
@@ -51,8 +53,9 @@ def close(coder, spare):  # type: ignore[no-untyped-def]
 
 
 @njit
-def run_net(nets, plane, x, y, m, view, room, out):  # type: ignore[no-untyped-def]
-    predictions(nets, plane, x, y, m, m, view, len(out), room, out)
+def run_net(nets, plane, place, size, view, room, out):  # type: ignore[no-untyped-def]
+    (x, y), (width, height) = place, size
+    predictions(nets, plane, x, y, width, height, view, len(out), room, out)
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,9 +103,31 @@ def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
         plane.maps[DONE] = random.integers(0, 2, (12, 12))
         known = np.kron(plane.maps[DONE], np.ones((4, 4), bool)).astype(bool)
         out = np.zeros((5, 32, 32), np.int32)
-        for view in range(VIEWS):
-            run_net(flatten([predictor]), plane, x, y, m, view, np.zeros((2, 4096), np.int32), out)
-            assert (out[:, :m, :m] == viewed(predictor, plane.pixels.astype(np.uint8), known, y, x, view)).all()
+        for view, (w, h) in itertools.product(range(VIEWS), ((m, m), (m, m // 2), (m // 4, m))):
+            run_net(flatten([predictor]), plane, (x, y), (w, h), view, np.zeros((2, 4096), np.int32), out)
+            expected = viewed(predictor, plane.pixels.astype(np.uint8), known, y, x, view)
+            assert (out[:, :h, :w] == expected[:, :h, :w]).all()
+
+
+def test_a_layer_may_be_wider_than_those_behind_it() -> None:
+    random, arrays = np.random.default_rng(0), {}
+    for name, outputs, inputs in (("hidden.0", 4090, 80), ("hidden.1", 4, 4090), ("output", 16, 84)):
+        arrays[f"{name}.weight8"] = random.integers(-20, 21, (outputs, inputs), np.int8)
+        arrays[f"{name}.bias32"] = random.integers(-2000, 2001, outputs, np.int32)
+        arrays[f"{name}.shift"] = np.full(outputs, 9, np.uint8)
+    predictor, plane, out = IntegerPredictor(arrays), new_plane(32, 32), np.zeros((1, 32, 32), np.int32)
+    plane.pixels[:] = random.integers(0, 256, (32, 32))
+    plane.maps[DONE] = 1
+    run_net(flatten([predictor]), plane, (8, 8), (4, 4), 0, np.zeros((2, 4096), np.int32), out)
+    everything = np.ones((32, 32), bool)
+    assert (out[:, :4, :4] == viewed(predictor, plane.pixels.astype(np.uint8), everything, 8, 8, 0)).all()
+
+
+def test_kept_machine_code_is_dropped_with_its_sources() -> None:
+    folder = Path(entry.__file__).parent
+    names = ["arithmetic", "jit", "leaf", "modes", "net", "predict", "syntax", "tables", "transform", "tree", "trellis"]
+    sources = b"".join((folder / f"{name}.py").read_bytes() for name in names)
+    assert hashlib.sha256(sources).hexdigest()[:16] == entry.COMPILED, "write this into codec/intra/entry.py"
 
 
 @njit
@@ -197,11 +222,17 @@ def test_the_networks_that_ship_pay_on_a_photograph_and_more_of_them_pay_more() 
     assert costs == sorted(costs, reverse=True)
 
 
+RANDOM = [IntegerPredictor.random(m, seed=m, branches=5, differences=2) for m in (4, 8, 16)]
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=120), st.integers(1, 70), st.integers(1, 70), st.booleans())
 def test_any_bytes_end_in_a_picture_or_one_error(body: bytes, height: int, width: int, color: bool) -> None:
     with suppress(BitstreamError):
         assert IntraCodec([]).decode(bytes([len(body) & 63]) + body, height, width, color).size == (height, width)
+    with suppress(BitstreamError):
+        head = bytes([len(body) & 63 | 64]) + digest(RANDOM)[:2]
+        assert IntraCodec(RANDOM).decode(head + body, height, width, color).size == (height, width)
 
 
 def test_a_short_payload_does_not_keep_a_large_picture_busy() -> None:

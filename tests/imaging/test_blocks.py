@@ -44,12 +44,13 @@ def test_views_of_contexts_are_contexts_of_views(m):
     plane = torch.randint(0, 256, (1, 1, 3 * m, 3 * m), dtype=torch.uint8)
     where = torch.tensor([[0, m, m]])
     context = blocks.cut(plane, where, m)
-    inputs = torch.stack([context, torch.ones_like(context)], 1)
+    mask = torch.randint(0, 2, plane.shape, dtype=torch.uint8)
+    inputs = torch.stack([context, blocks.cut(mask, where, m)], 1)
     views = [plane, plane.mT, 255 - plane, 255 - plane.mT]
     for view, picture in enumerate(views):
         inside = blocks.seen(inputs, m, view)
         assert torch.equal(inside[:, 0], blocks.cut(picture.contiguous(), where, m))
-        assert inside[:, 1].all()
+        assert torch.equal(inside[:, 1], blocks.cut((mask.mT if view & 1 else mask).contiguous(), where, m))
         block = picture[:, :, m : 2 * m, m : 2 * m] / 255
         assert torch.allclose(blocks.seen_back(block, view), plane[:, :, m : 2 * m, m : 2 * m] / 255)
 

@@ -18,6 +18,7 @@ from lightning_dlic.codec.intra.syntax import new_plane
 from lightning_dlic.codec.intra.tables import CTU, STEP
 from lightning_dlic.codec.intra.tree import new_walk
 from lightning_dlic.codec.planes import U8, Planes, pad
+from lightning_dlic.imaging.blocks_np import VIEWS
 
 BIT_WEIGHT = 0.09
 """What a bit costs in squared error, as a share of the squared distance of two levels."""
@@ -52,7 +53,7 @@ def encode_plane(
     counting = counter(coder.models)
     # Levels of one quantiser are two steps apart, and steps count in sixteenths.
     weight = BIT_WEIGHT * (step / 8) ** 2
-    numbers = [0, sizes(predictors), trials.modes, trials.predictions, step, trials.views]
+    numbers = [0, sizes(predictors), trials.modes, trials.predictions, step, min(max(trials.views, 1), VIEWS)]
     work = new_work(counting, plane, nets, original, numbers, weight)
     walk = new_walk(coder, plane, nets, sizes(predictors), step, work.tokens)
     search = Search(work, trials.halvings)

@@ -13,6 +13,9 @@ from lightning_dlic.codec.intra.syntax import code_split
 from lightning_dlic.codec.intra.tables import CTU
 from lightning_dlic.codec.intra.tree import code_tree
 
+COMPILED = "a719d7552a9aa663"
+"""Names what is compiled into the functions here. It changes with that, and so Numba drops what it had kept."""
+
 
 @entry
 def try_split(work, x, y, width, height, halvings, choice, inside):

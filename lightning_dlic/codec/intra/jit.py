@@ -1,8 +1,8 @@
 """How the codec's inner loops are compiled: on first use, and kept in Numba's cache.
 
 Functions called from Python are `entry` points and cached. All others are compiled into their callers; without wrappers
-for Python that takes a third of the time. Numba sees a change of an entry point's own file only: after a change of
-another file of this package, delete `__pycache__`.
+for Python that takes a third of the time. Numba sees a change of an entry point's own file only; a test therefore wants
+`entry.COMPILED` to follow every change of the files that are compiled into those functions.
 """
 
 from __future__ import annotations

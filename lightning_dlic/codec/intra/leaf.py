@@ -32,7 +32,7 @@ class Trials(NamedTuple):
         modes: Planar, DC and directions tried in full for each block.
         predictions: Of a network's predictions, those tried in full.
         halvings: How often blocks are halved.
-        views: In which networks are asked, at most `imaging.blocks_np.VIEWS`.
+        views: Of which networks predict, at least 1 and at most `imaging.blocks_np.VIEWS`.
     """
 
     modes: int
@@ -205,7 +205,7 @@ def leaf(work, x, y, width, height):
     weight, coder, bits = work.weight[0], work.coder, work.coder.bits
     step, at = work.numbers[STEP_16] / 16.0, work.numbers[AT]
     references(work.plane, x, y, width, height, work.lines[0], work.lines[1])
-    modes, levels = np.zeros(MOST_TRIED + MAX_BRANCHES, np.int64), work.lines[3]
+    modes, levels = np.zeros(MOST_TRIED + VIEWS * MAX_BRANCHES, np.int64), work.lines[3]
     before, does = bits[0], coder.state[0]
     coder.state[0] = ESTIMATE
     count = _shortlist(work, x, y, width, height, modes)

@@ -57,7 +57,7 @@ def _candidates(left, above):
 
 @inner
 def branches_for(nets, width, height):
-    """Predictions that a network offers for a block: that of its longer side; ``nets`` is what `net.sizes` gives."""
+    """Predictions by a network of one view of a block, that of its longer side; ``nets`` is what `net.sizes` gives."""
     which = log2(max(width, height)) - 2
     return (nets >> (5 * which)) & 31 if which < 3 else np.int64(0)
 

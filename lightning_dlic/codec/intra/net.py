@@ -68,7 +68,7 @@ def flatten(predictors: Sequence[IntegerPredictor]) -> Nets:
 
 
 def sizes(predictors: Sequence[IntegerPredictor]) -> int:
-    """How many predictions the networks for blocks of 4, 8 and 16 give, five bits each."""
+    """How many predictions the networks for blocks of 4, 8 and 16 give of one view, five bits each."""
     return sum(predictor.branches << 5 * SIDES.index(predictor.m) for predictor in predictors)
 
 
@@ -119,13 +119,12 @@ def _hidden_layers(nets, plane, x, y, m, view, room):
     which = 0 if m == 4 else 1 if m == 8 else 2
     context, sums, source = room[0], room[1], np.empty(ROOM, np.int16)
     mean = _context(plane, x, y, m, view, context)
-    size, inputs = 5 * m * m, np.int64(0)
-    for place in range(size):
-        source[place] = context[place]
+    size, outputs = 5 * m * m, np.int64(0)
+    source[:size] = context[:size]
     for layer in range(HIDDEN, nets.layers.shape[1]):
-        inputs, outputs = nets.layers[which, layer, 0], nets.layers[which, layer, 1]
-        if outputs == 0:
+        if nets.layers[which, layer, 1] == 0:
             break
+        inputs, outputs = nets.layers[which, layer, 0], nets.layers[which, layer, 1]
         first, offset = nets.layers[which, layer, 2], nets.layers[which, layer, 3]
         _layer(nets.weights, first, inputs, outputs, source, sums)
         for unit in range(outputs):
@@ -134,8 +133,7 @@ def _hidden_layers(nets, plane, x, y, m, view, room):
             if total < 0:
                 shift += LEAK
             source[unit] = min(max((total + (1 << (shift - 1))) >> shift, -REACH), REACH)
-        for place in range(size):
-            source[outputs + place] = context[place]
+    source[outputs : outputs + size] = context[:size]
     return mean, source
 
 

@@ -221,7 +221,7 @@ def code_levels(coder, width, height, count, levels):
 
 @inner
 def doubt(guess, rivals, count, width, height, step):
-    """Class of how far a prediction is from the second nearest of the ``count`` that networks make, 1 to 6.
+    """Class of how far a prediction is from the second nearest of ``count`` that a network makes of one view, 1 to 6.
 
     They part where the context leaves open what comes: there a residual is likely. 0 where there is no network.
     """

@@ -31,7 +31,8 @@ MATRIX_BITS = 11
 PLANAR, DC, HORIZONTAL, DIAGONAL, VERTICAL, NET = 0, 1, 18, 34, 50, 67
 """Prediction modes; from `NET` on, the predictions of a network."""
 MAX_BRANCHES = 16
-"""Most predictions by a network of one view of a block: each view has so many modes."""
+"""Most predictions by a network of one view of a block: each view has so many modes, `BRANCH_CONTEXTS` suffice to name
+one, and `net.sizes` has the bits."""
 BRANCH_CONTEXTS = 18
 """Contexts that name a network's prediction: 3 of its view, 15 of its number."""
 LIMIT = 1 << 17

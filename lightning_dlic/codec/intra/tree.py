@@ -41,7 +41,7 @@ class Walk(NamedTuple):
         longs: Scratch, int64 ``[2, 32, 32]``.
         lines: Scratch, int32 ``[4, 1100]``.
         room: Scratch for networks, int32 ``[2, 4096]``.
-        guesses: What a network predicts of the block at hand, int32 ``[16, 16, 16]``.
+        guesses: What a network predicts of one view of the block at hand, int32 ``[16, 16, 16]``.
     """
 
     coder: Coder
@@ -85,7 +85,10 @@ def _token(walk):
 
 @inner
 def _predict(walk, x, y, width, height, mode):
-    """Predicts a block into ``block``, and all that its network says into ``guesses``; returns how many those are."""
+    """Predicts a block into ``block``, and all that its network says into ``guesses``; returns how many those are.
+
+    The network says it of the mode's view, of the first where the mode is not its own.
+    """
     branches = branches_for(walk.numbers[1], width, height)
     branch = max(mode - NET, np.int64(0))
     if branches:

@@ -108,8 +108,8 @@ class Prediction(Stage):
 
     def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
         """Yields the one role with the terms that are on."""
-        views = range(self.views)
-        made = self(torch.cat([seen(inputs, self.m, view) for view in views])).chunk(self.views)
+        views = range(self.views if "rate" in self.losses else 1)
+        made = self(torch.cat([seen(inputs, self.m, view) for view in views])).chunk(len(views))
         several = torch.cat([seen_back(blocks, view) for view, blocks in zip(views, made, strict=True)], dim=1)
         terms = [name for name in self.loss_terms if name in self.losses]
         yield "net", {name: self.term(name, several if name == "rate" else made[0][:, :1], target) for name in terms}
