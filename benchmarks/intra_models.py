@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ from lightning_dlic.codec.intra.arithmetic import fresh_models, writer
 from lightning_dlic.codec.intra.codec import zoo_predictors
 from lightning_dlic.codec.intra.encoder import encode_plane
 from lightning_dlic.codec.intra.leaf import Trials
-from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.tables import ANCHORS, CHROMA, CONTEXTS, LUMA, LUMA_NETWORKS
+from lightning_dlic.codec.planes import Planes
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
 
@@ -41,11 +41,17 @@ import numpy as np
 '''
 
 
-def learned(planes: list[np.ndarray], quality: int, predictors: Sequence[IntegerPredictor]) -> np.ndarray:
+Asked = tuple[Planes, int, int]
+"""A picture, the kind of its planes that is meant, and a quality."""
+
+
+def learned(asked: Asked) -> np.ndarray:
     """Models behind planes of one picture that share them, int32 ``[n, 3]``."""
-    coder = writer(4096 + 8 * sum(plane.size for plane in planes), fresh_models(1))
-    for plane in planes:
-        encode_plane(coder, plane, quality, Trials(3, 16, 2), predictors)
+    picture, kind, quality = asked
+    luma, *chroma = picture.each()
+    coder = writer(4096 + 8 * luma.size, fresh_models(1))
+    for plane in chroma if kind == CHROMA else [luma]:
+        encode_plane(coder, plane, quality, Trials(3, 16, 2), zoo_predictors() if kind == LUMA_NETWORKS else ())
     return coder.models
 
 
@@ -74,16 +80,17 @@ def main() -> None:
     parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
     asked = parser.parse_args()
     pictures = [Source(load_picture(name)).small(scale) for name in asked.pictures for scale in asked.scales]
-    luma, chroma = [[picture.y] for picture in pictures], [list(picture.each())[1:] for picture in pictures]
-    kinds = {LUMA: (luma, ()), LUMA_NETWORKS: (luma, zoo_predictors()), CHROMA: (chroma, ())}
-    text = HEAD + "START: Any = np.array([\n"
-    for (planes, predictors), quality in itertools.product((kinds[kind] for kind in sorted(kinds)), ANCHORS):
-        table = fit(np.stack([learned(each, quality, predictors) for each in planes]))
-        pairs = [f"{mean}, {worth}" for mean, worth in table]
-        lines = [", ".join(pairs[at : at + 12]) for at in range(0, CONTEXTS, 12)]
-        text += "    [\n" + "".join(f"        {line},\n" for line in lines) + "    ],\n"
-    TARGET.write_text(text + f"], np.int32).reshape({len(kinds)}, {len(ANCHORS)}, {CONTEXTS}, 2)\n# fmt: on\n")
-    print(f"{len(pictures)} pictures, {len(kinds)} kinds of planes, {len(ANCHORS)} qualities: {TARGET}")
+    text, tables = HEAD + "START: Any = np.array([\n", list(itertools.product((LUMA, LUMA_NETWORKS, CHROMA), ANCHORS))
+    with ProcessPoolExecutor() as pool:
+        found = pool.map(learned, [(picture, *table) for table in tables for picture in pictures])
+        for kind, quality in tables:
+            table = fit(np.stack([next(found) for _ in pictures]))
+            print(f"kind {kind}, quality {quality}", flush=True)
+            pairs = [f"{mean}, {worth}" for mean, worth in table]
+            lines = [", ".join(pairs[at : at + 12]) for at in range(0, CONTEXTS, 12)]
+            text += "    [\n" + "".join(f"        {line},\n" for line in lines) + "    ],\n"
+    TARGET.write_text(text + f"], np.int32).reshape(-1, {len(ANCHORS)}, {CONTEXTS}, 2)\n# fmt: on\n")
+    print(f"{len(pictures)} pictures: {TARGET}")
 
 
 if __name__ == "__main__":
