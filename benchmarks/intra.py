@@ -16,6 +16,8 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import bjontegaard
@@ -107,6 +109,27 @@ def timing(effort: int) -> dict[str, float]:
     }
 
 
+def coders(effort: int) -> dict[str, tuple[Code, range]]:
+    """What is compared, and the qualities of each from coarse to fine."""
+    return {
+        "intra": (ours(IntraCodec(), "intra", effort), range(14, 64, 6)),
+        "intra_off": (ours(IntraCodec([]), "intra", effort), range(14, 64, 6)),
+        "hevc": (ours(base_codec("hevc"), "hevc", 9), range(12, 48, 4)),
+        "webp_file": (file("webp", method=6), range(2, 100, 12)),
+        "avif_file": (file("avif", speed=2), range(10, 100, 10)),
+    }
+
+
+def compare(path: Path, scale: int, effort: int) -> dict[str, float]:
+    """BD-rates on one picture."""
+    warnings.simplefilter("ignore")
+    luma = small(path, scale)
+    curves = {name: curve(code, luma, qualities) for name, (code, qualities) in coders(effort).items()}
+    names = [name for name in curves if name != "intra"]
+    found = {f"intra_against_{name}": bd_rate(curves[name], curves["intra"]) for name in names}
+    return found | {"intra_off_against_hevc": bd_rate(curves["hevc"], curves["intra_off"])}
+
+
 def main() -> None:
     """Prints one JSON document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -115,16 +138,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=24, help="every picture, or so many spread over the folder")
     parser.add_argument("--effort", type=int, default=5)
     asked = parser.parse_args()
-    warnings.simplefilter("ignore")
     paths = sorted(path for path in asked.folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
     paths = [paths[index * len(paths) // asked.limit] for index in range(min(asked.limit, len(paths)))]
-    coders = {
-        "intra": (ours(IntraCodec(), "intra", asked.effort), range(14, 64, 6)),
-        "intra_off": (ours(IntraCodec([]), "intra", asked.effort), range(14, 64, 6)),
-        "hevc": (ours(base_codec("hevc"), "hevc", 9), range(12, 48, 4)),
-        "webp_file": (file("webp", method=6), range(2, 100, 12)),
-        "avif_file": (file("avif", speed=2), range(10, 100, 10)),
-    }
     report: dict[str, object] = {
         "folder": asked.folder.name,
         "pictures": len(paths),
@@ -134,16 +149,11 @@ def main() -> None:
         "load": os.getloadavg()[0],
         "networks": [predictor.m for predictor in IntraCodec().predictors],
     }
-    for scale in asked.scales:
-        rates: dict[str, list[float]] = {}
-        for path in paths:
-            luma = small(path, scale)
-            curves = {name: curve(code, luma, range_) for name, (code, range_) in coders.items()}
-            for name in ("intra_off", "hevc", "webp_file", "avif_file"):
-                rates.setdefault(f"intra_against_{name}", []).append(bd_rate(curves[name], curves["intra"]))
-            rates.setdefault("intra_off_against_hevc", []).append(bd_rate(curves["hevc"], curves["intra_off"]))
-        name = f"1/{scale}" if scale else "96x64"
-        report[name] = {key: round(float(np.mean(values)), 2) for key, values in rates.items()}
+    with ProcessPoolExecutor() as pool:
+        for scale in asked.scales:
+            found = list(pool.map(partial(compare, scale=scale, effort=asked.effort), paths))
+            name = f"1/{scale}" if scale else "96x64"
+            report[name] = {key: round(float(np.mean([rates[key] for rates in found])), 2) for key in found[0]}
     print(json.dumps(report, indent=1))
 
 
