@@ -45,7 +45,9 @@ def compress(
     bytes_: Annotated[int | None, typer.Option("--bytes", min=1, help="Limit of the whole file.")] = None,
     quality: Annotated[float | None, typer.Option(min=0, max=100, help="Quality of the base codec, no search.")] = None,
     goal: Annotated[str | None, typer.Option("--target", help="psnr=DB, ssim=VALUE or lpips=VALUE.")] = None,
-    codec: Annotated[str, typer.Option(help="Base codec, or auto for the best exact one.")] = "auto",
+    codec: Annotated[
+        str, typer.Option("--codec", "--base", help="Base codec, or auto for the best exact one.")
+    ] = "auto",
     scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best of 1 to 4.")] = "auto",
     metric: Annotated[
         str | None,

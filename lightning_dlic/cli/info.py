@@ -58,6 +58,8 @@ def describe(target: str) -> dict[str, Any]:
         module, _, function = FILES[path.suffix.lower()].partition(":")
         facts: dict[str, Any] = getattr(import_module(module), function)(path)
         return facts
+    if path.suffix.lower() in FILES:
+        raise DlicError(f"{target}: no such file")
     return describe_card(find_card(target.removeprefix("zoo:")))
 
 

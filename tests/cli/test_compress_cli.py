@@ -43,6 +43,14 @@ def test_there_and_back(photo: Path, tmp_path: Path) -> None:
         assert not image.info.keys() - {"dpi"}
 
 
+def test_the_base_codec_may_be_named(photo: Path, tmp_path: Path) -> None:
+    for option in ("--base", "--codec"):
+        out = tmp_path / f"{option}.dlic"
+        dlic("compress", photo, out, "--bytes", 900, option, "intra", "--scale", 4, "--effort", 1)
+        assert json.loads(dlic("info", out, "--json").stdout)["base"]["codec"] == "intra"
+        dlic("decompress", out, tmp_path / "back.png")
+
+
 def test_through_pipes(photo: Path) -> None:
     packed = dlic("compress", "-", "-", "--bytes", 700, "--gray", *FAST, stdin=photo.read_bytes()).stdout
     assert len(packed) <= 700

@@ -128,6 +128,7 @@ def test_info_of_a_file(inline: Dlic, net: Path, tmp_path: Path) -> None:
     assert "compact" in table
     (tmp_path / "a.txt").write_text("text")
     assert ".safetensors" in inline("info", tmp_path / "a.txt", status=2)[1]
+    assert "absent.dlic: no such file" in inline("info", tmp_path / "absent.dlic", status=2)[1]
 
 
 def test_the_zoo_is_listed_and_each_has_its_card(inline: Dlic) -> None:
