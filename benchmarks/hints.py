@@ -83,7 +83,7 @@ class Picture:
         """Bytes and picture of hints under the true luma, by the guided filter or a network; see `plain` above."""
         hints = find_hints(kind)
         render, branches = (net.render(self.aim.luma), partial(net.hypotheses, self.aim.luma)) if net else (None, None)
-        found = search(hints, self.aim, budget, effort, flat if plain else render, branches)
+        found = search(hints, self.aim, budget, effort, flat if plain else render, branches, net=net is not None)
         if found is None:
             raise SystemExit(f"{self.name}: {budget} bytes are too few for {kind}")
         made = hints.decode(found.body, self.source.luma)

@@ -17,17 +17,19 @@ from dlic_datamodules.transform import BatchTransform
 from dlic_registry import DlicError, load
 from lightning_dlic.codec.degrade import Degrade
 from lightning_dlic.codec.hints import coder as coding
-from lightning_dlic.codec.hints import syntax
-from lightning_dlic.codec.hints.base import Head, Hints, Targets
-from lightning_dlic.codec.hints.regions import arrange
+from lightning_dlic.codec.hints.base import Head, Hints, Targets, prepared
+from lightning_dlic.codec.hints.encoder import Aim
+from lightning_dlic.codec.hints.paint import paint
+from lightning_dlic.codec.hints.regions import Regions, shrunk
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr, ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.nets.colorization.base import SIDE
+from lightning_dlic.nets.colorization.base import PLANES
 
 __all__ = ["Hinted"]
 
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 # Sets these draws apart from those of crops and of `Degrade`.
 _SALT = np.uint64(0x68696E746564)
 # Prices of a bit in squared steps: from none, where every region sends what it wants, upwards.
@@ -43,10 +45,11 @@ class Hinted(BatchTransform):
     Args:
         hints: Registered kinds of hints to draw from.
         side: Least and greatest usual side of a region in pixels, drawn evenly on a logarithmic scale.
-        step: Finest and coarsest step of the colours, in levels.
+        step: Finest and coarsest step of the colours, in levels, drawn alike.
         none: Share of pictures without any hint.
         some: Share of pictures of which some regions' hints are withheld.
         decoded: Share of pictures whose luma has been coded and decoded.
+        halved: Share of pictures whose regions are cut from luma of half the size, as those of large pictures are.
         recoloured: Share of pictures whose colours are turned by one random angle around grey, where they have hints:
             how colours follow luma within regions does not depend on which they are.
         degrade: Arguments of the transform ``degrade``, which codes them.
@@ -64,6 +67,7 @@ class Hinted(BatchTransform):
         none: float = 0.15,
         some: float = 0.1,
         decoded: float = 0.5,
+        halved: float = 0.0,
         recoloured: float = 0.0,
         degrade: Mapping[str, Any] | None = None,
     ) -> None:
@@ -73,11 +77,12 @@ class Hinted(BatchTransform):
         for name, pair, most in (("side", side, 4096), ("step", step, 64)):
             if len(pair) != 2 or not 1 <= pair[0] <= pair[1] <= most:
                 raise DlicError(f"hinted: {name} must be two numbers in order, 1 to {most}, not {list(pair)!r}")
-        for name, share in (("none", none), ("some", some), ("decoded", decoded), ("recoloured", recoloured)):
+        shares = {"none": none, "some": some, "decoded": decoded, "halved": halved, "recoloured": recoloured}
+        for name, share in shares.items():
             if not 0.0 <= share <= 1.0:
                 raise DlicError(f"hinted: {name} must be a share from 0 to 1, not {share!r}")
         self.side, self.step = (int(side[0]), int(side[1])), (int(step[0]), int(step[1]))
-        self.none, self.some, self.decoded, self.recoloured = none, some, decoded, recoloured
+        self.none, self.some, self.decoded, self.halved, self.recoloured = none, some, decoded, halved, recoloured
         self.degrade = Degrade(**(degrade or {"codec": "webp", "scale": [1, 2]}))
         self._built: dict[str, Hints] = {name: load("hints", name)() for name in self.kinds}
 
@@ -89,10 +94,10 @@ class Hinted(BatchTransform):
             keys: What to draw from, uint64 ``[B]``.
 
         Returns:
-            The batch with ``luma`` uint8 ``[B, 1, H, W]`` and ``hints`` float ``[B, 4, H, W]``; ``image`` cropped to
+            The batch with ``luma`` uint8 ``[B, 1, H, W]`` and ``hints`` float ``[B, 6, H, W]``; ``image`` cropped to
             whole multiples of the scale that luma was coded at.
         """
-        draws = words(keys ^ _SALT, 9).T
+        draws = words(keys ^ _SALT, 10).T
         made = self.degrade({**batch, "image": self._recolour(batch["image"], draws)}, keys)
         image, size = made["image"], (made["image"].shape[-2], made["image"].shape[-1])
         luma, decoded = luma_uint8(image), made["base"]
@@ -118,41 +123,45 @@ class Hinted(BatchTransform):
         out[chosen] = (ycbcr_to_rgb(ycc) * 255.0).round().clamp(0.0, 255.0).to(torch.uint8)
         return out
 
-    def _draw(self, luma: U8, chroma: NDArray[np.float32], draw: list[int]) -> NDArray[np.float32]:
-        """Hints of one picture ``[4, h, w]``."""
-        share, unit = draw[0] % (1 << 20) / (1 << 20), draw[1] % (1 << 20) / (1 << 20)
-        out = np.zeros((4, *luma.shape), np.float32)
+    def _draw(self, luma: U8, chroma: F32, draw: list[int]) -> F32:
+        """Hints of one picture ``[6, h, w]``."""
+        share, unit, grain, halved = (draw[index] % (1 << 20) / (1 << 20) for index in (0, 1, 2, 8))
         if share < self.none:
-            return out
-        side = self.side[0] * (self.side[1] / self.side[0]) ** unit
-        count = max(1, round(luma.size / side**2))
-        step = self.step[0] + bounded(draw[2], self.step[1] - self.step[0] + 1)
+            return np.zeros((PLANES, *luma.shape), np.float32)
+        scale = 2 if halved < self.halved else 1
+        aim = Aim.of(shrunk(luma, scale), chroma, scale)
+        count = max(1, round(luma.size / _between(self.side, unit) ** 2))
+        step = round(_between(self.step, grain))
         price = _PRICES[bounded(draw[3], len(_PRICES))]
         kind = self._built[self.kinds[bounded(draw[4], len(self.kinds))]]
-        regions = arrange(luma, kind.labels(luma, min(count, 2048)))
-        sizes = np.bincount(regions.labels.ravel(), minlength=regions.count)
-        # The encoder puts on beforehand what the filter takes away.
-        spread = Spread(luma, regions.count)
-        wanted = []
-        for plane in chroma:
-            mean = np.bincount(regions.labels.ravel(), plane.ravel(), regions.count) / sizes
-            smooth = spread(mean.astype(np.float32)[regions.labels])
-            wanted.append(2 * mean - np.bincount(regions.labels.ravel(), smooth.ravel(), regions.count) / sizes)
+        regions, models = prepared(aim.luma, kind.labels(aim.luma, min(count, 2048)), net=True)
+        wanted, sizes = _wanted(aim, regions)
         targets = replace(
-            Targets.unknown(regions.count),
-            colours=np.stack(wanted, axis=1),
-            worth=sizes / sizes.mean(),
-            price=price * step * step,
+            Targets.unknown(regions.count), colours=wanted, worth=sizes / sizes.mean(), price=price * step * step
         )
-        made = targets.code(coding.counter(syntax.fresh()), regions, Head(step, count))
-        known = np.ones(regions.count, np.float32)
+        made = targets.code(coding.counter(models), regions, Head(step, count))
         if share < self.none + self.some:
             few = np.random.default_rng(draw[5])
-            known = (few.random(regions.count) < few.random()).astype(np.float32)
-        out[2] = known[regions.labels]
-        out[:2] = np.stack(made.planes()) * out[2] / 255.0
-        out[3] = out[2] * ((luma.size / regions.count) ** 0.5 / SIDE)
-        return out
+            withheld = few.random(regions.count) >= few.random()
+            made = replace(made, branches=np.where(withheld, 0, -1))
+        return paint(made, luma.shape)
+
+
+def _between(ends: tuple[int, int], unit: float) -> float:
+    """Evenly on a logarithmic scale."""
+    return float(ends[0] * (ends[1] / ends[0]) ** unit)
+
+
+def _wanted(aim: Aim, regions: Regions) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """What the encoder wants of each region, and the regions' sizes."""
+    sizes = np.bincount(regions.labels.ravel(), minlength=regions.count)
+    spread, wanted = Spread(aim.luma, regions.count), []
+    for plane in aim.chroma:
+        mean = np.bincount(regions.labels.ravel(), plane.ravel(), regions.count) / sizes
+        smooth = spread(mean.astype(np.float32)[regions.labels])
+        # What the filter takes away is put on beforehand.
+        wanted.append(2 * mean - np.bincount(regions.labels.ravel(), smooth.ravel(), regions.count) / sizes)
+    return np.stack(wanted, axis=1), sizes
 
 
 def turned(chroma: Tensor, angle: Tensor) -> Tensor:

@@ -12,16 +12,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_dlic.codec.hints.base import Colouring
+from lightning_dlic.codec.hints.paint import enlarged, paint
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.guided import guided_lines
-from lightning_dlic.nets.colorization.base import SIDE, ColorNet
+from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.pipeline.recipe import PipelineError
 from lightning_dlic.zoo import load_net
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-# Larger pictures get the colours of a smaller copy, as they get its hints: a network with strides cannot be tiled.
-LARGEST = 1 << 18
+# Larger pictures get the colours of a smaller copy: a network with strides cannot be tiled.
+LARGEST = 1 << 19
 # The guided filter that fits the copy's colours to the whole picture's edges.
 _RADIUS, _EPSILON = 1, 1e-4
 
@@ -63,19 +64,24 @@ class Colorizer:
     def _chroma(self, luma: Tensor, hints: Colouring | None) -> Tensor:
         if hints is None or not self.net.takes_hints:
             return to_cbcr(luma, self.net(luma, None), self.net.space)
-        painted, branches = paint_hints(hints, (luma.shape[-2], luma.shape[-1]))
+        size = luma.shape[-2], luma.shape[-1]
+        painted = self._painted(hints, size)
         if not (hints.branches >= 0).any():
-            return to_cbcr(luma, self.net(luma, painted.to(self.device)), self.net.space)
-        maps = self.net.hypotheses(luma, painted.to(self.device))
-        chosen = branches.clamp(0, maps.shape[1] - 1).to(self.device).expand(-1, 2, -1, -1).unsqueeze(1)
+            return to_cbcr(luma, self.net(luma, painted), self.net.space)
+        maps = self.net.hypotheses(luma, painted)
+        branches = torch.from_numpy(enlarged(hints.branches[hints.labels], size)).to(self.device)
+        chosen = branches.clamp(0, maps.shape[1] - 1).expand(1, 1, 2, -1, -1)
         return to_cbcr(luma, maps.gather(1, chosen)[:, 0], self.net.space)
+
+    def _painted(self, hints: Colouring, size: tuple[int, int]) -> Tensor:
+        return torch.from_numpy(paint(hints, size))[None].to(self.device)
 
     @torch.inference_mode()
     def hypotheses(self, luma: U8, hints: Colouring) -> F32:
         """All branches' Cb and Cr in levels about 0, ``[K, 2, H, W]``; for the encoder, at the size of the guide."""
         whole = torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
-        painted, _ = paint_hints(hints, (luma.shape[0], luma.shape[1]))
-        maps = self.net.hypotheses(whole, painted.to(self.device) if self.net.takes_hints else None)[0]
+        painted = self._painted(hints, (luma.shape[0], luma.shape[1]))
+        maps = self.net.hypotheses(whole, painted if self.net.takes_hints else None)[0]
         chroma = to_cbcr(whole.expand(len(maps), -1, -1, -1), maps, self.net.space)
         levels: F32 = (chroma * 255.0).nan_to_num(0.0).cpu().numpy()
         return levels
@@ -90,34 +96,6 @@ def _enlarge(chroma: Tensor, small: Tensor, whole: Tensor, factor: int) -> Tenso
     lines = torch.cat(guided_lines(small, chroma, torch.ones_like(small), _RADIUS, _EPSILON), dim=1)
     lines = F.interpolate(lines, scale_factor=float(factor), mode="bilinear")[..., : whole.shape[-2], : whole.shape[-1]]
     return lines[:, :2] * whole + lines[:, 2:]
-
-
-def paint_hints(hints: Colouring, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Hints as networks take them.
-
-    Args:
-        hints: Decoded hints.
-        size: Height and width of the picture, of which the labels cover the whole.
-
-    Returns:
-        Float ``[1, 4, H, W]``, as `ColorNet` says; and the branch named at each place, int64
-        ``[1, 1, H, W]``, 0 where a colour is known.
-    """
-    known = (hints.branches < 0)[hints.labels].astype(np.float32)
-    side = (size[0] * size[1] / len(hints.colours)) ** 0.5 / SIDE
-    planes = np.stack([*(plane / np.float32(255.0) for plane in hints.planes()), known, known * np.float32(side)])
-    painted = torch.from_numpy(planes)[None]
-    branches = torch.from_numpy(np.maximum(hints.branches, 0)[hints.labels])[None, None]
-    if tuple(painted.shape[-2:]) != size:
-        down = _places(size[0], painted.shape[-2])
-        across = _places(size[1], painted.shape[-1])
-        painted, branches = (x[..., down[:, None], across] for x in (painted, branches))
-    return painted, branches
-
-
-def _places(size: int, known: int) -> Tensor:
-    """The place of a smaller map that each of so many pixels lies in."""
-    return torch.arange(size) * known // size
 
 
 @lru_cache(maxsize=4)

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from dlic_registry import register
 from lightning_dlic.codec import BitstreamError, CodecError
 from lightning_dlic.codec.hints import coder as coding
-from lightning_dlic.codec.hints.base import Colouring, Head, Hints, Targets
+from lightning_dlic.codec.hints.base import Colouring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.chunk import decode_hints, describe_hints, find_hints, prefix, sending
 from lightning_dlic.codec.hints.encoder import Aim, Found, search
 from lightning_dlic.codec.hints.oracle import Oracle
 from lightning_dlic.codec.hints.regions import arrange, guide, reduction
 from lightning_dlic.codec.hints.spread import Spread
-from lightning_dlic.codec.hints.syntax import fresh
 from lightning_dlic.pipeline.source import Source
 
 KINDS = ("grid", "segmentation")
@@ -40,24 +39,26 @@ def chunk(aim: Aim) -> bytes:
     return prefix(hints) + found.body
 
 
-def within(kind: str, aim: Aim, budget: int) -> Found:
-    found = search(find_hints(kind), aim, budget, effort=1)
+def within(kind: str, aim: Aim, budget: int, net: bool = False) -> Found:
+    found = search(find_hints(kind), aim, budget, effort=1, net=net)
     assert found is not None
     return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("budget", [10, 137, 601])
+@pytest.mark.parametrize(("budget", "net"), [(10, False), (137, False), (601, False), (10, True), (152, True)])
 def test_decoder_finds_what_the_encoder_meant_in_no_more_bytes(
-    kind: str, budget: int, aim: Aim, source: Source
+    kind: str, budget: int, net: bool, aim: Aim, source: Source
 ) -> None:
-    found = within(kind, aim, budget)
+    found = within(kind, aim, budget, net)
     body = prefix(find_hints(kind)) + found.body
     assert len(body) <= budget
     assert len(body) > 0.85 * budget - 4
     decoded = decode_hints(body, source.luma)
     assert decoded.head == found.colouring.head
+    assert decoded.head.net == net
     np.testing.assert_array_equal(decoded.labels, found.colouring.labels)
+    np.testing.assert_array_equal(decoded.sent, found.colouring.sent)
     np.testing.assert_array_equal(decoded.colours, found.colouring.colours)
 
 
@@ -67,6 +68,22 @@ def test_more_bytes_come_nearer_to_the_colours(kind: str, aim: Aim) -> None:
     errors = [within(kind, aim, budget).error for budget in (20, 80, 250, 600)]
     assert errors == sorted(errors, reverse=True)
     assert errors[1] < grey / 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_learned_predictions_come_nearer_for_the_same_bytes(kind: str, aim: Aim) -> None:
+    assert within(kind, aim, 150, net=True).error < within(kind, aim, 150).error
+
+
+def test_regions_that_send_nothing_have_the_colour_predicted(aim: Aim) -> None:
+    made = within("grid", aim, 60).colouring
+    assert 0.1 < made.sent.mean() < 0.9
+    regions = arrange(aim.luma, find_hints("grid").labels(aim.luma, made.head.count))
+    for rank in np.flatnonzero(~made.sent)[1:20]:
+        near = regions.neighbours[rank][regions.neighbours[rank] >= 0]
+        lowest, highest = made.colours[near].min(0), made.colours[near].max(0)
+        assert (lowest <= made.colours[rank]).all()
+        assert (made.colours[rank] <= highest).all()
 
 
 def test_superpixels_beat_a_grid(aim: Aim) -> None:
@@ -115,13 +132,13 @@ def test_regions_name_a_branch_where_it_comes_nearer(aim: Aim) -> None:
 
 def test_branches_are_read_as_written(aim: Aim) -> None:
     hints = find_hints("grid")
-    regions = arrange(aim.luma, hints.labels(aim.luma, 60))
+    regions, models = prepared(aim.luma, hints.labels(aim.luma, 60), net=True)
     named = np.arange(regions.count) % 7 - 2
     head = Head(6, 60, branches=5, net=True)
     targets = replace(
         Targets.unknown(regions.count), colours=np.full((regions.count, 2), 30.0), branches=named.clip(-1)
     )
-    writer = coding.writer(4000, fresh())
+    writer = coding.writer(4000, models)
     made = targets.code(writer, regions, head)
     decoded = hints.decode(head.to_bytes() + coding.finish(writer), aim.luma)
     np.testing.assert_array_equal(decoded.branches, named.clip(-1))

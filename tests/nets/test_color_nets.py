@@ -29,7 +29,7 @@ def _build(name: str) -> ColorNet:
 
 
 def _hints(colour: tuple[float, float], height: int, width: int) -> torch.Tensor:
-    return torch.tensor([*colour, 1.0, 0.25]).view(1, 4, 1, 1).expand(1, 4, height, width).contiguous()
+    return torch.tensor([*colour, 1.0, 0.25, 0.25, 1.0]).view(1, 6, 1, 1).expand(1, 6, height, width).contiguous()
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -74,7 +74,7 @@ def test_inputs_of_training_and_of_validation(batch: dict[str, torch.Tensor]) ->
     given = {
         **batch,
         "luma": torch.full((4, 1, 64, 64), 51, dtype=torch.uint8),
-        "hints": torch.rand(4, 4, 64, 64),
+        "hints": torch.rand(4, 6, 64, 64),
     }
     (luma, hints), target = stage.train().task(given)
     assert torch.equal(luma, torch.full_like(luma, 0.2))
@@ -160,7 +160,7 @@ def test_the_transform_draws_from_keys_alone(batch: dict[str, torch.Tensor]) -> 
     again = pickle.loads(pickle.dumps(transform))({"image": batch["image"][2:]}, keys[2:])
     assert torch.equal(made["hints"][2:], again["hints"])
     assert torch.equal(made["luma"], luma_uint8(batch["image"]))
-    assert made["hints"].shape == (4, 4, 64, 64)
+    assert made["hints"].shape == (4, 6, 64, 64)
     assert made["hints"][:, 2].all()
     chroma = split(batch["image"] / 255.0, "cbcr")[1]
     left = (made["hints"][:, :2] - chroma).square().mean((1, 2, 3))

@@ -14,6 +14,7 @@ from lightning_dlic.codec.errors import BitstreamError
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import syntax
 from lightning_dlic.codec.hints.code import run
+from lightning_dlic.codec.hints.interpolation import interpolation
 from lightning_dlic.codec.hints.regions import Regions, arrange, guide, reduction
 
 U8 = NDArray[np.uint8]
@@ -57,6 +58,7 @@ class Colouring:
         labels: Region of each place of the guide, int32 ``[h, w]``, in the order of coding.
         colours: Cb and Cr of each region, about 0, in 1/16 levels, int64 ``[n, 2]``.
         branches: Branch that each region names; -1 where it sends a colour. int64 ``[n]``.
+        sent: Whether its colour is other than predicted, bool ``[n]``.
         factor: Pixels of the base layer, each way, for a place of the guide.
     """
 
@@ -64,11 +66,16 @@ class Colouring:
     labels: I32
     colours: I64
     branches: I64
+    sent: NDArray[np.bool_]
     factor: int
+
+    def levels(self) -> F32:
+        """Cb and Cr of each region in levels about 0, ``[n, 2]``; 0 where it names a branch."""
+        return (self.colours * (self.branches < 0)[:, None]).astype(np.float32) / np.float32(1 << syntax.POINT)
 
     def planes(self) -> tuple[F32, F32]:
         """Cb and Cr in levels about 0, flat in each region, each ``[h, w]``; 0 where a region names a branch."""
-        colours = (self.colours * (self.branches < 0)[:, None]).astype(np.float32) / (1 << syntax.POINT)
+        colours = self.levels()
         return colours[self.labels, 0], colours[self.labels, 1]
 
 
@@ -114,8 +121,8 @@ class Hints(ABC):
         """
         head, at = read_head(body)
         small = guide(luma)
-        regions = arrange(small, self.labels(small, head.count))
-        reader = coding.reader(body[at:], syntax.fresh())
+        regions, models = prepared(small, self.labels(small, head.count), head.net)
+        reader = coding.reader(body[at:], models)
         found = Targets.unknown(regions.count).code(reader, regions, head)
         if coding.overrun(reader):
             raise BitstreamError(f"hints, byte {len(body)}: the chunk ends inside the colour of a region")
@@ -154,8 +161,26 @@ class Targets:
             head: Step and branches.
         """
         branches = self.branches.copy()
-        colours = run(coder, regions, head.step, head.branches, self.colours, self.worth, self.price, branches)
-        return Colouring(head, regions.labels, colours, branches, 1)
+        colours, sent = run(coder, regions, head.step, head.branches, self.colours, self.worth, self.price, branches)
+        return Colouring(head, regions.labels, colours, branches, sent, 1)
+
+
+def prepared(luma: U8, labels: I32, net: bool) -> tuple[Regions, I64]:
+    """What both ends begin with.
+
+    Args:
+        luma: The guide, uint8 ``[h, w]``.
+        labels: Region of each place, int32 ``[h, w]``.
+        net: Whether predictions are the learned ones, which go with networks.
+
+    Returns:
+        The regions, and the context models.
+    """
+    regions = arrange(luma, labels)
+    if not net:
+        return regions, syntax.fresh()
+    learned = interpolation()
+    return learned.apply(luma, regions), learned.start
 
 
 def read_head(body: bytes) -> tuple[Head, int]:

@@ -18,7 +18,7 @@ BLUE, RED, BOTH = 1.772**2 + 0.344136**2, 1.402**2 + 0.714136**2, 2 * 0.344136 *
 
 def run(
     coder: Coder, regions: Regions, step: int, branches: int, targets: F64, worth: F64, price: float, named: I64
-) -> I64:
+) -> tuple[I64, NDArray[np.bool_]]:
     """Codes every region's colour or branch.
 
     Args:
@@ -32,15 +32,16 @@ def run(
         named: The branch that each region names, -1 for a colour, ``[n]``; filled in when reading.
 
     Returns:
-        Colours in 1/16 levels, int64 ``[n, 2]``. That of a region that names a branch is its prediction.
+        Colours in 1/16 levels, int64 ``[n, 2]``, and which regions send a difference, ``[n]``. The colour of a region
+        that names a branch is its prediction.
     """
-    ways = regions.neighbours, regions.weights, regions.spacing
-    found: I64 = _run(coder, *ways, step, branches, targets, worth, price, named)
-    return found
+    ways = regions.neighbours, regions.weights, regions.spacing, *regions.doubted
+    colours, signals = _run(coder, *ways, step, branches, targets, worth, price, named)
+    return colours, (signals != 0).any(1)
 
 
 @njit(cache=True)
-def _run(coder, neighbours, weights, spacing, step, branches, targets, worth, price, named):  # type: ignore[no-untyped-def]
+def _run(coder, neighbours, weights, spacing, doubts, buckets, step, branches, targets, worth, price, named):  # type: ignore[no-untyped-def]
     count = spacing.size
     colours, signals = np.zeros((count, 2), np.int64), np.zeros((count, 2), np.int64)
     guess, signal = np.zeros(2, np.int64), np.zeros(2, np.int64)
@@ -49,17 +50,21 @@ def _run(coder, neighbours, weights, spacing, step, branches, targets, worth, pr
         if branches and syntax.code_branch(coder, branches, named, rank):
             colours[rank] = guess
             continue
-        zero = syntax.context(signals, neighbours, spacing, rank)
+        if doubts.size:
+            bucket = syntax.doubted(buckets, doubts, colours, signals, neighbours, weights, rank, guess, step)
+            zero, shift = syntax.bucket_models(bucket)
+        else:
+            zero, shift = syntax.context(signals, neighbours, spacing, rank), 0
         if coder.state[0] != READ:
-            _choose(coder.models, zero, guess, step, targets[rank], worth[rank], price, signal)
-        syntax.code_difference(coder, zero, signal)
+            _choose(coder.models, zero, shift, guess, step, targets[rank], worth[rank], price, signal)
+        syntax.code_difference(coder, zero, shift, signal)
         signals[rank, 0], signals[rank, 1] = signal[0], signal[1]
         syntax.apply(colours, rank, guess, signal, step)
-    return colours
+    return colours, signals
 
 
 @njit(cache=True)
-def _choose(models, zero, guess, step, target, worth, price, signal):  # type: ignore[no-untyped-def]
+def _choose(models, zero, shift, guess, step, target, worth, price, signal):  # type: ignore[no-untyped-def]
     """The difference of least error and cost among: none, the nearest, and the next towards none, for either plane."""
     one = 1.0 / (1 << syntax.POINT)
     apart_blue, apart_red = target[0] - guess[0] * one, target[1] - guess[1] * one
@@ -71,7 +76,7 @@ def _choose(models, zero, guess, step, target, worth, price, signal):  # type: i
             red = np.int64(0) if second == 0 else top_red - np.sign(top_red) * (second - 1)
             off_blue, off_red = apart_blue - blue * step, apart_red - red * step
             error = BLUE * off_blue * off_blue + RED * off_red * off_red + BOTH * off_blue * off_red
-            cost = worth * error + price * syntax.difference_cost(models, zero, blue, red)
+            cost = worth * error + price * syntax.difference_cost(models, zero, shift, blue, red)
             if cost < best:
                 best = cost
                 signal[0], signal[1] = blue, red

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import syntax
-from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head, Hints, Targets
+from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
-from lightning_dlic.codec.hints.regions import arrange, guide, reduction
+from lightning_dlic.codec.hints.regions import guide, reduction
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.codec.hints.syntax import MAX_BRANCHES
 
@@ -76,6 +76,7 @@ def search(
     effort: int = 5,
     render: Render | None = None,
     hypotheses: Hypotheses | None = None,
+    net: bool | None = None,
 ) -> Found | None:
     """The best chunk of at most ``budget`` bytes.
 
@@ -86,14 +87,15 @@ def search(
         effort: 1, fastest, to 9.
         render: The network that the decoder will make the chroma with; the guided filter by default.
         hypotheses: The network's branches, where regions may name one instead of a colour.
+        net: Whether the chunk says that a network makes the chroma; by default where ``render`` is given.
 
     Returns:
         None where not even one region's colour fits.
     """
-    best: tuple[Found, _Trial] | None = None
+    best: tuple[Found, Trial] | None = None
     for density in _DENSITIES[: _TRIED[effort - 1]]:
         count = min(MAX_COUNT, max(1, round(budget * density)))
-        trial = _Trial(hints, aim, count, render)
+        trial = Trial(hints, aim, count, render, net)
         found = trial.within(budget - 1)
         if found and (best is None or found.error < best[0].error):
             best = found, trial
@@ -102,19 +104,37 @@ def search(
     return best[1].with_branches(best[0], hypotheses, budget - 1)
 
 
-class _Trial:
-    """One number of regions."""
+class Trial:
+    """The search with one number of regions.
 
-    def __init__(self, hints: Hints, aim: Aim, count: int, render: Render | None) -> None:
-        self.aim, self.count, self.net, self.branches = aim, count, render is not None, 0
-        self.regions = arrange(aim.luma, hints.labels(aim.luma, count))
+    Attributes:
+        regions: What both ends know of them.
+        targets: What was wanted of each when it was last coded.
+    """
+
+    def __init__(
+        self, hints: Hints, aim: Aim, count: int, render: Render | None = None, net: bool | None = None
+    ) -> None:
+        """Cuts the regions.
+
+        Args:
+            hints: Says how they lie.
+            aim: What to come near to.
+            count: About how many.
+            render: The network; the guided filter where there is none.
+            net: As in `search`.
+        """
+        self.aim, self.count, self.branches = aim, count, 0
+        self.net = render is not None if net is None else net
+        self.regions, self.models = prepared(aim.luma, hints.labels(aim.luma, count), self.net)
+        self.targets = Targets.unknown(self.regions.count)
         self.sizes = np.bincount(self.regions.labels.ravel(), minlength=self.regions.count)
         spread = Spread(aim.luma, self.regions.count)
         self.render: Render = render or (lambda made: _smooth(spread, made))
 
     def within(self, budget: int) -> Found | None:
         """The best chunk of at most ``budget`` bytes; None where there is none."""
-        targets, means = Targets.unknown(self.regions.count), self._means(self.aim.chroma)
+        targets, means = self.targets, self._means(self.aim.chroma)
         spread = self._means(self.render(self._as(means)))
         # What smoothing takes away is put on beforehand, as far as it goes in one step.
         targets = replace(targets, colours=2 * means - spread, worth=self.sizes / self.sizes.mean())
@@ -124,7 +144,7 @@ class _Trial:
             found, left = self._filled(targets, step or 1, budget)
             if found is None or (best is not None and found.error >= best.error):
                 break
-            best = found
+            best, self.targets = found, targets
             targets = replace(targets, colours=found.colouring.colours / (1 << syntax.POINT) + self._means(left))
         return best
 
@@ -155,7 +175,8 @@ class _Trial:
 
     def _as(self, colours: F64) -> Colouring:
         whole = np.round(colours * (1 << syntax.POINT)).astype(np.int64)
-        return Colouring(Head(1, self.count), self.regions.labels, whole, np.full(len(whole), -1, np.int64), 1)
+        branches, sent = np.full(len(whole), -1, np.int64), np.ones(len(whole), np.bool_)
+        return Colouring(Head(1, self.count), self.regions.labels, whole, branches, sent, 1)
 
     def _means(self, planes: F32) -> F64:
         flat = self.regions.labels.ravel()
@@ -164,7 +185,7 @@ class _Trial:
 
     def _size(self, targets: Targets, step: int, price: float) -> float:
         """About how many bytes: costs are added up, nothing is written."""
-        counter = coding.counter(syntax.fresh())
+        counter = coding.counter(self.models)
         head = Head(step, self.count, self.branches, self.net)
         replace(targets, price=price * step * step).code(counter, self.regions, head)
         return len(head.to_bytes()) + float(counter.bits[0]) / 8
@@ -195,7 +216,7 @@ class _Trial:
         return Found(*best, error(left)), left
 
     def _write(self, targets: Targets, step: int, price: float) -> tuple[bytes, Colouring]:
-        writer = coding.writer(8 * self.regions.count + 64, syntax.fresh())
+        writer = coding.writer(8 * self.regions.count + 64, self.models)
         head = Head(step, self.count, self.branches, self.net)
         made = replace(targets, price=price * step * step).code(writer, self.regions, head)
         return head.to_bytes() + coding.finish(writer), made

@@ -30,4 +30,4 @@ class NoHints(Hints):
 def guessed(luma: U8) -> Colouring:
     """One region that names the network's first branch."""
     labels, colours = np.zeros(luma.shape, np.int32), np.zeros((1, 2), np.int64)
-    return Colouring(Head(1, 1, 1, net=True), labels, colours, np.zeros(1, np.int64), 1)
+    return Colouring(Head(1, 1, 1, net=True), labels, colours, np.zeros(1, np.int64), np.zeros(1, np.bool_), 1)

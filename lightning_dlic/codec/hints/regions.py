@@ -19,6 +19,7 @@ _POINT = 4
 # Squared distances: one step between regions, and so many levels of luma, are 64 each.
 _UNIT, _TONE = 64, 12
 _FLOOR = 16
+_SURE = np.zeros(0, np.int64), np.zeros((1, 1, 1), np.int64)
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,18 @@ class Regions:
         neighbours: For each region, regions coded before it, nearest first; -1 where there are fewer.
             ``[n, NEIGHBOURS]``.
         weights: How much each of them counts, ``[n, NEIGHBOURS]``; 0 where there is none.
-        spacing: Squared distance to the nearest, ``[n]``, in 64ths of a step squared.
+        distances: Squared distances to them, in 64ths of a step squared, ``[n, NEIGHBOURS]``.
+        spacing: That to the nearest, ``[n]``.
+        doubted: Where weights are learned, how far off each prediction may be, as a logarithm, ``[n]``, and the buckets
+            that contexts are taken from; see `interpolation`. Both are empty where distances alone decide.
     """
 
     labels: I32
     neighbours: I64
     weights: I64
+    distances: I64
     spacing: I64
+    doubted: tuple[I64, I64] = _SURE
 
     @property
     def count(self) -> int:
@@ -53,7 +59,11 @@ def guide(luma: U8) -> U8:
     Returns:
         uint8 ``[ceil(h / f), ceil(w / f)]`` with the least whole f that leaves at most 2^18 pixels.
     """
-    factor = reduction(*luma.shape)
+    return shrunk(luma, reduction(*luma.shape))
+
+
+def shrunk(luma: U8, factor: int) -> U8:
+    """Means over squares of ``factor`` pixels a side; those at the right and at the bottom may be smaller."""
     if factor == 1:
         return np.ascontiguousarray(luma)
     height, width = luma.shape
@@ -80,18 +90,28 @@ def arrange(luma: U8, labels: I32) -> Regions:
         labels: Region of each place, from 0 without gaps, int32 ``[h, w]``.
     """
     count = int(labels.max()) + 1
-    places = _places(luma, labels, count)
     step = max(1, isqrt((luma.size << 2 * _POINT) // count))
-    order, neighbours, weights, spacing = _order(places, step)
+    order, neighbours, distances, spacing = _order(places(luma, labels, count)[:, :3].copy(), step)
+    weights = np.maximum(1, (1 << 40) // (distances + _FLOOR) ** 2) * (neighbours >= 0)
     rank = np.empty(count, np.int32)
     rank[order] = np.arange(count, dtype=np.int32)
-    return Regions(rank[labels], neighbours, weights, spacing)
+    return Regions(rank[labels], neighbours, weights, distances, spacing)
 
 
 @njit(cache=True)
-def _places(luma, labels, count):  # type: ignore[no-untyped-def]
-    """Mean row, column and luma of each region with four bits behind the point, rounded down."""
-    sums = np.zeros((count, 4), np.int64)
+def places(luma, labels, count):  # type: ignore[no-untyped-def]
+    """Where regions lie.
+
+    Args:
+        luma: The guide, uint8 ``[h, w]``.
+        labels: int32 ``[h, w]``, below ``count``, none missing.
+        count: Number of regions.
+
+    Returns:
+        Mean row, column and luma of each with four bits behind the point, its size, and the variance of its luma, all
+        rounded down, int64 ``[count, 5]``.
+    """
+    sums = np.zeros((count, 5), np.int64)
     for y in range(luma.shape[0]):
         for x in range(luma.shape[1]):
             label = labels[y, x]
@@ -99,10 +119,13 @@ def _places(luma, labels, count):  # type: ignore[no-untyped-def]
             sums[label, 1] += x
             sums[label, 2] += np.int64(luma[y, x])
             sums[label, 3] += 1
+            sums[label, 4] += np.int64(luma[y, x]) ** 2
     for label in range(count):
+        size, light = sums[label, 3], sums[label, 2]
+        sums[label, 4] = (size * sums[label, 4] - light * light) // (size * size)
         for axis in range(3):
             sums[label, axis] = (sums[label, axis] << _POINT) // sums[label, 3]
-    return sums[:, :3].copy()
+    return sums
 
 
 @njit(cache=True)
@@ -119,7 +142,7 @@ def _order(places, step):  # type: ignore[no-untyped-def]
     count = places.shape[0]
     order, spacing = np.zeros(count, np.int64), np.zeros(count, np.int64)
     neighbours = np.full((count, NEIGHBOURS), -1, np.int64)
-    weights = np.zeros((count, NEIGHBOURS), np.int64)
+    distances = np.zeros((count, NEIGHBOURS), np.int64)
     nearest = np.full(count, np.int64(1) << 60)
     # By label: the nearest regions so far as (distance, place in the order), nearest first.
     reach = np.full((count, NEIGHBOURS), np.int64(1) << 60)
@@ -130,9 +153,8 @@ def _order(places, step):  # type: ignore[no-untyped-def]
         spacing[rank] = nearest[pick]
         for index in range(NEIGHBOURS):
             if which[pick, index] >= 0:
-                away = reach[pick, index] + _FLOOR
                 neighbours[rank, index] = which[pick, index]
-                weights[rank, index] = max(1, (np.int64(1) << 40) // (away * away))
+                distances[rank, index] = reach[pick, index]
         nearest[pick] = -1
         farthest = np.int64(-1)
         for other in range(count):
@@ -153,4 +175,4 @@ def _order(places, step):  # type: ignore[no-untyped-def]
             if nearest[other] == farthest and farthest >= 0:
                 pick = other
                 break
-    return order, neighbours, weights, spacing
+    return order, neighbours, distances, spacing

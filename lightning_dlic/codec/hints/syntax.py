@@ -16,11 +16,15 @@ _ESCAPE = 14
 _ZERO, _CB, _CR, _SIGN_CB, _SIGN_CR, _SIZE, _LONG = 0, 12, 13, 14, 15, 18, 18 + 2 * _ESCAPE
 _BRANCH, _INDEX = _LONG + 16, _LONG + 17
 MAX_BRANCHES = 16
-MODELS = _INDEX + MAX_BRANCHES
+# Where predictions are learned: both differences zero, by bucket of doubt; those from `_CB` to `_LONG`, by group.
+_DOUBTED = _INDEX + MAX_BRANCHES
+BUCKETS, _GROUPS = 16, 4
+_GROUPED = _DOUBTED + BUCKETS
+MODELS = _GROUPED + _GROUPS * (_LONG - _CB)
 
 
 def fresh() -> NDArray[np.int64]:
-    """Models as they are before the first region, int64 ``[MODELS, 2]``."""
+    """Models that know nothing, int64 ``[MODELS, 2]``."""
     models = np.empty((MODELS, 2), np.int64)
     models[:] = 32768, 2
     return models
@@ -55,6 +59,45 @@ def context(signals, neighbours, spacing, rank):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _logarithm(x):  # type: ignore[no-untyped-def]
+    """`interpolation.logarithm` of one number."""
+    exponent = np.int64(0)
+    while x >> exponent + 1:
+        exponent += 1
+    return (exponent << 6) + ((x << 6) >> exponent) - 64
+
+
+@njit(cache=True)
+def doubted(buckets, doubts, colours, signals, neighbours, weights, rank, guess, step):  # type: ignore[no-untyped-def]
+    """Bucket of a learned prediction: how far off it may be by itself, and by what is known of the neighbours."""
+    total, apart, active = np.int64(0), np.int64(0), np.int64(0)
+    for index in range(neighbours.shape[1]):
+        other = neighbours[rank, index]
+        if other >= 0:
+            weight = weights[rank, index]
+            total += weight
+            apart += weight * (abs(colours[other, 0] - guess[0]) + abs(colours[other, 1] - guess[1]))
+            if signals[other, 0] != 0 or signals[other, 1] != 0:
+                active += weight
+    if not total:
+        return np.int64(buckets[buckets.shape[0] - 1, buckets.shape[1] - 1, buckets.shape[2] - 1])
+    unit = _logarithm(np.int64(step))
+    own = (doubts[rank] - unit + 256) >> 5
+    others = (_logarithm(apart // total + 8) - unit + 64) >> 6
+    share = (active << 6) // total
+    some = 0 if share < 16 else (1 if share < 40 else 2)
+    own = min(max(own, 0), buckets.shape[0] - 1)
+    others = min(max(others, 0), buckets.shape[1] - 1)
+    return np.int64(buckets[own, others, some])
+
+
+@njit(cache=True)
+def bucket_models(bucket):  # type: ignore[no-untyped-def]
+    """Model of "both differences are zero", and how far from the usual ones the others lie."""
+    return _DOUBTED + bucket, _GROUPED - _CB + (bucket * _GROUPS // BUCKETS) * (_LONG - _CB)
+
+
+@njit(cache=True)
 def _code_size(coder, first, value):  # type: ignore[no-untyped-def]
     """A number from 0: unary with a model a place, Exp-Golomb from `_ESCAPE` on."""
     size = np.int64(0)
@@ -72,26 +115,26 @@ def _code_size(coder, first, value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def code_difference(coder, zero, signal):  # type: ignore[no-untyped-def]
+def code_difference(coder, zero, shift, signal):  # type: ignore[no-untyped-def]
     """Codes a region's two differences, in steps; ``signal`` holds them afterwards."""
     blue, red = signal[0], signal[1]
     if not code_bit(coder, zero, np.int64(blue != 0 or red != 0)):
         signal[0], signal[1] = 0, 0
         return
     side = 1
-    if code_bit(coder, _CB, np.int64(blue != 0)):
-        negative = code_bit(coder, _SIGN_CB, np.int64(blue < 0))
-        size = _code_size(coder, _SIZE, abs(blue) - 1) + 1
+    if code_bit(coder, _CB + shift, np.int64(blue != 0)):
+        negative = code_bit(coder, _SIGN_CB + shift, np.int64(blue < 0))
+        size = _code_size(coder, _SIZE + shift, abs(blue) - 1) + 1
         signal[0] = -size if negative else size
         side = 2 if negative else 0
-        some = code_bit(coder, _CR, np.int64(red != 0))
+        some = code_bit(coder, _CR + shift, np.int64(red != 0))
     else:
         signal[0] = 0
         some = np.int64(1)
     signal[1] = 0
     if some:
-        negative = code_bit(coder, _SIGN_CR + side, np.int64(red < 0))
-        size = _code_size(coder, _SIZE + _ESCAPE, abs(red) - 1) + 1
+        negative = code_bit(coder, _SIGN_CR + shift + side, np.int64(red < 0))
+        size = _code_size(coder, _SIZE + shift + _ESCAPE, abs(red) - 1) + 1
         signal[1] = -size if negative else size
 
 
@@ -119,18 +162,19 @@ def _size_cost(models, first, value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def difference_cost(models, zero, blue, red):  # type: ignore[no-untyped-def]
+def difference_cost(models, zero, shift, blue, red):  # type: ignore[no-untyped-def]
     """Bits that `code_difference` would take."""
     if blue == 0 and red == 0:
         return bit_cost(models, zero, 0)
-    bits = bit_cost(models, zero, 1) + bit_cost(models, _CB, blue != 0)
+    bits = bit_cost(models, zero, 1) + bit_cost(models, _CB + shift, blue != 0)
     side = 1
     if blue != 0:
-        bits += bit_cost(models, _SIGN_CB, blue < 0) + _size_cost(models, _SIZE, abs(blue) - 1)
+        bits += bit_cost(models, _SIGN_CB + shift, blue < 0) + _size_cost(models, _SIZE + shift, abs(blue) - 1)
         side = 2 if blue < 0 else 0
-        bits += bit_cost(models, _CR, red != 0)
+        bits += bit_cost(models, _CR + shift, red != 0)
     if red != 0:
-        bits += bit_cost(models, _SIGN_CR + side, red < 0) + _size_cost(models, _SIZE + _ESCAPE, abs(red) - 1)
+        bits += bit_cost(models, _SIGN_CR + shift + side, red < 0)
+        bits += _size_cost(models, _SIZE + shift + _ESCAPE, abs(red) - 1)
     return bits
 
 

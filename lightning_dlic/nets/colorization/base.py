@@ -8,16 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIDE = 64.0
-"""Pixels that the last plane of hints counts in."""
+PLANES = 6
+"""Planes of hints."""
+SIDE, STEP = 64.0, 32.0
+"""Pixels, and levels, that the fourth and the fifth plane of hints count in."""
 
 
 class ColorNet(nn.Module):
     """Predicts chroma from luma and, where it takes them, hints.
 
-    Hints are ``[B, 4, H, W]``: Cb and Cr (centred, in [-0.5, 0.5]) of the colour known at a place, times the mask; the
-    mask, 1 where a colour is known; and the usual side of the picture's regions in units of `SIDE` pixels, times the
-    mask. They are always Cb and Cr, whatever the network's own space.
+    Hints are ``[B, 6, H, W]``: Cb and Cr (centred, in [-0.5, 0.5]) of the colour known at a place; the mask, 1 where a
+    colour is known; the usual side of the picture's regions in units of `SIDE` pixels; the step of the colours'
+    quantiser in units of `STEP` levels; and 1 where the colour was sent, 0 where it is as predicted from other regions.
+    All are 0 where the mask is. They are always Cb and Cr, whatever the network's own space.
 
     Attributes:
         space: Chroma space of its output, ``cbcr`` or ``lab``.
@@ -34,7 +37,7 @@ class ColorNet(nn.Module):
 
         Args:
             luma: ``[B, 1, H, W]`` in [0, 1], any size.
-            hints: ``[B, 4, H, W]``, or None where nothing is known.
+            hints: ``[B, 6, H, W]``, or None where nothing is known.
 
         Returns:
             ``[B, K, 2, H, W]`` in the network's space.
@@ -49,7 +52,7 @@ class ColorNet(nn.Module):
 
 def no_hints(luma: Tensor) -> Tensor:
     """The hints of a picture of which no colour is known."""
-    return luma.new_zeros(luma.shape[0], 4, *luma.shape[-2:])
+    return luma.new_zeros(luma.shape[0], PLANES, *luma.shape[-2:])
 
 
 def pad_to(x: Tensor, multiple: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_dlic.imaging.guided import guided_lines
-from lightning_dlic.nets.colorization.base import SIDE, ColorNet, initialise, no_hints, pad_to
+from lightning_dlic.nets.colorization.base import PLANES, SIDE, ColorNet, initialise, no_hints, pad_to
 from lightning_dlic.nets.colorization.unet import UNet
 
 # Radii of the guided filters that spread the hints, in sides of a region; the first is the one of the decoder without
@@ -48,8 +48,8 @@ class MultiHypothesisCompact(ColorNet):
         if branches < 1:
             raise ValueError(f"branches must be at least 1, not {branches}")
         self.branches = branches
-        # Luma in 4 phases, the filter's chroma, its slopes, what the other lines would change, mask and side.
-        self.trunk = UNet(4 + 2 + 2 + 2 * len(_RADII) + 2, widths, blocks)
+        # Luma in 4 phases, the filter's chroma, its slopes, what the other lines would change, what else hints say.
+        self.trunk = UNet(4 + 2 + 2 + 2 * len(_RADII) + PLANES - 2, widths, blocks)
         # In 4 phases each: how far towards each of the other lines, and slope and offset of Cb and Cr of each branch.
         self.tail = nn.Conv2d(widths[0], 4 * (len(_RADII) + 4 * branches), 3, padding=1)
         initialise(self)

@@ -77,7 +77,7 @@ class Colorization(Stage):
         return output
 
     def task(self, batch: Batch) -> tuple[Inputs, Tensor]:
-        """Gives luma ``[B, 1, H, W]`` with hints ``[B, 4, H, W]`` (None for networks without), and RGB, all floats."""
+        """Gives luma ``[B, 1, H, W]`` with hints ``[B, 6, H, W]`` (None for networks without), and RGB, all floats."""
         image = batch["image"].expand(-1, 3, -1, -1)
         rgb = image.to(self.dtype) / 255.0
         luma, chroma = split(rgb, "cbcr")
