@@ -75,7 +75,7 @@ def enlarged_seed() -> bytes:
 
 
 def hinted_seeds() -> list[bytes]:
-    """Grey streams of three sizes with hints of every kind, of few and of many bytes, with branches and without."""
+    """Grey streams of three sizes with hints of every kind, of few and many bytes, with and without branches."""
     from dataclasses import replace
 
     from lightning_dlic.codec import Bitstream, Chunk, base_codec
@@ -96,8 +96,8 @@ def hinted_seeds() -> list[bytes]:
         bodies = [prefix(find_hints("none"))]
         for kind in ("grid", "segmentation"):
             hints = find_hints(kind)
-            for budget in (12, 60, 300):
-                made = search(hints, Aim.of(base.y, chroma), budget, 1)
+            for budget, net in itertools.product((12, 60, 300), (False, True)):
+                made = search(hints, Aim.of(base.y, chroma), budget, 1, net=net)
                 if made is not None:
                     bodies.append(prefix(hints) + made.body)
                     bodies.append(

@@ -83,7 +83,9 @@ class Picture:
         """Bytes and picture of hints under the true luma, by the guided filter or a network; see `plain` above."""
         hints = find_hints(kind)
         render, branches = (net.render(self.aim.luma), partial(net.hypotheses, self.aim.luma)) if net else (None, None)
-        found = search(hints, self.aim, budget, effort, flat if plain else render, branches, net=net is not None)
+        final = net.final(self.source.luma, self.aim) if net else None
+        render = flat if plain else render
+        found = search(hints, self.aim, budget, effort, render, branches, net is not None, final)
         if found is None:
             raise SystemExit(f"{self.name}: {budget} bytes are too few for {kind}")
         made = hints.decode(found.body, self.source.luma)

@@ -17,7 +17,7 @@ from dlic_datamodules.transform import BatchTransform
 from dlic_registry import DlicError, load
 from lightning_dlic.codec.degrade import Degrade
 from lightning_dlic.codec.hints import coder as coding
-from lightning_dlic.codec.hints.base import Head, Hints, Targets, prepared
+from lightning_dlic.codec.hints.base import MAX_COUNT, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.encoder import Aim
 from lightning_dlic.codec.hints.paint import paint
 from lightning_dlic.codec.hints.regions import Regions, shrunk
@@ -134,7 +134,7 @@ class Hinted(BatchTransform):
         step = round(_between(self.step, grain))
         price = _PRICES[bounded(draw[3], len(_PRICES))]
         kind = self._built[self.kinds[bounded(draw[4], len(self.kinds))]]
-        regions, models = prepared(aim.luma, kind.labels(aim.luma, min(count, 2048)), net=True)
+        regions, models = prepared(aim.luma, kind.labels(aim.luma, min(count, MAX_COUNT)), net=True)
         wanted, sizes = _wanted(aim, regions)
         targets = replace(
             Targets.unknown(regions.count), colours=wanted, worth=sizes / sizes.mean(), price=price * step * step

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_dlic.codec.hints.base import Colouring
+from lightning_dlic.codec.hints.encoder import Aim
 from lightning_dlic.codec.hints.paint import enlarged, paint
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.guided import guided_lines
@@ -85,6 +86,20 @@ class Colorizer:
         chroma = to_cbcr(whole.expand(len(maps), -1, -1, -1), maps, self.net.space)
         levels: F32 = (chroma * 255.0).nan_to_num(0.0).cpu().numpy()
         return levels
+
+    def final(self, luma: U8, aim: Aim) -> Callable[[Colouring], F32] | None:
+        """Chroma as the decoder makes it of the whole picture's luma, at the guide's size, for the search's end.
+
+        Args:
+            luma: As the decoder has it, uint8 ``[H, W]``.
+            aim: What the search comes near to.
+
+        Returns:
+            None where `render` gives the same.
+        """
+        if luma.shape == aim.luma.shape:
+            return None
+        return lambda hints: aim.shrunk(self(luma, hints))
 
     def render(self, luma: U8) -> Callable[[Colouring], F32]:
         """What the encoder's search calls: chroma of this luma by hints."""

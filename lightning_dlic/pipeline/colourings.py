@@ -143,7 +143,8 @@ class Net(Way):
         if self.asked.kind == "oracle":
             return self._oracle(luma, chroma)
         hints, aim = find_hints(self.asked.kind), Aim.of(luma, chroma)
-        found = search(hints, aim, self.asked.budget, _EFFORT, self.colorizer.render(aim.luma))
+        render, final = self.colorizer.render(aim.luma), self.colorizer.final(luma, aim)
+        found = search(hints, aim, self.asked.budget, _EFFORT, render, final=final)
         if found is None:
             raise DlicError(
                 f"--hints {self.asked.name}: too few bytes for a picture of {luma.shape[1]}x{luma.shape[0]}"

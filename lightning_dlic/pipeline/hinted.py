@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream, Chunk, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
+from lightning_dlic.codec.planes import Planes
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.decompress import assemble
 from lightning_dlic.pipeline.recipe import COLOUR, Pipeline
@@ -33,8 +34,8 @@ _LEAST, _MOST = 8, 2000
 _FRAME = 4
 # Kinds of hints that `auto` tries; the first of them finds the share.
 _KINDS = ("segmentation", "grid")
-# Effort from which regions may name a branch of the network.
-_BRANCHES_FROM = 5
+# Effort from which regions may name a branch of the network, and colours are corrected at the picture's own size.
+_FULL_FROM = 5
 
 
 @dataclass(frozen=True)
@@ -192,19 +193,21 @@ class HintedSearch:
 
         planes, hints = decode_base(base.stream), self._find(kind)
         aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
-        ways: list[tuple[Any, Any]] = [(None, None)]
+        ways: list[tuple[Any, Any, Any]] = [(None, None, None)]
         if self._colourist is not None and effort > 1:
             net, small = self._colourist, guide(planes.y)
-            branches = partial(net.hypotheses, small) if effort >= _BRANCHES_FROM else None
-            ways.append((net.render(small), branches))
+            full = effort >= _FULL_FROM
+            branches = partial(net.hypotheses, small) if full else None
+            final = net.final(self._luma(base.stream, planes), aim) if full else None
+            ways.append((net.render(small), branches, final))
         made = []
-        for render, branches in ways:
+        for render, branches, final in ways:
             # What the base layer has left over goes to the hints, where the user has not said how many they get.
             frame = len(_hinted(base.stream, bytes(128), render is not None, self.settings.pipeline).head()) - 128
             room = limit - len(base.stream.payload) - len(base.stream.tail()) - frame
             least = room if self.ask.budget is None else min(room, budget)
             start = prefix(hints)
-            found = self._search(hints, aim, least - len(start) + 1, effort, render, branches)
+            found = self._search(hints, aim, least - len(start) + 1, effort, render, branches, final=final)
             if found is not None:
                 stream = _hinted(base.stream, start + found.body, render is not None, self.settings.pipeline)
                 made.append(self._judged(stream, base.quality))
@@ -223,12 +226,16 @@ class HintedSearch:
         """A bitstream with hints, decoded and scored."""
         from lightning_dlic.codec.hints.chunk import decode_hints
 
-        planes, scale, pipeline = decode_base(stream), stream.scale, self.settings.pipeline
+        planes = decode_base(stream)
         hints = decode_hints(stream.chunk(HINTS_CHUNK) or b"", planes.y)
-        enlarger = pipeline.enlarger(scale) if _enlarges(stream) else None
-        luma = assemble(planes, scale, stream.height, stream.width, enlarger)
         colourist = self._colourist if hints.head.net else None
-        return Candidate(stream, quality, self._score(self._colour(luma, planes.y, hints, scale, colourist)))
+        made = self._colour(self._luma(stream, planes), planes.y, hints, stream.scale, colourist)
+        return Candidate(stream, quality, self._score(made))
+
+    def _luma(self, stream: Bitstream, planes: Planes) -> NDArray[np.uint8]:
+        """Luma as the decoder has it."""
+        enlarger = self.settings.pipeline.enlarger(stream.scale) if _enlarges(stream) else None
+        return assemble(planes, stream.scale, stream.height, stream.width, enlarger)
 
 
 _EMPTY = Bitstream(1, 1, 1, "hevc", False, b"", 0)

@@ -18,7 +18,8 @@ from lightning_dlic.pipeline.source import Source
 FOLDER = Path(__file__).parent / "golden"
 CASES = [("hevc", 1, 20), ("hevc", 2, 30), ("avif", 1, 20), ("avif", 3, 40), ("webp", 1, 30), ("vvc", 2, 25)]
 CASES += [("intra", 1, 16), ("intra", 2, 40)]
-HINTED = [("grid", 1, 60), ("segmentation", 1, 150), ("segmentation", 2, 40)]
+HINTED = [("grid", 1, 60, False), ("segmentation", 1, 150, False), ("segmentation", 2, 40, False)]
+HINTED += [("grid", 1, 90, True), ("segmentation", 2, 60, True)]
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -50,16 +51,17 @@ def with_networks() -> tuple[str, bytes]:
     return "intra_networks_x2_gray.dlic", Bitstream(244, 180, 2, "intra", False, payload, crc).to_bytes()
 
 
-def hinted(kind: str, scale: int, budget: int) -> tuple[str, bytes]:
-    """A file with hints, and its name."""
+def hinted(kind: str, scale: int, budget: int, net: bool) -> tuple[str, bytes]:
+    """A file with hints, perhaps for a network, and its name."""
     source, codec, hints = Source(picture(90, 122)), base_codec("hevc"), find_hints(kind)
     payload = codec.encode(Planes(source.small(scale).y), 25)
     base = codec.decode(payload, *source.small(scale).size, False)
-    found = search(hints, Aim.of(base.y, np.stack(source.planes[1:]).astype(np.float32) - 128, scale), budget)
+    aim = Aim.of(base.y, np.stack(source.planes[1:]).astype(np.float32) - 128, scale)
+    found = search(hints, aim, budget, net=net)
     assert found is not None
     chunk = Chunk(HINTS_CHUNK, prefix(hints) + found.body)
     data = Bitstream(122, 90, scale, "hevc", False, payload, base.crc32(), chunks=(chunk,)).to_bytes()
-    return f"hints_{kind}_x{scale}.dlic", data
+    return f"hints_{kind}{'_net' * net}_x{scale}.dlic", data
 
 
 def main() -> None:

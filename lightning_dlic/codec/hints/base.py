@@ -21,7 +21,7 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
-MAX_COUNT = 2048
+MAX_COUNT = 4096
 """Most regions that a chunk may ask for."""
 MAX_STEP = 64
 _BRANCHES, _NET = 64, 128

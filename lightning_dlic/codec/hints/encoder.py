@@ -19,9 +19,11 @@ from lightning_dlic.codec.hints.syntax import MAX_BRANCHES
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-# Regions a byte to try, from the likeliest on, by effort; and the price of a bit in squared steps.
-_DENSITIES = (2.6, 3.6, 1.7, 1.0)
-_TRIED = (1, 1, 2, 2, 3, 3, 4, 4, 4)
+# Regions a byte that may be tried, where to begin, and how many are tried at most, by effort; and the price of a bit in
+# squared steps.
+_DENSITIES = (0.8, 1.2, 1.8, 2.6, 3.6, 5.0, 7.0, 10.0)
+_BEGIN = 4
+_TRIED = (1, 1, 2, 2, 4, 5, 8, 8, 8)
 _PRICE = 0.15
 _ROUNDS = 2
 _FILLING = 7
@@ -56,17 +58,23 @@ class Aim:
     Attributes:
         luma: The guide, uint8 ``[h, w]``.
         chroma: Cb and Cr in levels about 0, float32 ``[2, h, w]``.
+        factor: Pixels of the picture, each way, for a place of the guide.
     """
 
     luma: U8
     chroma: F32
+    factor: int = 1
 
     @classmethod
     def of(cls, base: U8, chroma: F32, scale: int = 1) -> Aim:
         """From a base layer ``[h, w]`` and the chroma, float32 ``[2, H, W]``, of the ``scale`` times larger picture."""
         small = guide(base)
         whole = scale * reduction(*base.shape)
-        return cls(small, np.stack([_fit(plane, small.shape, whole) for plane in chroma]))
+        return cls(small, np.stack([_fit(plane, small.shape, whole) for plane in chroma]), whole)
+
+    def shrunk(self, chroma: F32) -> F32:
+        """Chroma ``[2, H, W]`` of the whole picture at the guide's size."""
+        return np.stack([_fit(plane, self.luma.shape, self.factor) for plane in chroma])
 
 
 def search(
@@ -77,6 +85,7 @@ def search(
     render: Render | None = None,
     hypotheses: Hypotheses | None = None,
     net: bool | None = None,
+    final: Render | None = None,
 ) -> Found | None:
     """The best chunk of at most ``budget`` bytes.
 
@@ -88,20 +97,40 @@ def search(
         render: The network that the decoder will make the chroma with; the guided filter by default.
         hypotheses: The network's branches, where regions may name one instead of a colour.
         net: Whether the chunk says that a network makes the chroma; by default where ``render`` is given.
+        final: As ``render``, but at the size that the decoder works at: colours are corrected by it in the end.
 
     Returns:
         None where not even one region's colour fits.
     """
-    best: tuple[Found, Trial] | None = None
-    for density in _DENSITIES[: _TRIED[effort - 1]]:
-        count = min(MAX_COUNT, max(1, round(budget * density)))
-        trial = Trial(hints, aim, count, render, net)
-        found = trial.within(budget - 1)
-        if found and (best is None or found.error < best[0].error):
-            best = found, trial
-    if best is None or hypotheses is None:
-        return best[0] if best else None
-    return best[1].with_branches(best[0], hypotheses, budget - 1)
+    best = _climbed(lambda count: Trial(hints, aim, count, render, net), budget, _TRIED[effort - 1])
+    if best is None:
+        return None
+    found, trial = best
+    if hypotheses is not None:
+        found = trial.with_branches(found, hypotheses, budget - 1)
+    return found if final is None else trial.finished(found, final, budget - 1)
+
+
+def _climbed(build: Callable[[int], Trial], budget: int, most: int) -> tuple[Found, Trial] | None:
+    """The best number of regions, found by walking up the hill; of at most so many trials."""
+    tried: dict[int, tuple[Found | None, Trial]] = {}
+
+    def error_of(place: int) -> float:
+        count = min(MAX_COUNT, max(1, round(budget * _DENSITIES[place])))
+        if place not in tried:
+            trial = build(count)
+            tried[place] = trial.within(budget - 1), trial
+        found = tried[place][0]
+        return found.error if found else np.inf
+
+    at = _BEGIN
+    while np.isinf(error_of(at)) and at > 0:
+        at -= 1
+    for way in (1, -1):
+        while 0 <= at + way < len(_DENSITIES) and len(tried) < most and error_of(at + way) < error_of(at):
+            at += way
+    found, trial = tried[at]
+    return (found, trial) if found else None
 
 
 class Trial:
@@ -165,6 +194,16 @@ class Trial:
         other, _ = self._filled(targets, made.head.step, budget)
         self.branches = 0
         return other if other is not None and other.error < found.error else found
+
+    def finished(self, found: Found, final: Render, budget: int) -> Found:
+        """The chunk with colours corrected once more, for what the decoder will make of them, if it gains by that."""
+        made, left = found.colouring, self.aim.chroma - final(found.colouring)
+        wanted = made.colours / (1 << syntax.POINT) + self._means(left)
+        targets = replace(self.targets, colours=wanted, branches=made.branches)
+        self.branches, self.render = made.head.branches, final
+        other, _ = self._filled(targets, made.head.step, budget)
+        known = replace(found, error=error(left))
+        return other if other is not None and other.error < known.error else known
 
     def _errors(self, left: F32) -> F64:
         """Squared error of each region, for which a usual region's size counts as one."""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
-MAX_REGIONS = 4096
 _GUIDE_PIXELS = 1 << 18
 NEIGHBOURS = 8
 _POINT = 4
