@@ -18,7 +18,7 @@ from dlic_registry import DlicError, load
 from lightning_dlic.codec.degrade import Degrade
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints.base import MAX_COUNT, Head, Hints, Targets, prepared
-from lightning_dlic.codec.hints.encoder import Aim
+from lightning_dlic.codec.hints.encoder import Aim, worth
 from lightning_dlic.codec.hints.paint import paint
 from lightning_dlic.codec.hints.regions import Regions, shrunk
 from lightning_dlic.codec.hints.spread import Spread
@@ -137,7 +137,7 @@ class Hinted(BatchTransform):
         regions, models = prepared(aim.luma, kind.labels(aim.luma, min(count, MAX_COUNT)), net=True)
         wanted, sizes = _wanted(aim, regions)
         targets = replace(
-            Targets.unknown(regions.count), colours=wanted, worth=sizes / sizes.mean(), price=price * step * step
+            Targets.unknown(regions.count), colours=wanted, worth=worth(sizes, regions), price=price * step * step
         )
         made = targets.code(coding.counter(models), regions, Head(step, count))
         if share < self.none + self.some:

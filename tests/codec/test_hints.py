@@ -109,6 +109,28 @@ def test_a_network_is_searched_with_as_it_decodes(aim: Aim) -> None:
     assert found.error == pytest.approx(float(np.mean(whole**2)), rel=1e-3)
 
 
+def test_colours_are_corrected_for_what_the_decoder_will_make_of_them(aim: Aim) -> None:
+    off = np.array([6, -4], np.float32)[:, None, None]
+
+    def render(made: Colouring) -> np.ndarray:
+        return np.stack(made.planes())
+
+    plain = search(find_hints("grid"), aim, 300, 1, render)
+    found = search(find_hints("grid"), aim, 300, 1, render, final=lambda made: render(made) + off)
+    assert plain is not None
+    assert found is not None
+    left = [aim.chroma - render(one.colouring) - off for one in (plain, found)]
+    assert np.mean(left[1] ** 2) < 0.75 * np.mean(left[0] ** 2)
+    assert np.abs(left[1].mean((1, 2))).max() < 1.5
+
+
+def test_more_effort_does_not_lose(aim: Aim) -> None:
+    for kind in KINDS:
+        errors = [found.error for effort in (1, 5, 9) if (found := search(find_hints(kind), aim, 100, effort))]
+        assert len(errors) == 3
+        assert errors == sorted(errors, reverse=True)
+
+
 def test_regions_name_a_branch_where_it_comes_nearer(aim: Aim) -> None:
     """One branch knows the left half exactly, the other is grey: the left half's regions need no colour."""
     half = aim.chroma.shape[2] // 2

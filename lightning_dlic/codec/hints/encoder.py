@@ -6,19 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import syntax
 from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
-from lightning_dlic.codec.hints.regions import guide, reduction
+from lightning_dlic.codec.hints.regions import Regions, guide, reduction
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.codec.hints.syntax import MAX_BRANCHES
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 # Regions a byte that may be tried, where to begin, and how many are tried at most, by effort; and the price of a bit in
 # squared steps.
 _DENSITIES = (0.8, 1.2, 1.8, 2.6, 3.6, 5.0, 7.0, 10.0)
@@ -158,6 +160,7 @@ class Trial:
         self.regions, self.models = prepared(aim.luma, hints.labels(aim.luma, count), self.net)
         self.targets = Targets.unknown(self.regions.count)
         self.sizes = np.bincount(self.regions.labels.ravel(), minlength=self.regions.count)
+        self.worth = worth(self.sizes, self.regions)
         spread = Spread(aim.luma, self.regions.count)
         self.render: Render = render or (lambda made: _smooth(spread, made))
 
@@ -166,7 +169,7 @@ class Trial:
         targets, means = self.targets, self._means(self.aim.chroma)
         spread = self._means(self.render(self._as(means)))
         # What smoothing takes away is put on beforehand, as far as it goes in one step.
-        targets = replace(targets, colours=2 * means - spread, worth=self.sizes / self.sizes.mean())
+        targets = replace(targets, colours=2 * means - spread, worth=self.worth)
         step = self._step(targets, budget)
         best: Found | None = None
         for _ in range(_ROUNDS if step else 0):
@@ -189,7 +192,7 @@ class Trial:
         if len(maps) < 2 or (named < 0).all():
             return found
         wanted = self._means(self.aim.chroma - self.render(made)) + made.colours / (1 << syntax.POINT)
-        targets = Targets(wanted, self.sizes / self.sizes.mean(), 0.0, named.astype(np.int64))
+        targets = Targets(wanted, self.worth, 0.0, named.astype(np.int64))
         self.branches = len(maps)
         other, _ = self._filled(targets, made.head.step, budget)
         self.branches = 0
@@ -259,6 +262,33 @@ class Trial:
         head = Head(step, self.count, self.branches, self.net)
         made = replace(targets, price=price * step * step).code(writer, self.regions, head)
         return head.to_bytes() + coding.finish(writer), made
+
+
+def worth(sizes: I64, regions: Regions) -> F64:
+    """How much an error of each region counts: its size, and its share in what regions predicted from it count.
+
+    Args:
+        sizes: Places of each region, ``[n]``.
+        regions: As both ends know them.
+
+    Returns:
+        ``[n]``, of mean 1.
+    """
+    counts: F64 = _inherited(sizes.astype(np.float64), regions.neighbours, regions.weights)
+    counts /= counts.mean()
+    return counts
+
+
+@njit(cache=True)
+def _inherited(counts, neighbours, weights):  # type: ignore[no-untyped-def]
+    for rank in range(counts.size - 1, -1, -1):
+        total = 0.0
+        for index in range(neighbours.shape[1]):
+            total += weights[rank, index]
+        for index in range(neighbours.shape[1]):
+            if neighbours[rank, index] >= 0:
+                counts[neighbours[rank, index]] += weights[rank, index] / total * counts[rank]
+    return counts
 
 
 def error(left: F32) -> float:
