@@ -21,6 +21,8 @@ HINTS = {
     "hints_grid_x1.dlic": ["b7be41079fdcfcac", "66b9e1ff9e8d7a38"],
     "hints_segmentation_x1.dlic": ["628e1edffaf7fcc7", "28aaf66feff85888"],
     "hints_segmentation_x2.dlic": ["639d5ae374e33f19", "2383f40a90109bcc"],
+    "hints_grid_net_x1.dlic": ["4b5f4008cd3e2601", "9765aa96e9d62af7"],
+    "hints_segmentation_net_x2.dlic": ["b7ea6ebea6489478", "70c0fe727271e6aa"],
 }
 GOLDEN = json.loads((FOLDER / "golden.json").read_text())
 

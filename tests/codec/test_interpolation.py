@@ -4,16 +4,19 @@ import hashlib
 import os
 import subprocess
 import sys
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from lightning_dlic.codec.hints.chunk import find_hints
-from lightning_dlic.codec.hints.interpolation import interpolation, logarithm, power
+from lightning_dlic.codec.hints.interpolation import FILE, interpolation, logarithm, power
 from lightning_dlic.codec.hints.regions import arrange
 
 # SHA-256 of weights and doubts for the picture of `halves`, which are exact.
-GOLDEN = "?"
+GOLDEN = "e599502c1b9f65fa"
 
 
 def halves() -> np.ndarray:
@@ -62,6 +65,13 @@ def test_other_processes_find_the_same(threads: str) -> None:
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     command = [sys.executable, __file__]
     assert subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip() == GOLDEN
+
+
+def test_card_and_format_name_the_file_that_ships() -> None:
+    folder = resources.files("lightning_dlic.codec.hints")
+    digest = hashlib.sha256(folder.joinpath(FILE).read_bytes()).hexdigest()
+    assert yaml.safe_load(folder.joinpath("interpolation.yaml").read_text())["sha256"] == digest
+    assert digest in (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 
 
 def main() -> None:
