@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def samples(path: Path, seed: bool, each: int = 3) -> list[Sample]:
     chroma = np.stack(source.planes[1:]).astype(np.float32) - 128
     if chroma.std() < 1:
         return []
-    aim, draw, found = Aim.of(source.luma, chroma), np.random.default_rng(len(path.name) + source.luma.size), []
+    aim, draw, found = Aim.of(source.luma, chroma), np.random.default_rng(crc32(path.name.encode())), []
     for _ in range(each):
         kind, budget = find_hints(draw.choice(KINDS)), int(BUDGETS[0] * (BUDGETS[1] / BUDGETS[0]) ** draw.random())
         count = min(MAX_COUNT, round(budget * draw.choice(DENSITIES)))
@@ -204,7 +205,7 @@ def buckets(made: learned.Interpolation, found: list[Sample]) -> np.ndarray:
     return bucket.reshape(learned.BINS)
 
 
-def after(made: learned.Interpolation, models: np.ndarray, sample: Sample) -> tuple[np.ndarray, float, float]:
+def after(made: learned.Interpolation | None, models: np.ndarray, sample: Sample) -> tuple[np.ndarray, float, float]:
     """Context models behind a sample, its bits, and its squared error, in which all regions count by their size."""
     coder = coding.counter(models)
     regions = made.apply(sample.luma, sample.regions) if made is not None else sample.regions
@@ -254,7 +255,7 @@ def card(asked: argparse.Namespace, report: dict[str, object]) -> None:
 
 
 def judged(made: learned.Interpolation | None, models: np.ndarray, found: list[Sample]) -> dict[str, float]:
-    """Mean logarithms of bits and errors of samples, with their prices, and of both together."""
+    """Geometric means of bits and errors of samples."""
     rows = np.array([after(made, models, sample)[1:] for sample in found])
     bits, error = np.log2(rows).mean(0)
     return {"bits": round(2**bits, 1), "error": round(2**error, 4)}

@@ -7,7 +7,7 @@ presets: PSNR-RGB under the true luma at each preset's bytes; regions are cut fr
 region's mean colour, and the decoder paints cells flat and smooths superpixels by the guided filter; "filter" is the
 codec without a network, whose encoder corrects colours for what its filter makes of them. Grey has no colour;
 oracle names the network's best branch at every pixel, at the bytes that its map costs: without hints, and with those of
-segmentation-large, whose bytes count as well.
+segmentation-large, whose bytes count as well. Pictures without colour are left out.
 chroma: bytes of chroma at equal PSNR-ab. That of a base codec costs the colour payload less the grey one, at the
 quality and scale (1, 2, 4) that give the most for the bytes; everything is put under the true luma.
 curve: PSNR-RGB under the true luma against bytes: hints by each way, and the chroma of JPEG, WebP, AVIF and HEIC, a
@@ -56,8 +56,8 @@ QUALITIES = {"hevc": range(0, 34, 3), "avif": range(0, 60, 5)}
 class Picture:
     """A picture with what all parts need."""
 
-    def __init__(self, path: Path) -> None:
-        self.name, self.source = path.stem, Source(load_picture(str(path)))
+    def __init__(self, source: Source, path: Path) -> None:
+        self.name, self.source = path.stem, source
         self.chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
         self.aim = Aim.of(self.source.luma, self.chroma)
 
@@ -100,6 +100,12 @@ class Picture:
             )
         spread = Spread(self.aim.luma, len(made.colours))
         return size, self.coloured(spread.enlarged(plane, self.source.luma, made.factor) for plane in made.planes())
+
+
+def colour(path: Path) -> Source | None:
+    """A picture; none where it has no colour."""
+    source = Source(load_picture(str(path)))
+    return source if any((plane != 128).any() for plane in source.planes[1:]) else None
 
 
 def flat(made: Colouring) -> F32:
@@ -313,7 +319,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take each n-th picture")
     asked = parser.parse_args()
     found = [p for path in asked.pictures for p in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    pictures = [Picture(path) for path in found[:: asked.every]]
+    pictures = [Picture(source, path) for path in found[:: asked.every] if (source := colour(path))]
     net = None
     if asked.net:
         from lightning_dlic.pipeline.colorizer import load_colorizer

@@ -193,12 +193,13 @@ class HintedSearch:
 
         planes, hints = decode_base(base.stream), self._find(kind)
         aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
+        luma = self._luma(base.stream, planes)
         ways: list[tuple[Any, Any, Any]] = [(None, None, None)]
         if self._colourist is not None and effort > 1:
             net, small = self._colourist, guide(planes.y)
             full = effort >= _FULL_FROM
             branches = partial(net.hypotheses, small) if full else None
-            final = net.final(self._luma(base.stream, planes), aim) if full else None
+            final = net.final(luma, aim) if full else None
             ways.append((net.render(small), branches, final))
         made = []
         for render, branches, final in ways:
@@ -210,7 +211,7 @@ class HintedSearch:
             found = self._search(hints, aim, least - len(start) + 1, effort, render, branches, final=final)
             if found is not None:
                 stream = _hinted(base.stream, start + found.body, render is not None, self.settings.pipeline)
-                made.append(self._judged(stream, base.quality))
+                made.append(self._judged(stream, base.quality, luma))
         return [candidate for candidate in made if candidate.size <= limit]
 
     def _guessed(self, limit: int) -> Iterable[Candidate]:
@@ -220,16 +221,17 @@ class HintedSearch:
         body = prefix(self._find(NONE))
         base = self._base(limit, len(_hinted(_EMPTY, body, True, self.settings.pipeline).head()))
         if base is not None:
-            yield self._judged(_hinted(base.stream, body, True, self.settings.pipeline), base.quality)
+            stream = _hinted(base.stream, body, True, self.settings.pipeline)
+            yield self._judged(stream, base.quality, self._luma(stream, decode_base(stream)))
 
-    def _judged(self, stream: Bitstream, quality: int) -> Candidate:
-        """A bitstream with hints, decoded and scored."""
+    def _judged(self, stream: Bitstream, quality: int, luma: NDArray[np.uint8]) -> Candidate:
+        """A bitstream with hints, whose luma is this, decoded and scored."""
         from lightning_dlic.codec.hints.chunk import decode_hints
 
         planes = decode_base(stream)
         hints = decode_hints(stream.chunk(HINTS_CHUNK) or b"", planes.y)
         colourist = self._colourist if hints.head.net else None
-        made = self._colour(self._luma(stream, planes), planes.y, hints, stream.scale, colourist)
+        made = self._colour(luma, planes.y, hints, stream.scale, colourist)
         return Candidate(stream, quality, self._score(made))
 
     def _luma(self, stream: Bitstream, planes: Planes) -> NDArray[np.uint8]:

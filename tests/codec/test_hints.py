@@ -12,8 +12,9 @@ from lightning_dlic.codec import BitstreamError, CodecError
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints.base import Colouring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.chunk import decode_hints, describe_hints, find_hints, prefix, sending
-from lightning_dlic.codec.hints.encoder import Aim, Found, search
+from lightning_dlic.codec.hints.encoder import Aim, Found, search, worth
 from lightning_dlic.codec.hints.oracle import Oracle
+from lightning_dlic.codec.hints.paint import paint
 from lightning_dlic.codec.hints.regions import arrange, guide, reduction
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.pipeline.source import Source
@@ -31,10 +32,10 @@ def aim(source: Source) -> Aim:
     return Aim.of(source.luma, np.stack(source.planes[1:]).astype(np.float32) - 128)
 
 
-@pytest.fixture(scope="module")
-def chunk(aim: Aim) -> bytes:
+@pytest.fixture(scope="module", params=[False, True], ids=["filter", "network"])
+def chunk(aim: Aim, request: pytest.FixtureRequest) -> bytes:
     hints = find_hints("segmentation")
-    found = search(hints, aim, 120, effort=1)
+    found = search(hints, aim, 120, effort=1, net=request.param)
     assert found is not None
     return prefix(hints) + found.body
 
@@ -129,6 +130,30 @@ def test_more_effort_does_not_lose(aim: Aim) -> None:
         errors = [found.error for effort in (1, 5, 9) if (found := search(find_hints(kind), aim, 100, effort))]
         assert len(errors) == 3
         assert errors == sorted(errors, reverse=True)
+        assert errors[1] < errors[0]
+
+
+def test_regions_that_others_are_predicted_from_count_more(aim: Aim) -> None:
+    regions = arrange(aim.luma, find_hints("grid").labels(aim.luma, 200))
+    counts = worth(np.ones(regions.count, np.int64), regions)
+    assert counts.mean() == pytest.approx(1)
+    assert counts[:10].mean() > 8 * counts[-100:].mean()
+    # Each hands all that it is worth on to those before it: the first has all of it.
+    assert counts[0] / counts[-1] == pytest.approx(regions.count)
+
+
+def test_networks_are_told_step_side_and_what_was_sent(aim: Aim) -> None:
+    made = within("grid", aim, 60, net=True).colouring
+    height, width = aim.luma.shape
+    planes = paint(made, (2 * height, 2 * width))
+    assert planes.shape == (6, 2 * height, 2 * width)
+    np.testing.assert_allclose(planes[:2, ::2, 1::2] * 255, np.stack(made.planes()), atol=1e-3)
+    np.testing.assert_array_equal(planes[5, 1::2, ::2], made.sent[made.labels])
+    assert (planes[2] == 1).all()
+    np.testing.assert_allclose(planes[3], (4 * height * width / len(made.sent)) ** 0.5 / 64, rtol=1e-6)
+    np.testing.assert_allclose(planes[4], made.head.step / 32)
+    withheld = replace(made, branches=np.where(made.sent, 0, -1))
+    assert not paint(withheld, (height, width))[:, made.sent[made.labels]].any()
 
 
 def test_regions_name_a_branch_where_it_comes_nearer(aim: Aim) -> None:
@@ -204,11 +229,12 @@ def test_large_base_layers_are_cut_at_a_smaller_size(photograph: np.ndarray) -> 
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 2), (17, 9)])
+@pytest.mark.parametrize("net", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_size(kind: str, shape: tuple[int, int]) -> None:
+def test_any_size(kind: str, net: bool, shape: tuple[int, int]) -> None:
     luma = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)
     aim = Aim.of(luma, np.full((2, *shape), 20, np.float32))
-    found = search(find_hints(kind), aim, 60, effort=1)
+    found = search(find_hints(kind), aim, 60, effort=1, net=net)
     assert found is not None
     np.testing.assert_array_equal(find_hints(kind).decode(found.body, luma).colours, found.colouring.colours)
 

@@ -34,6 +34,13 @@ def test_logarithms_and_powers() -> None:
     assert (np.diff(power(np.arange(1024))) > 0).all()
 
 
+def test_the_coder_has_the_same_logarithm() -> None:
+    from lightning_dlic.codec.hints.syntax import _logarithm
+
+    x = np.unique(np.concatenate((np.arange(1, 300), 1 << np.arange(40), (1 << np.arange(1, 40)) - 1)))
+    assert [_logarithm(number) for number in x] == logarithm(x).tolist()
+
+
 @pytest.mark.parametrize("kind", ["grid", "segmentation"])
 def test_neighbours_across_an_edge_count_less(kind: str) -> None:
     luma = halves()

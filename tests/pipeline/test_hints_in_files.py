@@ -197,7 +197,8 @@ def test_without_the_network_a_filter_and_a_warning(photo: np.ndarray, made: byt
     assert not np.array_equal(decompress(data, pipeline=pipeline, strict=True), filtered)
 
 
-def test_the_search_scores_the_network_as_the_decoder_runs_it(photo: np.ndarray, network: Path) -> None:
-    made = compress(photo, bytes=800, hints="grid,90", effort=2, metric="psnr", pipeline=str(network))
+@pytest.mark.parametrize("effort", [2, 5])
+def test_the_search_scores_the_network_as_the_decoder_runs_it(photo: np.ndarray, network: Path, effort: int) -> None:
+    made = compress(photo, bytes=800, hints="grid,90", effort=effort, metric="psnr", pipeline=str(network))
     decoded = decompress(made.data, pipeline=find_pipeline(network), strict=True)
     assert psnr(decoded, photo) == pytest.approx(made.score, abs=0.05)

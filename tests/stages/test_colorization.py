@@ -165,6 +165,10 @@ def test_the_transform_draws_from_keys_alone(batch: dict[str, torch.Tensor]) -> 
     chroma = split(batch["image"] / 255.0, "cbcr")[1]
     left = (made["hints"][:, :2] - chroma).square().mean((1, 2, 3))
     assert (left < 0.7 * chroma.square().mean((1, 2, 3))).all()
+    halved = Hinted(none=0.0, some=0.0, halved=1.0, decoded=0.0, degrade={"codec": "webp", "scale": 1})
+    blocks = halved(dict(batch), keys)["hints"].unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2))
+    assert (blocks == blocks[..., :1, :, :1]).all()
+    assert not torch.equal(blocks.flatten(-4, -3).flatten(-2), made["hints"])
     other = Hinted(none=1.0, decoded=1.0, degrade={"codec": "webp", "scale": 2, "quality": [0.0, 0.0]})(batch, keys)
     assert not other["hints"].any()
     assert not torch.equal(other["luma"], made["luma"])

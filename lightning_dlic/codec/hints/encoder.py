@@ -114,22 +114,23 @@ def search(
 
 
 def _climbed(build: Callable[[int], Trial], budget: int, most: int) -> tuple[Found, Trial] | None:
-    """The best number of regions, found by walking up the hill; of at most so many trials."""
+    """The best number of regions, found by walking up the hill; of at most so many trials, or the first that fits."""
+    wanted = [min(MAX_COUNT, max(1, round(budget * density))) for density in _DENSITIES]
+    counts = sorted(set(wanted))
     tried: dict[int, tuple[Found | None, Trial]] = {}
 
     def error_of(place: int) -> float:
-        count = min(MAX_COUNT, max(1, round(budget * _DENSITIES[place])))
         if place not in tried:
-            trial = build(count)
+            trial = build(counts[place])
             tried[place] = trial.within(budget - 1), trial
         found = tried[place][0]
         return found.error if found else np.inf
 
-    at = _BEGIN
+    at = counts.index(wanted[_BEGIN])
     while np.isinf(error_of(at)) and at > 0:
         at -= 1
     for way in (1, -1):
-        while 0 <= at + way < len(_DENSITIES) and len(tried) < most and error_of(at + way) < error_of(at):
+        while 0 <= at + way < len(counts) and len(tried) < most and error_of(at + way) < error_of(at):
             at += way
     found, trial = tried[at]
     return (found, trial) if found else None

@@ -41,7 +41,7 @@ class Interpolation:
     """The network, and what the context models of its predictions begin with.
 
     Attributes:
-        layers: Weights int64 ``[inputs, outputs]`` in 1/256 and biases ``[outputs]`` in 1/16384 of each layer.
+        layers: Weights ``[inputs, outputs]`` in 1/256 and biases ``[outputs]`` in 1/16384 of each layer, all whole.
         buckets: Context of "some difference" by `BINS`, int64.
         start: Probability of a zero in 1/65536 and symbols that it is worth of each model, int64 ``[n, 2]``.
     """

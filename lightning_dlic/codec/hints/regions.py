@@ -33,7 +33,7 @@ class Regions:
         distances: Squared distances to them, in 64ths of a step squared, ``[n, NEIGHBOURS]``.
         spacing: That to the nearest, ``[n]``.
         doubted: Where weights are learned, how far off each prediction may be, as a logarithm, ``[n]``, and the buckets
-            that contexts are taken from; see `interpolation`. Both are empty where distances alone decide.
+            that contexts are taken from; see `interpolation`. No doubts where distances alone decide.
     """
 
     labels: I32
@@ -91,7 +91,7 @@ def arrange(luma: U8, labels: I32) -> Regions:
     count = int(labels.max()) + 1
     step = max(1, isqrt((luma.size << 2 * _POINT) // count))
     order, neighbours, distances, spacing = _order(places(luma, labels, count)[:, :3].copy(), step)
-    weights = np.maximum(1, (1 << 40) // (distances + _FLOOR) ** 2) * (neighbours >= 0)
+    weights = (1 << 40) // np.minimum(distances + _FLOOR, 1 << 20) ** 2 * (neighbours >= 0)
     rank = np.empty(count, np.int32)
     rank[order] = np.arange(count, dtype=np.int32)
     return Regions(rank[labels], neighbours, weights, distances, spacing)
