@@ -3,9 +3,9 @@
 python benchmarks/hints.py PICTURES... [--part presets --part chroma --part files --part curve]
     [--net zoo:NAME] [--every 6] [--plot FILE.png]
 
-presets: PSNR-RGB under the true luma at each preset's bytes; regions are cut from the true luma. "plain" sends each
-region's mean colour, and the decoder paints cells flat and smooths superpixels by the guided filter; "filter" is the
-codec without a network, whose encoder corrects colours for what its filter makes of them. Grey has no colour;
+presets: PSNR-RGB and LPIPS under the true luma at each preset's bytes; regions are cut from the true luma. "plain"
+sends each region's mean colour, and the decoder paints cells flat and smooths superpixels by the guided filter; "filter"
+is the codec without a network, whose encoder corrects colours for what its filter makes of them. Grey has no colour;
 oracle names the network's best branch at every pixel, at the bytes that its map costs: without hints, and with those of
 segmentation-large, whose bytes count as well. Pictures without colour are left out.
 chroma: bytes of chroma at equal PSNR-ab. That of a base codec costs the colour payload less the grey one, at the
@@ -71,6 +71,13 @@ class Picture:
 
         return psnr(picture, self.source.picture)
 
+    def lpips(self, picture: U8, net: Any) -> float:
+        import torch
+
+        pair = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] / 255.0 for p in (picture, self.source.picture))
+        with torch.inference_mode():
+            return float(net(*pair))
+
     def psnr_ab(self, picture: U8) -> float:
         import torch
 
@@ -114,15 +121,19 @@ def flat(made: Colouring) -> F32:
 
 
 def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
-    """Bytes and PSNR-RGB of each preset, mean over pictures."""
-    rows: dict[str, list[tuple[float, float]]] = {}
+    """Bytes, PSNR-RGB and LPIPS of each preset, mean over pictures."""
+    from lightning_dlic.metrics.perceptual import LPIPS
+
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    lpips = LPIPS()
     for picture in pictures:
         grey = picture.coloured(np.zeros_like(picture.chroma))
-        rows.setdefault("grey", []).append((0, picture.psnr_rgb(grey)))
+        rows.setdefault("grey", []).append((0, picture.psnr_rgb(grey), picture.lpips(grey, lpips)))
         for name, (kind, budget) in PRESETS.items():
             for way, model in (("plain", None), ("filter", None), *([("net", net)] if net else [])):
                 size, made = picture.hinted(kind, budget, model, plain=way == "plain")
-                rows.setdefault(f"{name} {way}", []).append((size, picture.psnr_rgb(made)))
+                figures = picture.psnr_rgb(made), picture.lpips(made, lpips)
+                rows.setdefault(f"{name} {way}", []).append((size, *figures))
         if net:
             rows.setdefault("oracle", []).append(oracle(picture, net, None))
             rows.setdefault("oracle, segmentation-large", []).append(
@@ -131,6 +142,7 @@ def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
     found = {name: np.array(values) for name, values in rows.items()}
     return {
         name: {"bytes": v[:, 0].mean(), "most_bytes": v[:, 0].max(), "psnr_rgb": v[:, 1].mean()}
+        | ({"lpips": v[:, 2].mean()} if v.shape[1] > 2 else {})
         for name, v in found.items()
     }
 
