@@ -80,8 +80,9 @@ def hinted_seeds() -> list[bytes]:
 
     from lightning_dlic.codec import Bitstream, Chunk, base_codec
     from lightning_dlic.codec.container import HINTS_CHUNK
+    from lightning_dlic.codec.hints.aim import Aim
     from lightning_dlic.codec.hints.chunk import find_hints, prefix
-    from lightning_dlic.codec.hints.encoder import Aim, search
+    from lightning_dlic.codec.hints.encoder import search
     from lightning_dlic.codec.planes import Planes
 
     random, found, codec = np.random.default_rng(9), [], base_codec("hevc")

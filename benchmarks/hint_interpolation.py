@@ -32,9 +32,10 @@ from torch import Tensor, nn
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import interpolation as learned
 from lightning_dlic.codec.hints import syntax
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import MAX_COUNT, Head, Targets
 from lightning_dlic.codec.hints.chunk import find_hints
-from lightning_dlic.codec.hints.encoder import Aim, Trial
+from lightning_dlic.codec.hints.encoder import Trial
 from lightning_dlic.codec.hints.regions import NEIGHBOURS, Regions
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source

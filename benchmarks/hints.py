@@ -4,10 +4,10 @@ python benchmarks/hints.py PICTURES... [--part presets --part chroma --part file
     [--net zoo:NAME] [--every 6] [--plot FILE.png]
 
 presets: PSNR-RGB and LPIPS under the true luma at each preset's bytes; regions are cut from the true luma. "plain"
-sends each region's mean colour, and the decoder paints cells flat and smooths superpixels by the guided filter; "filter"
-is the codec without a network, whose encoder corrects colours for what its filter makes of them. Grey has no colour;
-oracle names the network's best branch at every pixel, at the bytes that its map costs: without hints, and with those of
-segmentation-large, whose bytes count as well. Pictures without colour are left out.
+sends each region's mean colour, and the decoder paints cells flat and smooths superpixels by the guided filter;
+"filter" is the codec without a network, whose encoder corrects colours for what its filter makes of them. Grey has
+no colour; oracle names the network's best branch at every pixel, at the bytes that its map costs: without hints, and
+with those of segmentation-large, whose bytes count as well. Pictures without colour are left out.
 chroma: bytes of chroma at equal PSNR-ab. That of a base codec costs the colour payload less the grey one, at the
 quality and scale (1, 2, 4) that give the most for the bytes; everything is put under the true luma.
 curve: PSNR-RGB under the true luma against bytes: hints by each way, and the chroma of JPEG, WebP, AVIF and HEIC, a
@@ -32,9 +32,10 @@ from PIL import Image
 
 from lightning_dlic.codec import base_codec
 from lightning_dlic.codec.container import HINTS_CHUNK
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Colouring
 from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
-from lightning_dlic.codec.hints.encoder import Aim, search
+from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.color_np import merge
 from lightning_dlic.imaging.resize_np import enlarge, shrink

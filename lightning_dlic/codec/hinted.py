@@ -17,8 +17,9 @@ from dlic_datamodules.transform import BatchTransform
 from dlic_registry import DlicError, load
 from lightning_dlic.codec.degrade import Degrade
 from lightning_dlic.codec.hints import coder as coding
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import MAX_COUNT, Head, Hints, Targets, prepared
-from lightning_dlic.codec.hints.encoder import Aim, worth
+from lightning_dlic.codec.hints.encoder import worth
 from lightning_dlic.codec.hints.paint import paint
 from lightning_dlic.codec.hints.regions import Regions, shrunk
 from lightning_dlic.codec.hints.spread import Spread

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Colouring
-from lightning_dlic.codec.hints.encoder import Aim
 from lightning_dlic.codec.hints.paint import enlarged, paint
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.guided import guided_lines

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from dlic_registry import DlicError
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
-from lightning_dlic.codec.hints.encoder import Aim, search
+from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.oracle import Oracle
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.pipeline.colorizer import Colorizer

@@ -120,8 +120,9 @@ class HintedSearch:
 
     def __post_init__(self) -> None:
         # Imported here: it takes Numba, which files without hints do without.
+        from lightning_dlic.codec.hints.aim import Aim
         from lightning_dlic.codec.hints.chunk import find_hints
-        from lightning_dlic.codec.hints.encoder import Aim, search
+        from lightning_dlic.codec.hints.encoder import search
         from lightning_dlic.pipeline.colour import colour
 
         self._find, self._aim, self._search, self._colour = find_hints, Aim, search, colour

@@ -8,8 +8,9 @@ import numpy as np
 
 from lightning_dlic.codec import Bitstream, Chunk, base_codec
 from lightning_dlic.codec.container import HINTS_CHUNK
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
-from lightning_dlic.codec.hints.encoder import Aim, search
+from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.intra.codec import IntraCodec
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.pipeline.decompress import decompress

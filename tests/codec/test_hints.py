@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from dlic_registry import register
 from lightning_dlic.codec import BitstreamError, CodecError
 from lightning_dlic.codec.hints import coder as coding
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Colouring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.chunk import decode_hints, describe_hints, find_hints, prefix, sending
-from lightning_dlic.codec.hints.encoder import Aim, Found, search, worth
+from lightning_dlic.codec.hints.encoder import Found, search, worth
 from lightning_dlic.codec.hints.oracle import Oracle
 from lightning_dlic.codec.hints.paint import paint
 from lightning_dlic.codec.hints.regions import arrange, guide, reduction

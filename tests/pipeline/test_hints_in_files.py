@@ -14,8 +14,9 @@ import pytest
 from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream, BitstreamError, Chunk, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
-from lightning_dlic.codec.hints.encoder import Aim, search
+from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.measures import psnr

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import syntax
+from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
-from lightning_dlic.codec.hints.regions import Regions, guide, reduction
+from lightning_dlic.codec.hints.regions import Regions
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.codec.hints.syntax import MAX_BRANCHES
 
@@ -51,32 +52,6 @@ class Found:
     body: bytes
     colouring: Colouring
     error: float
-
-
-@dataclass
-class Aim:
-    """A decoded base layer and the chroma that it should have.
-
-    Attributes:
-        luma: The guide, uint8 ``[h, w]``.
-        chroma: Cb and Cr in levels about 0, float32 ``[2, h, w]``.
-        factor: Pixels of the picture, each way, for a place of the guide.
-    """
-
-    luma: U8
-    chroma: F32
-    factor: int = 1
-
-    @classmethod
-    def of(cls, base: U8, chroma: F32, scale: int = 1) -> Aim:
-        """From a base layer ``[h, w]`` and the chroma, float32 ``[2, H, W]``, of the ``scale`` times larger picture."""
-        small = guide(base)
-        whole = scale * reduction(*base.shape)
-        return cls(small, np.stack([_fit(plane, small.shape, whole) for plane in chroma]), whole)
-
-    def shrunk(self, chroma: F32) -> F32:
-        """Chroma ``[2, H, W]`` of the whole picture at the guide's size."""
-        return np.stack([_fit(plane, self.luma.shape, self.factor) for plane in chroma])
 
 
 def search(
@@ -300,11 +275,3 @@ def error(left: F32) -> float:
 
 def _smooth(spread: Spread, made: Colouring) -> F32:
     return np.stack([spread(plane) for plane in made.planes()])
-
-
-def _fit(plane: F32, shape: tuple[int, ...], whole: int) -> F32:
-    """Means over the squares of ``whole`` pixels a side that fall to each place of a smaller plane."""
-    margin = [(0, side * whole - size) for side, size in zip(shape, plane.shape, strict=True)]
-    padded = np.pad(plane, margin, mode="edge")
-    mean: F32 = padded.reshape(shape[0], whole, shape[1], whole).mean((1, 3), dtype=np.float32)
-    return mean
