@@ -1,0 +1,91 @@
+"""Makes the golden files of pipelines: ``python tests/pipeline/make_golden.py``. They are made once for each number.
+
+A file lies beside the picture that it decoded to, for networks compute in floats: a picture is compared, not a digest.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lightning_dlic.codec import Bitstream, Chunk, Planes, base_codec
+from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
+from lightning_dlic.codec.hints.aim import Aim
+from lightning_dlic.codec.hints.chunk import find_hints, prefix
+from lightning_dlic.codec.hints.encoder import search
+from lightning_dlic.pipeline.decompress import decompress
+from lightning_dlic.pipeline.recipe import COLOUR, find_pipeline
+from lightning_dlic.pipeline.source import Source
+
+FOLDER = Path(__file__).parent / "golden"
+SIZE = 90, 122
+HINT_BYTES = 60
+
+
+def photograph(color: bool) -> np.ndarray:
+    """A piece of a photograph that ships with scikit-image."""
+    from skimage import data
+
+    whole = data.astronaut()[20 : 20 + SIZE[0], 150 : 150 + SIZE[1]]
+    return np.ascontiguousarray(whole if color else whole[..., 1])
+
+
+def plain(scale: int, color: bool, pipeline: int | None = None) -> Bitstream:
+    """A base layer by hevc."""
+    planes, codec = Source(photograph(color)).small(scale), base_codec("hevc")
+    payload = codec.encode(planes, 26)
+    crc = codec.decode(payload, *planes.size, color).crc32()
+    return Bitstream(SIZE[1], SIZE[0], scale, "hevc", color, payload, crc, pipeline)
+
+
+def hinted(scale: int, pipeline: int | None = None) -> Bitstream:
+    """A grey base layer with colours for a network."""
+    source, codec, hints = Source(photograph(True)), base_codec("hevc"), find_hints("segmentation")
+    small = Planes(source.small(scale).y)
+    payload = codec.encode(small, 26)
+    base = codec.decode(payload, *small.size, False)
+    aim = Aim.of(base.y, np.stack(source.planes[1:]).astype(np.float32) - 128, scale)
+    found = search(hints, aim, HINT_BYTES, net=True)
+    assert found is not None
+    chunk = Chunk(HINTS_CHUNK, prefix(hints) + found.body)
+    return Bitstream(SIZE[1], SIZE[0], scale, "hevc", False, payload, base.crc32(), pipeline, (chunk,))
+
+
+def named(stream: Bitstream, *records: bytes) -> Bitstream:
+    """The stream with a chunk that names networks."""
+    return replace(stream, chunks=(Chunk(PIPELINE_CHUNK, b"".join(records)), *stream.chunks))
+
+
+def streams() -> dict[str, Bitstream]:
+    """Each numbered pipeline at each scale at which it has a network, and networks by name and digest."""
+    color = find_pipeline("color")
+    return {
+        "photo_x2": plain(2, False, 1),
+        "photo_x4": plain(4, True, 1),
+        "color_x1": hinted(1, 2),
+        "color_x2": hinted(2, 2),
+        "color_x4": hinted(4, 2),
+        "look_x2": plain(2, True, 3),
+        "named_x2": named(plain(2, True), color.record(2), color.record(4)),
+        "named_color_x2": named(hinted(2), color.record(2), color.record(COLOUR)),
+    }
+
+
+def main() -> None:
+    """Writes each file, what it decodes to and its base layer's CRC; files that are there already stay as they are."""
+    FOLDER.mkdir(exist_ok=True)
+    facts = {}
+    for name, stream in streams().items():
+        file, picture = FOLDER / f"{name}.dlic", FOLDER / f"{name}.png"
+        if not file.exists():
+            file.write_bytes(stream.to_bytes())
+        if not picture.exists():
+            Image.fromarray(decompress(file.read_bytes(), strict=True)).save(picture, optimize=True)
+        facts[name] = f"{Bitstream.from_bytes(file.read_bytes()).crc:08x}"
+    (FOLDER / "base_crc32.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
