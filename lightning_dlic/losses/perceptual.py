@@ -40,7 +40,7 @@ def _layer_index(block: int, conv: int) -> int:
 
 
 def _features(last: int) -> nn.Sequential:
-    """VGG-19's layers up to and with the convolution at index ``last``: features before its activation."""
+    """VGG-19's layers up to and with the one at index ``last``; a convolution's activation is the next."""
     layers: list[nn.Module] = []
     channels = 3
     for item in _PLAN:
@@ -53,21 +53,27 @@ def _features(last: int) -> nn.Sequential:
 
 
 class Perceptual(nn.Module):
-    """Mean squared distance of VGG-19 features (Ledig et al. 2017; VGG54 is convolution 5_4 before its activation).
+    """Mean squared distance of VGG-19 features (Ledig et al. 2017; VGG54 is convolution 5_4 after its activation).
+
+    The factor on the features is part of the loss: the paper's content loss weighs 1 beside its adversarial one.
 
     The weights are frozen and never part of a checkpoint. They come from ``vgg19_features.safetensors`` in
     ``$DLIC_WEIGHTS`` or ``$DLIC_DATA/weights`` (keys ``N.weight``, ``N.bias``, or with ``features.`` before them), else
     from torchvision, which downloads them.
     """
 
-    def __init__(self, layer: str = "5_4", rescale: float = 1.0 / 12.75, jitter: int = 0) -> None:
+    def __init__(
+        self, layer: str = "5_4", rescale: float = 1.0 / 12.75, jitter: int = 0, activated: bool = True
+    ) -> None:
         """Loads the network.
 
         Args:
             layer: Convolution whose output is compared, as ``block_convolution``.
-            rescale: Factor on the features; the paper's 1/12.75 brings the loss near the MSE's size.
+            rescale: Factor on the features; the paper's 1/12.75, which makes .006 of their squares, brings the loss
+                near the MSE's size.
             jitter: Both pictures lose so many rows and columns, a random share of them at the top and left. Without it
                 the pixel shuffles of a network stand on VGG's pooling grid, and it learns to draw that grid.
+            activated: Whether the convolution's activation is applied. Features before it are many times larger.
 
         Raises:
             DlicError: No weights were found, and none could be downloaded; the layer does not exist; or the jitter is
@@ -83,7 +89,7 @@ class Perceptual(nn.Module):
         except ValueError as error:
             raise DlicError(f"losses: perceptual layer {layer!r} is not one of VGG-19 (such as '5_4')") from error
         self.rescale = rescale
-        self.features = _features(last)
+        self.features = _features(last + activated)
         mean, std = self._load()
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)

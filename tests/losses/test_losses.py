@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from dlic_registry import DlicError, load
 from lightning_dlic.losses.perceptual import FILE, Perceptual, _features
+from lightning_dlic.training.recipe import load_recipe
 
 WEIGHTS = Path(os.environ.get("DLIC_DATA", "../shared/data")) / "weights" / FILE
 
@@ -51,6 +52,41 @@ def test_perceptual_reads_local_weights_and_keeps_them_frozen(tmp_path: Path, mo
     assert picture.grad is not None
     assert float(picture.grad.abs().max()) > 0
     assert all(p.grad is None for p in loss.parameters())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "last", "factor"),
+    [
+        # Ledig et al.: VGG54 after its activation, 1 / 12.75 on features (".006"), 1e-3 on the adversarial loss.
+        ("srgan_div2k", 36, 1.0 / 12.75**2),
+        ("srgan_raise", 36, 1.0 / 12.75**2),
+        ("srgan_faces", 36, 1.0 / 12.75**2),
+        # What the zoo's networks were trained on.
+        ("zoo/look_y_x2", 17, 5.0e-4 / 12.75**2),
+        ("zoo/look_y_x4", 17, 5.0e-4 / 12.75**2),
+        ("zoo/srgan_compact_x4", 17, 5.0e-4 / 12.75**2),
+    ],
+)
+def test_recipes_weigh_the_features_that_they_name(
+    recipe: str, last: int, factor: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchvision.models.vgg import cfgs, make_layers
+
+    vgg_file(tmp_path)
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    spec = dict(load_recipe(recipe).losses["content"] or {})
+    weight = spec.pop("weight")
+    spec.pop("jitter", None)
+    loss = load("loss", spec.pop("name"))(**spec)
+    layers = make_layers(cfgs["E"])
+    whole = {k.removeprefix("features."): v.float() for k, v in load_file(tmp_path / FILE).items()}
+    layers.load_state_dict(whole)
+    x, y = torch.rand(2, 1, 3, 16, 16)
+    mean, std = torch.tensor([123.68, 116.779, 103.939]).view(1, 3, 1, 1), 1.0 / 255.0
+    with torch.no_grad():
+        features = [layers[:last]((picture - mean / 255.0) / std) for picture in (x, y)]
+    expected = factor * float(torch.nn.functional.mse_loss(*features))
+    assert float(weight * loss(x, y)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_lattice_of_a_pixel_shuffle_costs_more_than_noise_as_strong() -> None:

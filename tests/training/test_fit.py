@@ -191,9 +191,9 @@ def test_frozen_loss_networks_stay_out_of_checkpoints(
 
     from lightning_dlic.losses.perceptual import FILE, _features
 
-    save_file({f"features.{k}": v for k, v in _features(2).state_dict().items()}, tmp_path / FILE)
+    save_file({f"features.{k}": v for k, v in _features(3).state_dict().items()}, tmp_path / FILE)
     monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
-    body = "losses: {content: {name: perceptual, layer: '1_2', weight: 0.006}, adversarial: {name: bce, weight: 0.001}}"
+    body = "losses: {content: {name: perceptual, layer: '1_2'}, adversarial: {name: bce, weight: 0.001}}"
     result = train(write_recipe(body=body, **GAN))
     state = read_checkpoint(result.run.last)["state_dict"]
     assert {key.split(".")[0] for key in state} == {"net", "discriminator"}
