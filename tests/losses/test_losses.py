@@ -1,12 +1,15 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from dlic_registry import DlicError, load
-from lightning_dlic.losses.perceptual import FILE, Perceptual, _features
+from lightning_dlic.losses.lpips_vgg19 import LPIPSVGG19
+from lightning_dlic.losses.perceptual import Perceptual
+from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
 from lightning_dlic.training.recipe import load_recipe
 
 WEIGHTS = Path(os.environ.get("DLIC_DATA", "../shared/data")) / "weights" / FILE
@@ -36,7 +39,7 @@ def test_both_sides_of_a_gan_pull_apart(name: str) -> None:
 
 def vgg_file(folder: Path) -> None:
     torch.manual_seed(0)
-    save_file({f"features.{k}": v.half() for k, v in _features(34).state_dict().items()}, folder / FILE)
+    save_file({f"features.{k}": v.half() for k, v in vgg19_layers(34).state_dict().items()}, folder / FILE)
 
 
 def test_perceptual_reads_local_weights_and_keeps_them_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +138,41 @@ def test_a_layer_that_vgg_lacks_is_refused() -> None:
         Perceptual(layer="7_1")
 
 
+def test_lpips_vgg19_compares_directions_of_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vgg_file(tmp_path)
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    loss = LPIPSVGG19(layers=["1_2", "2_2"], weights=[3.0, 1.0])
+    x = torch.rand(2, 3, 32, 32, requires_grad=True)
+    y = torch.rand(2, 3, 32, 32)
+    value = loss(x, y)
+    value.backward()
+    assert float(loss(y, y)) == 0
+    assert 0 < float(value) < 4
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+    shallow, deep = (float(LPIPSVGG19(layers=[layer])(x, y)) for layer in ("1_2", "2_2"))
+    assert float(value) == pytest.approx(0.75 * shallow + 0.25 * deep, rel=1e-4)
+    # Every filter of the last layer twice as strong: no direction changes.
+    with torch.no_grad():
+        loss.vgg.layers[7].weight.mul_(2.0)
+        loss.vgg.layers[7].bias.mul_(2.0)
+    assert float(loss(x, y)) == pytest.approx(float(value), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"layers": ["9_9"]}, "9_9"),
+        ({"layers": ["2_2", "1_2"]}, "order"),
+        ({"layers": ["1_2"], "weights": [1.0, 2.0]}, "weights"),
+        ({"jitter": -1}, "jitter"),
+    ],
+)
+def test_lpips_vgg19_refuses(arguments: dict[str, Any], told: str) -> None:
+    with pytest.raises(DlicError, match=told):
+        LPIPSVGG19(**arguments)
+
+
 @pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"needs {WEIGHTS}")
 def test_real_vgg_features_see_blur_more_than_a_shift_in_brightness(monkeypatch: pytest.MonkeyPatch) -> None:
     from skimage import data
@@ -143,5 +181,5 @@ def test_real_vgg_features_see_blur_more_than_a_shift_in_brightness(monkeypatch:
     cat = torch.from_numpy(data.chelsea()[60:188, 140:268].copy()).permute(2, 0, 1)[None].float() / 255
     blurred = torch.nn.functional.avg_pool2d(cat, 5, 1, 2)
     brighter = cat + (blurred - cat).abs().mean()
-    loss = Perceptual()
-    assert loss(blurred, cat) > 3 * loss(brighter, cat)
+    for loss in (Perceptual(), LPIPSVGG19()):
+        assert loss(blurred, cat) > 3 * loss(brighter, cat)

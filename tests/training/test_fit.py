@@ -189,9 +189,9 @@ def test_frozen_loss_networks_stay_out_of_checkpoints(
 ) -> None:
     from safetensors.torch import save_file
 
-    from lightning_dlic.losses.perceptual import FILE, _features
+    from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
 
-    save_file({f"features.{k}": v for k, v in _features(3).state_dict().items()}, tmp_path / FILE)
+    save_file({f"features.{k}": v for k, v in vgg19_layers(3).state_dict().items()}, tmp_path / FILE)
     monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
     body = "losses: {content: {name: perceptual, layer: '1_2'}, adversarial: {name: bce, weight: 0.001}}"
     result = train(write_recipe(body=body, **GAN))

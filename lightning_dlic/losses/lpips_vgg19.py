@@ -1,0 +1,70 @@
+"""Unit-normalised features of several layers of VGG-19: the form of LPIPS, with weights of layers instead of heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from dlic_registry import DlicError
+from lightning_dlic.losses.vgg19 import VGG19, convolution_index, jittered
+
+
+class LPIPSVGG19(nn.Module):
+    """Squared distance of VGG-19's features, each place's features of length 1 (after Zhang et al., CVPR 2018).
+
+    A layer's distance is summed over channels and averaged over places, so between 0 and 4 whatever its width; the
+    loss is the weighted mean over layers. The weights of VGG-19 are frozen and never part of a checkpoint; `VGG19` says
+    where they come from. It is no LPIPS: heads fitted to people's judgements, and AlexNet, with which results are
+    judged, have no part in it.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[str] = ("1_2", "2_2", "3_2", "4_2"),
+        weights: Sequence[float] | None = None,
+        jitter: int = 0,
+    ) -> None:
+        """Loads the network.
+
+        Args:
+            layers: Convolutions whose activations are compared, as ``block_convolution``, in VGG's order.
+            weights: One a layer; all alike by default. Only their ratios count.
+            jitter: Both pictures lose so many rows and columns, a random share of them at the top and left.
+
+        Raises:
+            DlicError: A layer does not exist, the layers are not in order, the weights are not one positive number a
+                layer, the jitter is negative, or VGG's weights can be had nowhere.
+        """
+        super().__init__()
+        weights = [1.0] * len(layers) if weights is None else [float(weight) for weight in weights]
+        if len(weights) != len(layers) or not layers or min(weights) <= 0:
+            raise DlicError(f"losses: lpips_vgg19 weights must be {len(layers)} positive numbers, one a layer")
+        if jitter < 0:
+            raise DlicError(f"losses: lpips_vgg19 jitter must be at least 0, not {jitter}")
+        try:
+            # What is compared stands after the activation.
+            self.ends = [convolution_index(layer) + 2 for layer in layers]
+        except DlicError as error:
+            raise DlicError(f"losses: lpips_vgg19 layers: {error}") from error
+        if sorted(set(self.ends)) != self.ends:
+            raise DlicError(f"losses: lpips_vgg19 layers must be in VGG's order, not {', '.join(layers)}")
+        self.weights = [weight / sum(weights) for weight in weights]
+        self.jitter = jitter
+        self.vgg = VGG19(self.ends[-1] - 1)
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compares RGB (or grey) pictures ``[B, 3|1, H, W]`` in [0, 1]; a scalar in [0, 4]."""
+        x, y = (self.vgg.normalised(picture) for picture in jittered(output, target.detach(), self.jitter))
+        total, start = x.new_zeros(()), 0
+        for end, weight in zip(self.ends, self.weights, strict=True):
+            x, y = self.vgg.layers[start:end](x), self.vgg.layers[start:end](y)
+            total = total + weight * (_unit(x) - _unit(y)).square().sum(1).mean()
+            start = end
+        return total
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Features of length 1 at each place; where all are nought, nought."""
+    wide = features.float()
+    return wide / (wide.square().sum(1, keepdim=True) + 1e-8).sqrt()
