@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dlic_datamodules.places import place
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.nets.colorization.bins import BinNet
@@ -74,7 +74,7 @@ def main() -> None:
     asked = [parse_hints(text) for text in options.hints.split(",") if text and net.takes_hints]
     report: dict[str, Any] = {"net": options.net, "every": options.every, "figures": {}, "rows": {}}
     for name, folder in SETS.items():
-        data = open_set(Path(os.environ["DLIC_DATA"]) / folder)
+        data = open_set(place(None, folder))
         zero_set = thinned(data, options.zero_every)
         zero = zero_cost(net, zero_set, lpips)
         ways = [way for one in asked for way in (*floors("floor", [one]), *networks("net", Colorizer(net), [one]))]

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlic_datamodules.folder import FolderDataModule
+from dlic_datamodules.places import place
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.nets.compact import CompactNet
 
@@ -33,8 +34,7 @@ BATCH, CROP = 16, 96
 
 
 def photographs() -> list[Path]:
-    base = os.environ.get("DLIC_DATA")
-    if base and (found := sorted((Path(base) / "photos" / "train").glob("hires*"))):
+    if found := sorted(place(None, "photos/train").glob("hires*")):
         return found
     import skimage
 
@@ -133,7 +133,7 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DLIC_CACHE"] = str(Path(folder) / "cache")
-        photos = Path(os.environ.get("DLIC_DATA", "")) / "photos" / "train"
+        photos = place(None, "photos/train")
         if photos.is_dir():
             figures["cache"] = building(photos)
         whole, parts = write(Path(folder), arguments.pictures)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from importlib.metadata import version
 from pathlib import Path
 
+from dlic_datamodules.places import place
 from dlic_registry import load
 from lightning_dlic.codec import Planes
 from lightning_dlic.imaging.resize_np import enlarge
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--shares", default="0.1,0.2,0.35,0.5")
     parser.add_argument("--limit", type=int)
     options = parser.parse_args()
-    folder = options.folder or Path(os.environ["DLIC_DATA"]) / "benchmarks" / "kodak"
+    folder = options.folder or place(None, "benchmarks/kodak")
     scale = load_net(options.target)[1]["scale"]
     net = load_enlarger(options.target, scale)
     sources = [Source(load_picture(path, gray=True)) for path in sorted(folder.iterdir())[: options.limit]]

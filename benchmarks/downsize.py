@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dlic_datamodules.places import place
 from lightning_dlic.cli.targets import find_targets, open_targets
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.pipeline.enlargers import Enlarger
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     enlargers = open_targets(find_targets([options.pair, options.reference]), None)
-    files = open_set(Path(os.environ["DLIC_DATA"]) / "photos" / "valid").files
+    files = open_set(place(None, "photos/valid")).files
     pictures = [original(path, options.crop, enlargers[0].scale) for path in files]
     figures = {enlarger.name: measure(enlarger, pictures) for enlarger in enlargers}
     text = json.dumps(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from torch import nn
 
 import lightning_dlic.zoo
+from dlic_datamodules.places import place
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.pipeline.enlargers import NetEnlarger
 from lightning_dlic.pipeline.evaluate import evaluate, open_set
@@ -47,7 +47,7 @@ DATA = [
 
 def enlargement(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Figures of super-resolution on the test sets."""
-    folder = Path(os.environ["DLIC_DATA"]) / "benchmarks"
+    folder = place(None, "benchmarks")
     enlarger, lpips, figures = NetEnlarger(name, net, meta), LPIPS(), {}
     for data, trim in SETS.items():
         (result,) = evaluate([enlarger], [open_set(folder / data, trim=trim)], lpips=lpips)
@@ -57,7 +57,7 @@ def enlargement(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, di
 
 def prediction(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Figures of block prediction on kodak divided by 2 and 4."""
-    data = open_set(Path(os.environ["DLIC_DATA"]) / "benchmarks" / "kodak")
+    data = open_set(place(None, "benchmarks/kodak"))
     return {
         f"{row.data} 1/{row.downsize}": {
             "psnr": round(row.psnr[name], 4),

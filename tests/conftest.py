@@ -10,7 +10,6 @@ import pytest
 # Tests of the default suite measure behaviour, not speed, and two of them may run beside each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
-os.environ.setdefault("DLIC_DATA", str((Path(__file__).parents[2] / "shared" / "data").resolve()))
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,12 @@
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from real_data import real_data
 
 from lightning_dlic.imaging.resize import BicubicDownsize, resize, resize_uint8
-
-PAIRS = Path(os.environ.get("DLIC_DATA", "../shared/data")) / "benchmarks" / "set5_lr_x4_matlab"
 
 
 def read(path: Path) -> torch.Tensor:
@@ -16,9 +14,8 @@ def read(path: Path) -> torch.Tensor:
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
 
 
-@pytest.mark.skipif(not PAIRS.is_dir(), reason=f"needs the reference pairs in {PAIRS}")
 def test_equals_matlab_on_every_pixel_of_the_reference_pairs() -> None:
-    pairs = sorted(PAIRS.glob("*.HR.png"))
+    pairs = sorted(real_data("benchmarks/set5_lr_x4_matlab").glob("*.HR.png"))
     assert pairs
     for high in pairs:
         low = read(high.with_name(high.name.replace(".HR.", ".LR.")))

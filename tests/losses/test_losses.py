@@ -1,9 +1,9 @@
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from real_data import real_data
 from safetensors.torch import load_file, save_file
 
 from dlic_registry import DlicError, load
@@ -11,8 +11,6 @@ from lightning_dlic.losses.lpips_vgg19 import LPIPSVGG19
 from lightning_dlic.losses.perceptual import Perceptual
 from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
 from lightning_dlic.training.recipe import load_recipe
-
-WEIGHTS = Path(os.environ.get("DLIC_DATA", "../shared/data")) / "weights" / FILE
 
 
 @pytest.mark.parametrize("name", ["l1", "mse", "charbonnier"])
@@ -173,11 +171,10 @@ def test_lpips_vgg19_refuses(arguments: dict[str, Any], told: str) -> None:
         LPIPSVGG19(**arguments)
 
 
-@pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"needs {WEIGHTS}")
 def test_real_vgg_features_see_blur_more_than_a_shift_in_brightness(monkeypatch: pytest.MonkeyPatch) -> None:
     from skimage import data
 
-    monkeypatch.setenv("DLIC_WEIGHTS", str(WEIGHTS.parent))
+    monkeypatch.setenv("DLIC_WEIGHTS", str(real_data(f"weights/{FILE}").parent))
     cat = torch.from_numpy(data.chelsea()[60:188, 140:268].copy()).permute(2, 0, 1)[None].float() / 255
     blurred = torch.nn.functional.avg_pool2d(cat, 5, 1, 2)
     brighter = cat + (blurred - cat).abs().mean()

@@ -1,25 +1,20 @@
 """LPIPS: the authors' own example, and what happens without weights."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from real_data import real_data
 
 from dlic_registry import DlicError, load
 from lightning_dlic.metrics.perceptual import BACKBONE, HEADS, LPIPS
 
-DATA = Path(os.environ.get("DLIC_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-
 
 @pytest.fixture
 def weights(monkeypatch):
-    if not (DATA / "weights" / BACKBONE).is_file():
-        pytest.skip(f"needs {BACKBONE} in {DATA / 'weights'}")
-    monkeypatch.setenv("DLIC_WEIGHTS", str(DATA / "weights"))
-    return DATA / "weights"
+    folder = real_data(f"weights/{BACKBONE}").parent
+    monkeypatch.setenv("DLIC_WEIGHTS", str(folder))
+    return folder
 
 
 @pytest.fixture

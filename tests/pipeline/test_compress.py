@@ -1,13 +1,13 @@
 """A photograph in N bytes, and back."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from real_data import real_data
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream
@@ -70,10 +70,7 @@ def test_targets_are_reached_by_the_smallest_file(gray: np.ndarray, metric: str,
 
 
 def test_lpips_steers_the_search(gray: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = Path(os.environ.get("DLIC_DATA", "../shared/data")) / "weights"
-    if not (weights / "alexnet_features.safetensors").is_file():
-        pytest.skip(f"needs alexnet_features.safetensors in {weights}")
-    monkeypatch.setenv("DLIC_WEIGHTS", str(weights))
+    monkeypatch.setenv("DLIC_WEIGHTS", str(real_data("weights/alexnet_features.safetensors").parent))
     distance = lpips_distance()
     made = compress(gray, target={"lpips": 0.3}, codec="webp", effort=1, pipeline="bicubic")
     assert distance(decompress(made.data), gray) == pytest.approx(made.score)

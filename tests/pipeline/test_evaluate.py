@@ -1,6 +1,5 @@
 """Measuring on test sets: the published figures of bicubic, sizes, pictures saved."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from real_data import real_data
 from skimage import data
 
 from dlic_registry import DlicError, load
@@ -15,8 +15,6 @@ from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.pipeline import shrink as module
 from lightning_dlic.pipeline.enlargers import KernelEnlarger, NetEnlarger
 from lightning_dlic.pipeline.evaluate import evaluate, open_set
-
-BENCHMARKS = Path(os.environ["DLIC_DATA"]) / "benchmarks"
 
 
 @pytest.mark.parametrize(
@@ -28,9 +26,7 @@ BENCHMARKS = Path(os.environ["DLIC_DATA"]) / "benchmarks"
     ],
 )
 def test_bicubic_has_the_published_figures(name: str, trim: int, psnr: float, ssim: float) -> None:
-    if not (BENCHMARKS / name).is_dir():
-        pytest.skip(f"needs {BENCHMARKS / name}")
-    (result,) = evaluate([KernelEnlarger("bicubic", 4)], [open_set(BENCHMARKS / name, trim)])
+    (result,) = evaluate([KernelEnlarger("bicubic", 4)], [open_set(real_data(f"benchmarks/{name}"), trim)])
     assert result.figures["psnr_y"] == pytest.approx(psnr, abs=0.01)
     assert result.figures["ssim_y"] == pytest.approx(ssim, abs=0.001)
 

@@ -1,9 +1,9 @@
 """What ships: small enough, described truly, measured as its card says."""
 
-import os
 from pathlib import Path
 
 import pytest
+from real_data import real_data
 
 import lightning_dlic.zoo
 from lightning_dlic.pipeline.enlargers import NetEnlarger
@@ -40,11 +40,9 @@ def test_it_loads_and_has_as_many_parameters_as_the_card_says(card):
 
 @each_card
 def test_the_figures_measure_again(card):
-    folder = Path(os.environ["DLIC_DATA"]) / "benchmarks" / "set5"
     if card.kind != "sr" or "set5" not in card.figures:
         pytest.skip(f"{card.name} states no figures on Set5")
-    if not folder.is_dir():
-        pytest.skip(f"needs {folder}")
+    folder = real_data("benchmarks/set5")
     (result,) = evaluate([NetEnlarger(card.name, *load_net(f"zoo:{card.name}"))], [open_set(folder)])
     for name in ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"):
         tolerance = 0.01 if name.startswith("psnr") else 0.0005
