@@ -31,8 +31,15 @@ def decode_base(stream: Bitstream) -> Planes:
 
 
 def decode_payload(codec: BaseCodec, payload: bytes, like: Planes) -> Planes:
-    """Decodes a payload that was made of ``like``."""
-    return codec.decode(payload, *like.size, like.color)
+    """Decodes a payload that was made of ``like``.
+
+    Raises:
+        CodecError: The encoder wrote what its own decoder refuses.
+    """
+    try:
+        return codec.decode(payload, *like.size, like.color)
+    except BitstreamError as error:
+        raise CodecError(f"the encoder wrote what cannot be decoded: {error}") from error
 
 
 def _check_shape(planes: Planes, height: int, width: int, stream: Bitstream) -> None:

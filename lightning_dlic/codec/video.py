@@ -25,8 +25,35 @@ def frame_planes(frame: Any) -> list[U8]:
     return found
 
 
+def _frame(context: Any, data: bytes, where: str) -> Any:
+    """The only frame of some data."""
+    try:
+        frames = [*context.decode(_packet(data)), *context.decode(None)]
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
+        raise BitstreamError(f"{where}: the decoder refuses it ({type(error).__name__})") from error
+    if len(frames) != 1:
+        raise BitstreamError(f"{where}: {len(frames)} frames instead of one")
+    return frames[0]
+
+
+def _packet(data: bytes) -> Any:
+    """A packet with the zeros behind it that FFmpeg's readers look at; around Python's own bytes lies anything."""
+    made = av.Packet(len(data))
+    made.update(data)
+    return made
+
+
+def _invert(frame: Any) -> None:
+    """Inverts a frame's samples where they lie, which is where the decoder will put the next frame's."""
+    for plane in frame.planes:
+        plane.update(np.bitwise_not(np.frombuffer(plane, np.uint8)).tobytes())
+
+
 def decode_frame(codec: str, data: bytes, height: int, width: int, color: bool, where: str) -> Planes:
     """Decodes one frame and cuts it to size.
+
+    A decoder that meets the end of the data too soon gives a frame all the same, with whatever was in memory for the
+    rest. So each frame is decoded twice, over other memory: what differs has not been written.
 
     Args:
         codec: FFmpeg's name of the decoder.
@@ -37,22 +64,22 @@ def decode_frame(codec: str, data: bytes, height: int, width: int, color: bool, 
         where: Name of the payload, for messages.
 
     Raises:
-        BitstreamError: The decoder refuses, or gives no frame, more than one, or one of another kind.
+        BitstreamError: The decoder refuses, or gives no frame, more than one, one of another kind, or part of one.
     """
     context: Any = av.CodecContext.create(codec, "r")
     context.thread_count = 1
     # Padding to blocks of 64 is all that a frame may have beyond its picture.
     context.options = {"max_pixels": str((height + 64) * (width + 64))}
-    try:
-        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
-    except (av.error.FFmpegError, ValueError, MemoryError) as error:
-        raise BitstreamError(f"{where}: the decoder refuses it ({type(error).__name__})") from error
-    if len(frames) != 1:
-        raise BitstreamError(f"{where}: {len(frames)} frames instead of one")
-    frame = frames[0]
+    frame = _frame(context, data, where)
     if frame.format.name not in (_COLOR if color else _GRAY) or frame.width < width or frame.height < height:
         raise BitstreamError(f"{where}: a frame of {frame.width}x{frame.height} {frame.format.name}")
     planes = frame_planes(frame)
+    _invert(frame)
+    del frame
+    context.flush_buffers()
+    again = frame_planes(_frame(context, data, where))
+    if not all(map(np.array_equal, planes, again)):
+        raise BitstreamError(f"{where}: ends before its picture does")
     luma = planes[0][:height, :width]
     if not color:
         return Planes(luma)

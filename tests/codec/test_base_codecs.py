@@ -1,5 +1,6 @@
 """One contract for every base codec that is registered, built-in or not."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,6 +108,59 @@ def test_garbage_is_refused_or_decoded_never_worse(named: tuple[str, BaseCodec],
         except BitstreamError:
             refused += 1
     assert refused >= 2
+
+
+# A slice that ends itself early; one with nothing behind its first units, which once read whatever lay in memory there.
+_PARTIAL = "23ff7bf0", 64, 512, False
+_SHORT = "ebfc", 100, 64, True
+_MALFORMED = """
+import sys
+import numpy as np
+from lightning_dlic.codec import BitstreamError, base_codec
+random = np.random.default_rng(5)
+for line in sys.stdin:
+    name, payload, height, width, color = line.split()
+    whole, codec = bytes.fromhex(payload), base_codec(name)
+    cut = [whole[: len(whole) * share // 8] for share in range(1, 9)]
+    flipped = [bytes(random.integers(0, 256, 4 + n, np.uint8)) + whole[4 + n :] for n in range(6)]
+    for data in [*cut, *flipped]:
+        try:
+            print(name, len(data), codec.decode(data, int(height), int(width), color == "True").crc32())
+        except BitstreamError as error:
+            print(name, len(data), error)
+"""
+
+
+def test_malformed_payloads_decode_alike_in_any_process_or_are_refused(make_planes: MakePlanes) -> None:
+    lines = [f"hevc {' '.join(map(str, case))}" for case in (_PARTIAL, _SHORT)]
+    for name in NAMES:
+        codec = base_codec(name)
+        if codec.exact and not codec.missing():
+            for color in (False, True):
+                payload = codec.encode(make_planes(60, 84, color), codec.steps // 2, 1)
+                lines.append(f"{name} {payload.hex()} 60 84 {color}")
+    found = []
+    for filled in ("85", "170"):
+        command, env = [sys.executable, "-c", _MALFORMED], os.environ | {"MALLOC_PERTURB_": filled}
+        done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, env=env, check=True)
+        found.append(done.stdout.splitlines())
+    assert found[0] == found[1]
+    assert len(found[0]) == 14 * len(lines)
+
+
+@pytest.mark.parametrize("name", ["hevc", "webp", "jpeg"])
+def test_part_of_a_picture_is_refused(name: str, make_planes: MakePlanes) -> None:
+    codec = base_codec(name)
+    payload, *size = _PARTIAL
+    if name == "hevc":
+        data = bytes.fromhex(payload)
+    else:
+        size = [64, 96, True]
+        data = codec.encode(make_planes(64, 96, True), codec.steps // 2, 1)
+        assert codec.decode(data, *size).size == (64, 96)
+        data = data[: len(data) // 2]
+    with pytest.raises(BitstreamError, match="ends before its picture"):
+        codec.decode(data, *size)
 
 
 def test_a_damaged_payload_never_passes_for_the_picture(named: tuple[str, BaseCodec], make_planes: MakePlanes) -> None:
