@@ -28,7 +28,7 @@ def fit(
     ] = False,
 ) -> None:
     """Train the stages of a recipe."""
-    from lightning_dlic.training.recipe import check, load_recipe, to_yaml
+    from lightning_dlic.training.recipe import check, load_recipe, missing_weights, to_yaml
 
     words = list(overrides or [])
     if recipe is not None and resume is not None and "=" in recipe:
@@ -39,8 +39,10 @@ def fit(
     loaded = load_recipe(recipe or _recipe_of(resume), words)
     if resume is None:
         # Before Lightning is imported: a mistyped name should not take ten seconds to be told.
-        check(loaded)
+        check(loaded, weights=not print_recipe)
     if print_recipe:
+        for problem in missing_weights(loaded):
+            typer.echo(f"note: {problem}", err=True)
         print(to_yaml(loaded), end="")
         return
     warnings.showwarning = _note  # type: ignore[assignment]

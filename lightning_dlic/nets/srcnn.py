@@ -10,8 +10,8 @@ from lightning_dlic.nets.layers import BicubicUp, convolutions
 class SRCNNNet(nn.Module):
     """SRCNN 9-1-5 (8 K parameters on luma) or 9-5-5 (57 K).
 
-    Enlarges by bicubic first, so that it takes the small picture like every other network. Borders are replicated
-    rather than lost.
+    Enlarges by bicubic first, so that it takes the small picture like every other network. Unlike the paper's it adds
+    its output to that enlargement, and borders are replicated rather than lost.
     """
 
     def __init__(self, scale: int = 4, channels: int = 1, middle: int = 1) -> None:

@@ -161,7 +161,9 @@ class Stage(pl.LightningModule):
 
     def _optimizer(self, role: str) -> dict[str, Any]:
         spec = self.settings.optim.get(role) or self.default_optim[role]
-        optimizer = build_optimizer(spec, self.role_parameters(role))
+        # By the name inside the network: the attribute that holds it is the stage's own affair.
+        names = {parameter: name.partition(".")[2] for name, parameter in self.named_parameters()}
+        optimizer = build_optimizer(spec, [(names.get(p, ""), p) for p in self.role_parameters(role)])
         if not spec.get("schedule"):
             return {"optimizer": optimizer}
         steps = -(-self.settings.max_steps // self.settings.accumulate)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -13,19 +14,42 @@ from dlic_registry import load
 from lightning_dlic.stages.settings import Spec
 
 
-def build_optimizer(spec: Spec, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def build_optimizer(spec: Spec, parameters: Iterable[tuple[str, torch.nn.Parameter]]) -> torch.optim.Optimizer:
     """Builds an optimizer.
 
     Args:
-        spec: ``{"name": ..., "lr": ..., ...}``; a ``schedule`` in it is left alone.
-        parameters: What it optimises.
+        spec: ``{"name": ..., "lr": ..., ...}``; a ``schedule`` in it is left alone. ``groups`` gives parameters whose
+            names match a pattern arguments of their own: ``{"last": {"match": "tail.*", "lr": ...}}``. A parameter
+            belongs to the first group that it matches.
+        parameters: What it optimises, by name.
 
     Returns:
-        The optimizer.
+        The optimizer; its first group is of the parameters that match none, where there are such.
+
+    Raises:
+        ValueError: A group matches no parameter.
     """
-    arguments = {key: _tuple(value) for key, value in spec.items() if key not in ("name", "schedule")}
-    optimizer: torch.optim.Optimizer = load("optimizer", spec["name"])(list(parameters), **arguments)
+    arguments = _arguments(spec, "name", "schedule", "groups")
+    groups: Mapping[str, Spec] = spec.get("groups") or {}
+    members: dict[str, list[torch.nn.Parameter]] = {group: [] for group in ("", *groups)}
+    known = list(parameters)
+    for name, parameter in known:
+        members[next((group for group in groups if _matches(name, groups[group]["match"])), "")].append(parameter)
+    for group, spec_of in groups.items():
+        if not members[group]:
+            names = ", ".join(name for name, _ in known[:12]) + ", ..." * (len(known) > 12)
+            raise ValueError(f"groups.{group}: nothing matches {spec_of['match']!r}\nParameters left to it: {names}")
+    sets = [{"params": members[group], **_arguments(groups.get(group, {}), "match")} for group in members]
+    optimizer: torch.optim.Optimizer = load("optimizer", spec["name"])([s for s in sets if s["params"]], **arguments)
     return optimizer
+
+
+def _arguments(spec: Spec, *aside: str) -> dict[str, Any]:
+    return {key: _tuple(value) for key, value in spec.items() if key not in aside}
+
+
+def _matches(name: str, patterns: str | list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
 
 
 def build_schedule(spec: Spec, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
@@ -43,7 +67,8 @@ def build_schedule(spec: Spec, optimizer: torch.optim.Optimizer, steps: int) -> 
     cls = load("schedule", spec["name"])
     arguments = {key: value for key, value in spec.items() if key != "name"}
     accepted = inspect.signature(cls).parameters
-    fallback: dict[str, Any] = {"T_max": steps, "max_lr": optimizer.param_groups[0]["lr"]}
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    fallback: dict[str, Any] = {"T_max": steps, "max_lr": peaks if len(peaks) > 1 else peaks[0]}
     if "epochs" not in arguments:
         fallback["total_steps"] = steps
     for key, value in fallback.items():

@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, load
+from lightning_dlic.stages.optim import build_optimizer
 from lightning_dlic.training.build import build_stage
 from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.provenance import network_state, read_checkpoint
@@ -199,6 +200,52 @@ def test_frozen_loss_networks_stay_out_of_checkpoints(
     assert {key.split(".")[0] for key in state} == {"net", "discriminator"}
     assert float(rows(result)[6]["train/generator_content"]) > 0
     assert "train/generator_pixel" not in rows(result)[6]
+
+
+def test_srgan_goes_on_from_srresnet_by_two_commands(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
+
+    save_file({f"features.{k}": v for k, v in vgg19_layers(3).state_dict().items()}, tmp_path / FILE)
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    data = ("data.name=folder", f"data.args={{root: {pictures}, crop: 32, batch_size: 2, workers: 0}}")
+    short = (
+        "trainer.max_steps=20",
+        "trainer.val_every=20",
+        "trainer.log_every=10",
+        "trainer.precision=32-true",
+        "logger=null",
+    )
+    first = train(Path("srresnet_div2k"), *data, *short, "stages.sr.args={blocks: 1, width: 8}")
+    # A generator that does not learn keeps what it was given.
+    still = ("optim.generator={name: sgd, lr: 0.0}", "losses.content.layer='1_2'")
+    small = ("generator={name: srresnet, blocks: 1, width: 8}", "discriminator={name: srgan_discriminator, width: 4}")
+    second = train(Path("srgan_div2k"), *data, *short, *still, *(f"stages.sr.args.{text}" for text in small))
+    before, after = (load_file(result.run.weights) for result in (first, second))
+    weights = [name for name in before if "running" not in name and "num_batches" not in name]
+    assert all(torch.equal(before[name], after[name]) for name in weights)
+    assert float(rows(second)[20]["lr/discriminator"]) == pytest.approx(1e-5)
+
+
+def test_groups_of_parameters_learn_at_their_own_rates(write_recipe: Write) -> None:
+    groups = "groups: {still: {match: [tail.*, head.bias], lr: 0.0}, late: {match: 'join*', lr: 0.004}}"
+    body = f"optim: {{net: {{name: sgd, lr: 0.001, {groups}, schedule: {{name: onecycle}}}}}}"
+    path = write_recipe(body=body)
+    before, after = start_and_end(train(path), path)
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {"tail.weight", "tail.bias", "head.bias"}
+    with pytest.raises(
+        DlicError, match=r"optim\.net: groups\.far: nothing matches 'toil\.\*'\nParameters left to it: head"
+    ):
+        train(path, "optim.net.groups.far={match: toil.*, lr: 1.0}", "run.name=none")
+    spec = load_recipe("srcnn_div2k").optim["net"]
+    net = load("net", "srcnn")(scale=3)
+    rates = {len(g["params"]): g["lr"] for g in build_optimizer(spec, net.named_parameters()).param_groups}
+    assert rates == {4: 1e-4, 2: 1e-5}  # weights and biases of two layers, and of the last
 
 
 def test_init_takes_a_trained_generator(write_recipe: Write) -> None:

@@ -25,7 +25,9 @@ class Colorful(Colorization):
 
     loss_terms: ClassVar[tuple[str, ...]] = ("classes",)
     default_net: ClassVar[Mapping[str, Spec]] = {"name": "colorful"}  # type: ignore[dict-item]
-    default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adamw", "lr": 3e-5, "weight_decay": 1e-3}}
+    default_optim: ClassVar[Mapping[str, Spec]] = {
+        "net": {"name": "adam", "lr": 3e-5, "betas": [0.9, 0.99], "weight_decay": 1e-3}
+    }
     default_losses: ClassVar[Mapping[str, Spec | None]] = {"classes": {"name": "soft_cross_entropy", "weight": 1.0}}
 
     net: BinNet

@@ -1,6 +1,6 @@
 """Recipes: what they may say, how they are put together, and how their mistakes are told."""
 
-from lightning_dlic.training.recipe.check import check
+from lightning_dlic.training.recipe.check import check, missing_weights
 from lightning_dlic.training.recipe.errors import RecipeError
 from lightning_dlic.training.recipe.load import load_recipe, to_yaml
 from lightning_dlic.training.recipe.schema import NamedSpec, Recipe, RecipeSpec, RunSpec, StageSpec, TrainerSpec
@@ -15,5 +15,6 @@ __all__ = [
     "TrainerSpec",
     "check",
     "load_recipe",
+    "missing_weights",
     "to_yaml",
 ]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dlic_registry import KINDS, RegistryError, get, import_plugins, load, suggest
-from lightning_dlic.training.recipe.errors import nearest, show
+from lightning_dlic.training.recipe.errors import RecipeError, nearest, show
+from lightning_dlic.training.recipe.find import shipped_names
 from lightning_dlic.training.recipe.schema import Recipe
 from lightning_dlic.training.recipe.signature import Argument, signature
 from lightning_dlic.training.recipe.typecheck import conforms, describe, remedy
@@ -28,6 +29,7 @@ class _Part:
         args: The arguments.
         provided: Arguments that whoever builds it passes on.
         default: Arguments that whoever builds it fills in where the recipe does not.
+        partial: Whether others give the arguments that it leaves out.
     """
 
     kind: str
@@ -37,15 +39,17 @@ class _Part:
     args: Mapping[str, Any]
     provided: tuple[str, ...] = ()
     default: tuple[str, ...] = ()
+    partial: bool = False
 
 
-def check(recipe: Recipe) -> None:
+def check(recipe: Recipe, *, weights: bool = True) -> None:
     """Checks names, arguments, optimizer roles and loss terms of a recipe.
 
     Imports the plug-ins and the classes it names, and nothing else.
 
     Args:
         recipe: A loaded recipe.
+        weights: Whether the weights that it starts from must be there.
 
     Raises:
         RecipeError: A name is not registered, or an argument does not fit its class.
@@ -62,7 +66,9 @@ def check(recipe: Recipe) -> None:
     # All names first: a typing mistake must not wait for the import of torch.
     for part in parts:
         _look_up(recipe, part)
-    _check_weights(recipe)
+    if weights:
+        for problem in missing_weights(recipe):
+            raise problem
     classes = {part.key: _check_part(recipe, part) for part in parts}
     trained = {recipe.stages[kind].name: classes[f"stages.{kind}"] for kind in recipe.train}
     _check_names(recipe, "optim", "role", recipe.optim, trained, "roles")
@@ -80,7 +86,11 @@ def _parts(recipe: Recipe) -> Iterator[_Part]:
         return
     yield _Part("data", recipe.data.name, "data", "data.args", recipe.data.args)
     for role, spec in recipe.optim.items():
-        yield _inline("optimizer", spec, f"optim.{role}", ("schedule",), provided=("params",))
+        yield _inline("optimizer", spec, f"optim.{role}", ("schedule", "groups"), provided=("params",))
+        for group, own in spec.get("groups", {}).items():
+            key = f"optim.{role}.groups.{group}"
+            args = {name: value for name, value in own.items() if name != "match"}
+            yield _Part("optimizer", spec["name"], key, key, args, ("params",), partial=True)
         if spec.get("schedule") is not None:
             key = f"optim.{role}.schedule"
             lengths = ("T_max", "total_steps", "max_lr")
@@ -112,12 +122,23 @@ def _look_up(recipe: Recipe, part: _Part) -> None:
         raise recipe.error(f"{part.key}.name", str(error)) from error
 
 
-def _check_weights(recipe: Recipe) -> None:
+def missing_weights(recipe: Recipe) -> Iterator[RecipeError]:
+    """What a recipe's stages are to start from, and is not there.
+
+    Args:
+        recipe: A loaded recipe.
+
+    Yields:
+        A mistake for each.
+    """
     for kind, stage in recipe.stages.items():
         for field, source in (("init", stage.init), ("weights", stage.weights)):
             if source is not None and not source.startswith("zoo:") and not Path(source).exists():
-                hint = f"Give a path from {Path.cwd()}, or zoo:NAME."
-                raise recipe.error(f"stages.{kind}.{field}", f"no file {source!r}", hint)
+                made_by = next((part for part in Path(source).parts if part in shipped_names()), None)
+                train = f"Train it first: dlic-fit {made_by}. Or give" if made_by else "Give"
+                nothing = f" or stages.{kind}.init=null to start from nothing." if field == "init" else ""
+                hint = f"{train} a path from {Path.cwd()}, or zoo:NAME{',' * bool(nothing)}{nothing or '.'}"
+                yield recipe.error(f"stages.{kind}.{field}", f"no file {source!r}", hint)
 
 
 def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
@@ -135,7 +156,7 @@ def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
         elif not known.open:
             raise recipe.error(key, f"{title} has no argument {name!r}", _other_arguments(recipe, part, name, open_to))
     for name, item in open_to.items():
-        if item.required and name not in part.args and name not in part.default:
+        if item.required and not part.partial and name not in {*part.args, *part.default}:
             hint = f"Write {name}: ... there, {describe(item.annotation)}."
             raise recipe.error(part.inside, f"{title} needs {name!r}", hint)
     return cls

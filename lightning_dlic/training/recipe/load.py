@@ -136,7 +136,23 @@ def _optimizer(recipe: Recipe, role: str, value: Any) -> dict[str, Any]:
     _typed(recipe, f"{key}.lr", spec.get("lr", 0.0), float)
     if spec.get("schedule") is not None:
         named(recipe, f"{key}.schedule", spec["schedule"])
+    if spec.get("groups") is None:
+        spec.pop("groups", None)
+    else:
+        spec["groups"] = _groups(recipe, f"{key}.groups", spec["groups"])
     return spec
+
+
+def _groups(recipe: Recipe, key: str, value: Any) -> dict[str, Any]:
+    """Parameters with arguments of their own: each group needs a pattern; null takes one away."""
+    example = "Write groups: {last: {match: 'tail.*', lr: 1.0e-5}}"
+    if not isinstance(value, dict):
+        raise recipe.error(key, f"{show(value)} is not a mapping of groups", example)
+    groups = {name: group for name, group in value.items() if group is not None}
+    for name, group in groups.items():
+        if not isinstance(group, dict) or not conforms(group.get("match"), str | list[str]):
+            raise recipe.error(f"{key}.{name}", "has no pattern of parameters' names", example)
+    return groups
 
 
 def _loss(recipe: Recipe, term: str, value: Any) -> dict[str, Any] | None:

@@ -190,7 +190,7 @@ def test_null_empties_a_mapping() -> None:
         ("extends=[quickstart]", "command line: extends: cannot be overridden"),
         ("stages.sr.name.x=1", "command line: stages.sr.name.x: stages.sr.name is 'srgan', not a mapping"),
         ("train.x=1", "train.x: train is 'sr', not a mapping"),
-        ("optim.generator.schedule.milestones.0=1", "Lists are replaced whole."),
+        ("optim.generator.schedule.at.0=1", "Lists are replaced whole."),
         ("data.args.root=[1, 2", "command line: data.args.root: '[1, 2' is not a YAML value"),
         ("data.args.root=a: b: c", "Quote it: 'data.args.root=\"...\"'"),
         ("data.args={a: 1, a: 2}", "command line: data.args: 'a' stands here twice"),

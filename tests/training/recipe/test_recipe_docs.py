@@ -30,7 +30,7 @@ def test_its_python_runs() -> None:
     names: dict[str, object] = {}
     exec(code, names)
     recipe = names["recipe"]
-    assert getattr(recipe, "name", None) == "srgan_div2k"
+    assert getattr(recipe, "name", None) == "compact_div2k"
 
 
 def test_it_names_every_key_and_recipe() -> None:

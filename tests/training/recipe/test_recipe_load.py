@@ -145,6 +145,11 @@ def test_an_optimizer_is_adam_and_a_loss_weighs_one_unless_said(tmp_path: Path) 
             "optim: {net: {schedule: cosine}}",
             "optim.net.schedule: 'cosine' is not a mapping with a name\nWrite schedule:",
         ),
+        (
+            "optim: {net: {groups: tail.*}}",
+            "optim.net.groups: 'tail.*' is not a mapping of groups\nWrite groups: {last: {match:",
+        ),
+        ("optim: {net: {groups: {a: {lr: 1}}}}", "optim.net.groups.a: has no pattern of parameters' names"),
         ("losses: {pixel: l1}", "losses.pixel: 'l1' is not a mapping with a name\nWrite pixel: {name: l1}"),
         ("losses: {pixel: {weight: 1}}", "losses.pixel: has no name"),
         ("losses: {pixel: {nam: l1}}", "Did you mean 'nam'?"),

@@ -38,6 +38,7 @@ _SHORT = {
 }
 _SMALL = {
     "srgan": {
+        "stages.sr.init": None,
         "losses.content.name": "mse",
         "stages.sr.args.generator": {"blocks": 1, "width": 8},
         "stages.sr.args.discriminator": {"name": "srgan_discriminator", "width": 4, "dense": 8},
@@ -87,7 +88,11 @@ def test_the_schema_is_not_toothless() -> None:
 def test_whatever_is_drawn_makes_a_valid_recipe(path: Path) -> None:
     config = _config(path)
     for _ in range(10):
-        check(load_recipe(config["command"][2], [f"{name}={value}" for name, value in _drawn(config).items()]))
+        drawn = [f"{name}={value}" for name, value in _drawn(config).items()]
+        recipe = load_recipe(config["command"][2], drawn)
+        check(recipe, weights=False)
+        ends = [spec["schedule"].get("at", [1.0])[-1] * recipe.trainer.max_steps for spec in recipe.optim.values()]
+        assert all(end <= recipe.trainer.max_steps for end in ends)
 
 
 @pytest.mark.slow
