@@ -1,15 +1,13 @@
-"""``dlic`` and ``dlic-fit``: the table of verbs, and what becomes of errors."""
+"""``dlic`` and ``dlic-fit``: the table of verbs."""
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from dlic_registry import DlicError
 from lightning_dlic import __version__
+from lightning_dlic.cli.ends import run
 from lightning_dlic.cli.lazy import LazyGroup, Verb, load_verb
 
 # One line a verb; `--help` prints the second string without importing the first.
@@ -54,27 +52,9 @@ def dlic(
 
 def main() -> None:
     """Entry point ``dlic``."""
-    _run(typer.main.get_command(app), "dlic")
+    run(typer.main.get_command(app), "dlic")
 
 
 def fit_main() -> None:
     """Entry point ``dlic-fit``: the verb ``fit`` on its own."""
-    _run(load_verb("fit", VERBS["fit"]), "dlic-fit")
-
-
-def _run(command: Any, program: str) -> None:
-    try:
-        try:
-            command.main(prog_name=program)
-        finally:
-            # Here rather than at the interpreter's end, where a closed pipe could not be caught.
-            sys.stdout.flush()
-    except DlicError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The interpreter flushes once more when it ends; what is left goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    run(load_verb("fit", VERBS["fit"]), "dlic-fit")

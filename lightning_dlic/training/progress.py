@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any
@@ -47,13 +48,18 @@ class Lines(ProgressBar):
         assert isinstance(pl_module, Stage)
         value = trainer.callback_metrics.get(f"val/{pl_module.monitor}")
         if value is not None and self.seconds != float("inf"):
-            print(f"batch {pl_module.batches}: val/{pl_module.monitor} {float(value):.3f}", flush=True)
+            _say(f"batch {pl_module.batches}: val/{pl_module.monitor} {float(value):.3f}")
 
     def _print(self, stage: pl.LightningModule, now: float) -> None:
         assert isinstance(stage, Stage)
         rate = (stage.batches - self._first) / max(1e-9, now - self._begun)
         left = (stage.settings.max_steps - stage.batches) / max(1e-9, rate)
-        line = f"batch {stage.batches}/{stage.settings.max_steps}  {rate:.1f}/s  {left / 60:.0f} min left"
+        _say(f"batch {stage.batches}/{stage.settings.max_steps}  {rate:.1f}/s  {left / 60:.0f} min left")
+
+
+def _say(line: str) -> None:
+    """Prints; a training does not end because nobody can read its progress any more."""
+    with contextlib.suppress(OSError):
         print(line, flush=True)
 
 

@@ -6,6 +6,7 @@ from dlic_registry.errors import (
     AmbiguousNameError,
     BrokenPluginError,
     DlicError,
+    MachineError,
     RegistryError,
     UnknownNameError,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Component",
     "DlicError",
     "Entry",
+    "MachineError",
     "RegistryError",
     "UnknownNameError",
     "entries",

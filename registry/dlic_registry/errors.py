@@ -1,8 +1,22 @@
 """Errors a user can act on; the command line prints them and ends with status 2."""
 
+from typing import ClassVar
+
 
 class DlicError(Exception):
-    """Root of the mistakes a user can mend: at most 5 lines that name file, key or value, and the remedy."""
+    """Root of the mistakes a user can mend: at most 5 lines that name file, key or value, and the remedy.
+
+    Attributes:
+        status: Exit status of a program that it ends.
+    """
+
+    status: ClassVar[int] = 2
+
+
+class MachineError(DlicError):
+    """Not a mistake in what was asked for: a disk is full, the memory is short, numbers have left their range."""
+
+    status: ClassVar[int] = 1
 
 
 class RegistryError(DlicError):

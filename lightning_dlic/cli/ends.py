@@ -1,0 +1,94 @@
+"""How a program ends: whatever goes wrong is a sentence and an exit status, a traceback only where it is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import traceback
+from typing import Any
+
+from dlic_registry import DlicError
+
+# A user mends these by giving another name; what is left is the machine's.
+_USERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TRACEBACK = "DLIC_TRACEBACK"
+
+
+def run(command: Any, program: str) -> None:
+    """Runs a command and ends the process with its status.
+
+    Status 2 is a mistake that the user can mend, 1 a failure of the machine or of ours, 130 Ctrl-C.
+
+    Args:
+        command: A command of typer.
+        program: Its name in messages.
+    """
+    _open_streams()
+    try:
+        try:
+            command.main(prog_name=program)
+        except SystemExit:
+            # Here rather than at the interpreter's end, where it could not be caught.
+            sys.stdout.flush()
+            raise
+    except KeyboardInterrupt:
+        _leave(130)
+    except BrokenPipeError:
+        _leave(1)
+    except Exception as error:
+        if os.environ.get(_TRACEBACK, "0") not in ("", "0"):
+            _say(traceback.format_exc().rstrip())
+        sentence, status = describe(error)
+        _say(f"error: {sentence}")
+        _leave(status)
+
+
+def describe(error: Exception) -> tuple[str, int]:
+    """An exception as a user wants to read it.
+
+    Args:
+        error: What ended a verb.
+
+    Returns:
+        One sentence, perhaps with a line on what to do, and the exit status.
+    """
+    if isinstance(error, DlicError):
+        return str(error), error.status
+    if isinstance(error, OSError) and error.strerror:
+        what = error.filename if error.filename is not None else "standard output"
+        if isinstance(what, bytes):
+            what = os.fsdecode(what)
+        remedy = "\nMake room, or write somewhere else." if error.errno in _FULL else ""
+        return f"{what}: {error.strerror}{remedy}", 2 if isinstance(error, _USERS) else 1
+    text = str(error).strip().splitlines()[0][:300] if str(error).strip() else "no message"
+    if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
+        return f"not enough memory ({text})", 1
+    return f"unexpected {type(error).__name__}: {text}\n{_TRACEBACK}=1 shows where it came from.", 1
+
+
+def _open_streams() -> None:
+    """Closed ones lead nowhere; a name that the terminal cannot show is no reason to stop."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # The lowest free number is this one's own, which no other file must get.
+            setattr(sys, name, open(os.devnull, "w" if number else "r"))  # noqa: SIM115
+        elif number and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _leave(status: int) -> None:
+    """Exits; what a full disk or a closed pipe did not take goes nowhere, or the interpreter would complain of it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
