@@ -67,6 +67,17 @@ class BaseCodec(ABC):
             BitstreamError: The payload is malformed.
         """
 
+    def log_step(self, quality: int) -> float | None:
+        """Binary logarithm of the quantiser's step at a quality, in levels of 8-bit samples: what a network is told.
+
+        Args:
+            quality: Step in [0, steps).
+
+        Returns:
+            About -1, finest, to 8; None for a codec that has no such step.
+        """
+        return None
+
     def missing(self) -> str | None:
         """What to install before `encode` works; None where nothing is missing."""
         return None

@@ -51,6 +51,10 @@ class HEVC(BaseCodec):
         units = (*parameter_sets(rows, columns, color), slice_nal(header, payload[1:], color))
         return decode_frame("hevc", nal.join(*units), height, width, color, "hevc payload")
 
+    def log_step(self, quality: int) -> float:
+        """See `BaseCodec.log_step`."""
+        return (51 - quality - 4) / 6
+
 
 def _options(size: tuple[int, int], quality: int, effort: int) -> dict[str, str]:
     ctu = ctu_size(*size)

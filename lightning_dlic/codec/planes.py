@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_dlic.imaging.resize_np import shrink
+
 U8 = NDArray[np.uint8]
 
 
@@ -57,3 +59,19 @@ def chroma_size(height: int, width: int) -> tuple[int, int]:
 def pad(plane: U8, height: int, width: int) -> U8:
     """Repeats the last row and column up to ``height`` and ``width``."""
     return np.pad(plane, ((0, height - plane.shape[0]), (0, width - plane.shape[1])), mode="edge")
+
+
+def downsized(picture: U8, planes: tuple[U8, ...], scale: int) -> Planes:
+    """The base layer of a picture before it is coded, by MATLAB's antialiased bicubic.
+
+    Args:
+        picture: uint8 ``[H, W, 3]`` or ``[H, W]``.
+        planes: Y', and Cb and Cr of a colour picture, each uint8 ``[H, W]``.
+        scale: Whole factor both sides are divided by, rounding up; chroma is halved once more.
+    """
+    luma = shrink(planes[0], scale)
+    if len(planes) == 1:
+        return Planes(luma)
+    blue, red = (shrink(plane, 2 * scale) for plane in planes[1:])
+    rgb = np.stack([shrink(np.ascontiguousarray(picture[..., c]), scale) for c in range(3)], axis=-1)
+    return Planes(luma, blue, red, rgb)

@@ -66,6 +66,10 @@ class VVC(BaseCodec):
         planes = decode_frame("vvc", stream, height, width, True, _WHERE)
         return planes if color else Planes(planes.y)
 
+    def log_step(self, quality: int) -> float:
+        """See `BaseCodec.log_step`."""
+        return (63 - quality - 4) / 6
+
 
 def _padded(side: int) -> int:
     return max(_LEAST, -(-side // _BLOCK) * _BLOCK)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_dlic.codec import Planes
+from lightning_dlic.codec.planes import downsized
 from lightning_dlic.imaging.color_np import split
-from lightning_dlic.imaging.resize_np import shrink
 
 U8 = NDArray[np.uint8]
 
@@ -61,13 +61,5 @@ class Source:
     def small(self, scale: int) -> Planes:
         """The base layer before it is coded: downsized by MATLAB's antialiased bicubic, chroma to half of that."""
         if scale not in self._small:
-            self._small[scale] = self._shrink(scale)
+            self._small[scale] = downsized(self.picture, self._planes, scale)
         return self._small[scale]
-
-    def _shrink(self, scale: int) -> Planes:
-        luma = shrink(self.luma, scale)
-        if not self.color:
-            return Planes(luma)
-        blue, red = (shrink(plane, 2 * scale) for plane in self._planes[1:])
-        rgb = np.stack([shrink(np.ascontiguousarray(self.picture[..., c]), scale) for c in range(3)], axis=-1)
-        return Planes(luma, blue, red, rgb)

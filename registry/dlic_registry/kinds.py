@@ -13,6 +13,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "sr": "lightning_dlic.stages.base:Stage",
         "prediction": "lightning_dlic.stages.base:Stage",
         "colorization": "lightning_dlic.stages.base:Stage",
+        "reconstruction": "lightning_dlic.stages.base:Stage",
         "net": "torch.nn:Module",
         "codec": "lightning_dlic.codec.base:BaseCodec",
         "hints": "lightning_dlic.codec.hints.base:Hints",

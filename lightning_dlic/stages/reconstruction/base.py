@@ -1,0 +1,136 @@
+"""What stages of reconstruction share: the task, the strengths, the figures and the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dlic_registry import Component, DlicError, load
+from lightning_dlic.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
+from lightning_dlic.imaging.resize import resize, resize_uint8
+from lightning_dlic.metrics.protocol import score
+from lightning_dlic.stages.base import Batch, Stage
+
+Net = Annotated[Mapping[str, Any] | None, Component("net")]
+
+
+class Inputs(NamedTuple):
+    """What the network is given: see `DecoderUNet.forward`."""
+
+    ycbcr: Tensor
+    quality: Tensor
+    scale: int
+    alpha: Tensor
+
+
+class Reconstruction(Stage):
+    """Makes the whole picture, in colour, of a decoded base layer: in the place of enlarging and colouring.
+
+    The base layer is the batch's ``base`` (the transform ``degrade`` with ``color: true``), with its ``quality``; where
+    there is none, the picture made small by bicubic, of unknown quality. In training each batch draws one strength, by
+    which the term ``content`` counts: at 0 the network learns to be faithful, at 1 to be vivid.
+    """
+
+    kind: ClassVar[str] = "reconstruction"
+    loss_terms: ClassVar[tuple[str, ...]] = ("pixel", "content")
+    monitor: ClassVar[str] = "psnr_rgb"
+    baseline_name: ClassVar[str] = "bicubic"
+    default_net: ClassVar[Mapping[str, Any]] = {"name": "decoder_unet"}
+
+    def __init__(self, net: Net = None, alphas: Sequence[float] = (0.0,)) -> None:
+        """Builds the network.
+
+        Args:
+            net: Network by registered name, with its arguments; `DecoderUNet` by default.
+            alphas: Strengths to draw from, each in [0, 1]; one that stands twice is drawn twice as often.
+
+        Raises:
+            ValueError: A strength is out of range, or there is none.
+        """
+        super().__init__()
+        if not alphas or not all(0.0 <= alpha <= 1.0 for alpha in alphas):
+            raise ValueError(f"alphas must be strengths from 0 to 1, not {list(alphas)}")
+        self.alphas = tuple(float(alpha) for alpha in alphas)
+        self.net_spec = {**(net or self.default_net)}
+        arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
+        self.net = load("net", self.net_spec["name"])(**arguments)
+
+    def net_recipe(self) -> dict[str, Any]:
+        """Name and arguments from which `net` can be built again."""
+        return {"name": self.net_spec["name"], "args": {k: v for k, v in self.net_spec.items() if k != "name"}}
+
+    def describe_net(self) -> dict[str, Any]:
+        """The network's origin, with its scales."""
+        return {**super().describe_net(), "scales": list(self.net.scales)}  # type: ignore[arg-type]
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """The picture, RGB ``[B, 3, H, W]``."""
+        apply = self.net if self.training else self.net.forward
+        output: Tensor = apply(*inputs)
+        return output
+
+    def task(self, batch: Batch) -> tuple[Inputs, Tensor]:
+        """Gives the base layer with its conditions, and RGB ``[B, 3, H, W]`` in [0, 1].
+
+        Raises:
+            DlicError: The batch's base layer has no colour.
+        """
+        image = batch["image"].expand(-1, 3, -1, -1)
+        base, quality, scale = self._base(batch, image)
+        image = image[..., : base.shape[-2] * scale, : base.shape[-1] * scale]
+        alpha = self.alphas[int(torch.randint(len(self.alphas), ()))] if self.training else min(self.alphas)
+        layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
+        inputs = Inputs(
+            base.contiguous(memory_format=layout), quality.to(base), scale, base.new_full((len(base),), alpha)
+        )
+        return inputs, (image.to(self.dtype) / 255.0).contiguous(memory_format=layout)
+
+    def _base(self, batch: Batch, image: Tensor) -> tuple[Tensor, Tensor, int]:
+        """Base layer, quality and scale."""
+        if "base" not in batch:
+            scale = int(self.net.scales[0])  # type: ignore[index]
+            height, width = (side // scale for side in image.shape[-2:])
+            small = resize_uint8(image[..., : height * scale, : width * scale], size=(height, width))
+            unknown = torch.full((len(image),), torch.nan, device=image.device)
+            return rgb_to_ycbcr(small.to(self.dtype) / 255.0), unknown, scale
+        base = batch["base"]
+        if base.shape[1] != 3:
+            raise DlicError("reconstruction needs base layers in colour\nSet data.args.transform.color=true")
+        planes = base.to(self.dtype) / 255.0
+        centred = torch.cat((planes[:, :1], planes[:, 1:] - 128.0 / 255.0), dim=1)
+        return centred, batch["quality"], image.shape[-1] // base.shape[-1]
+
+    def updates(self, inputs: Inputs, target: Tensor) -> Any:
+        """Yields the one role's terms; ``content`` counts by the strength, and is left out at 0."""
+        output = self(inputs)
+        terms = {"pixel": self.term("pixel", output, target)}
+        alpha = float(inputs.alpha[0])
+        if alpha:
+            terms["content"] = alpha * self.term("content", output, target)
+        yield "net", terms
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Scores one whole picture at the least strength and, where there are others, at the greatest."""
+        super().validation_step(batch, batch_idx)
+        most = max(self.alphas)
+        if most > min(self.alphas):
+            inputs, target = self.task(batch)
+            vivid = inputs._replace(alpha=torch.full_like(inputs.alpha, most))
+            figures = self.score(vivid, self(vivid), target)
+            self.log("val/vivid_psnr_rgb", figures["psnr_rgb"], on_epoch=True, batch_size=1, sync_dist=True)
+
+    def score(self, inputs: Inputs, output: Tensor, target: Tensor) -> dict[str, float]:
+        """PSNR and SSIM on Y and on RGB, with a border of the scale cut off."""
+        return score(output, (target * 255.0).round().to(torch.uint8), inputs.scale)
+
+    def baseline(self, inputs: Inputs) -> Tensor:
+        """The base layer enlarged by bicubic."""
+        return ycbcr_to_rgb(resize(inputs.ycbcr.float(), scale=float(inputs.scale)))
+
+    def panel(self, inputs: Inputs, output: Tensor, target: Tensor) -> Tensor:
+        """Bicubic, output and original side by side."""
+        row = torch.cat([self.baseline(inputs)[0], output[0].float(), target[0].float()], dim=-1)
+        return row.clamp(0.0, 1.0)
