@@ -12,8 +12,11 @@ from torch import Tensor
 
 from dlic_datamodules.folder import FolderDataModule
 from dlic_registry import DlicError
+from lightning_dlic.codec.avif import AVIF
 from lightning_dlic.codec.degrade import Degrade
-from lightning_dlic.imaging.color import luma_uint8
+from lightning_dlic.codec.hevc import HEVC
+from lightning_dlic.codec.planes import Planes
+from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.training.fit import fit
 from lightning_dlic.training.recipe import load_recipe
@@ -95,3 +98,31 @@ def test_a_recipe_trains_on_decoded_pictures(write_recipe: Callable[..., Path]) 
         fit(load_recipe(path, [*gray, coder % 4]))
     with pytest.raises(DlicError, match="Did you mean 'codec'"):
         fit(load_recipe(path, ["data.args.transform={name: degrade, codek: webp}"]))
+
+
+@pytest.mark.parametrize("name", ["hevc", "avif"])
+def test_colour_is_coded_too_and_the_quantiser_told(name: str, pictures: Path) -> None:
+    fine, coarse = (_batches(pictures, Degrade(name, scale=2, quality=(q, q), color=True))[0] for q in (0.9, 0.1))
+    for batch in (fine, coarse):
+        assert batch["base"].shape == (4, 3, 16, 16)
+    small = resize_uint8(fine["image"], size=(16, 16)).float() / 255.0
+    chroma = 255.0 * rgb_to_ycbcr(small)[:, 1:] + 128.0
+    near, far = ((batch["base"][:, 1:].float() - chroma).square().mean().sqrt().item() for batch in (fine, coarse))
+    assert near < 8
+    assert near < far
+    # From one end to the other a step of each codec grows by more than 2^5.
+    assert (coarse["quality"] - fine["quality"] > 4).all()
+
+
+def test_the_step_told_is_the_payloads() -> None:
+    planes = Planes(np.arange(24 * 24, dtype=np.uint8).reshape(24, 24))
+    for quality in (0, 20, 51):
+        payload = HEVC().encode(planes, quality, 1)
+        assert HEVC().log_step(quality) == pytest.approx(((payload[0] & 63) - 4) / 6)
+    # AV1's steps by the specification's table: quantizers 63, 40 and 10 are indices 255, 160 and 40.
+    for quality, step in ((0, 1828), (23, 305), (53, 47)):
+        assert AVIF().log_step(quality) == pytest.approx(np.log2(step / 8), abs=0.05)
+
+
+def test_codecs_without_a_step_say_so(pictures: Path) -> None:
+    assert _batches(pictures, Degrade("webp", scale=2))[0]["quality"].isnan().all()
