@@ -17,8 +17,8 @@ from pathlib import Path
 from dlic_datamodules.places import place
 from dlic_registry import load
 from lightning_dlic.codec import Planes
-from lightning_dlic.imaging.resize_np import enlarge
-from lightning_dlic.pipeline.luma_net import load_enlarger
+from lightning_dlic.imaging.numpy.resize import enlarge
+from lightning_dlic.operators.luma_enlarger import load_enlarger
 from lightning_dlic.pipeline.measures import lpips_distance, psnr, ssim
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source

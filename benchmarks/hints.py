@@ -37,10 +37,10 @@ from lightning_dlic.codec.hints.base import Colouring
 from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.spread import Spread
-from lightning_dlic.imaging.color_np import merge
-from lightning_dlic.imaging.resize_np import enlarge, shrink
-from lightning_dlic.pipeline.bench import versions
-from lightning_dlic.pipeline.bench_rows import FileRow, rows
+from lightning_dlic.imaging.numpy.color import merge
+from lightning_dlic.imaging.numpy.resize import enlarge, shrink
+from lightning_dlic.bench.bench import versions
+from lightning_dlic.bench.rows import FileRow, rows
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
@@ -335,7 +335,7 @@ def main() -> None:
     pictures = [Picture(source, path) for path in found[:: asked.every] if (source := colour(path))]
     net = None
     if asked.net:
-        from lightning_dlic.pipeline.colorizer import load_colorizer
+        from lightning_dlic.operators.colorizer import load_colorizer
 
         net = load_colorizer(asked.net)
     report: dict[str, Any] = {"pictures": [p.name for p in pictures], "net": asked.net, "versions": versions()}

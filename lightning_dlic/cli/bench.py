@@ -33,9 +33,9 @@ def bench(
     Bytes are of whole files, and each codec is free to downsize first: at each budget it is searched for its finest
     file at scales 1 to 4, and for each metric its best file counts.
     """
-    from lightning_dlic.pipeline.bench import PROTOCOL as protocol
-    from lightning_dlic.pipeline.bench import Task, bd_rates, measure_folder, summarize, versions
-    from lightning_dlic.pipeline.bench_rows import pick_rows
+    from lightning_dlic.bench.bench import PROTOCOL as protocol
+    from lightning_dlic.bench.bench import Task, bd_rates, measure_folder, summarize, versions
+    from lightning_dlic.bench.rows import pick_rows
     from lightning_dlic.pipeline.folder import PICTURES
 
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)[:limit]
@@ -74,7 +74,7 @@ def _budgets(text: str) -> tuple[int, ...]:
 
 
 def _metrics(text: str, gray: bool) -> tuple[str, ...]:
-    from lightning_dlic.pipeline.bench import HIGHER_IS_BETTER
+    from lightning_dlic.bench.bench import HIGHER_IS_BETTER
 
     names = [name.strip() for name in text.split(",") if name.strip()] or list(HIGHER_IS_BETTER)
     for name in names:
@@ -96,7 +96,7 @@ def _save_originals(paths: list[Path], keep: Path, gray: bool) -> None:
 def _write(
     result: dict[str, Any], json_file: Path | None, plot: Path | None, page: Path | None, compressai: Path | None
 ) -> None:
-    from lightning_dlic.pipeline.bench_report import write_compressai, write_json, write_page, write_plot
+    from lightning_dlic.bench.report import write_compressai, write_json, write_page, write_plot
 
     if json_file:
         write_json(json_file, result)

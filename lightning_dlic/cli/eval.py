@@ -29,9 +29,9 @@ from lightning_dlic.zoo import cards
 
 if TYPE_CHECKING:
     from lightning_dlic.metrics.perceptual import LPIPS
-    from lightning_dlic.pipeline.colourings import Way
-    from lightning_dlic.pipeline.enlargers import Enlarger
-    from lightning_dlic.pipeline.evaluate import Result, TestSet
+    from lightning_dlic.measure.colorings import Way
+    from lightning_dlic.operators.enlarger import Enlarger
+    from lightning_dlic.measure.sr import Result, TestSet
 
 _PANEL_ROWS = 6
 _COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim", "lpips")
@@ -105,7 +105,7 @@ def evaluate_targets(
     if not found:
         raise DlicError("dlic eval: no TARGET, only folders; try: dlic eval bicubic --data DIR")
     from lightning_dlic.cli.device import pick_device
-    from lightning_dlic.pipeline.evaluate import evaluate
+    from lightning_dlic.measure.sr import evaluate
 
     sets = _open_sets(folders, trim or [])
     if "prediction" in kinds(found):
@@ -137,7 +137,7 @@ def _measure_prediction(
 ) -> None:
     """Networks that predict blocks have another task, other rivals and another table."""
     from lightning_dlic.cli.device import pick_device
-    from lightning_dlic.pipeline.evaluate_prediction import evaluate_prediction
+    from lightning_dlic.measure.prediction import evaluate_prediction
 
     where = pick_device(device)
     nets = open_predictors(found, where)
@@ -160,8 +160,8 @@ def _measure_color(
 ) -> None:
     """Networks for colour are measured with hints of several sizes, beside floors without weights."""
     from lightning_dlic.imaging.pictures import Picture, write_picture
-    from lightning_dlic.pipeline.evaluate_color import evaluate_color
-    from lightning_dlic.pipeline.panel import draw_panel
+    from lightning_dlic.measure.colorization import evaluate_color
+    from lightning_dlic.measure.panel import draw_panel
 
     network, note = _lpips(lpips)
     rows = evaluate_color(ways, sets, decoded=decoded, lpips=network, save=save, progress=_progress)
@@ -180,7 +180,7 @@ def _is_data(text: str) -> bool:
 
 
 def _open_sets(folders: Sequence[Path], trims: Sequence[str]) -> list[TestSet]:
-    from lightning_dlic.pipeline.evaluate import open_set
+    from lightning_dlic.measure.sr import open_set
 
     names = [folder.resolve().name for folder in folders]
     # Two folders of one name are told apart by their parents'.
@@ -228,7 +228,7 @@ def _progress(text: str) -> None:
 
 
 def _cost(enlarger: Enlarger) -> dict[str, Any]:
-    from lightning_dlic.pipeline.enlargers import NetEnlarger
+    from lightning_dlic.operators.enlarger import NetEnlarger
 
     if not isinstance(enlarger, NetEnlarger):
         return {"parameters": 0, "kmac_per_pixel": None}

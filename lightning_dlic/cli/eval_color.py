@@ -12,8 +12,8 @@ from lightning_dlic.cli.targets import COLOR_BASELINES, Target, identity, load_t
 if TYPE_CHECKING:
     import torch
 
-    from lightning_dlic.pipeline.colourings import Way
-    from lightning_dlic.pipeline.evaluate_color import Row
+    from lightning_dlic.measure.colorings import Way
+    from lightning_dlic.measure.colorization import Row
 
 HINTS = "none,oracle,grid-small,grid-large,segmentation-small,segmentation-large"
 _COLUMNS = (
@@ -62,8 +62,8 @@ def open_ways(
     """
     from lightning_dlic.nets.colorization.base import ColorNet
     from lightning_dlic.nets.colorization.bins import BinNet
-    from lightning_dlic.pipeline.colorizer import Colorizer
-    from lightning_dlic.pipeline.colourings import floors, networks, parse_hints
+    from lightning_dlic.operators.colorizer import Colorizer
+    from lightning_dlic.measure.colorings import floors, networks, parse_hints
 
     asked = [parse_hints(text.strip()) for text in hints.split(",")]
     ways: list[Way] = []
@@ -109,7 +109,7 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 def describe(targets: Sequence[Target], rows: Sequence[Row]) -> dict[str, Any]:
     """The part of the JSON that is peculiar to colour."""
-    from lightning_dlic.pipeline.evaluate_color import PROTOCOL
+    from lightning_dlic.measure.colorization import PROTOCOL
 
     return {
         "protocol": PROTOCOL,

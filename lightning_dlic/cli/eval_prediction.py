@@ -12,8 +12,8 @@ from lightning_dlic.cli.targets import Target, identity, load_target_net
 if TYPE_CHECKING:
     import torch
 
-    from lightning_dlic.pipeline.evaluate_prediction import Row
-    from lightning_dlic.pipeline.predictors import NetPredictor
+    from lightning_dlic.measure.prediction import Row
+    from lightning_dlic.operators.predictor import NetPredictor
 
 RIVALS = ("planar", "dc", "best35-satd", "best35-oracle")
 
@@ -24,7 +24,7 @@ def open_predictors(targets: Sequence[Target], device: torch.device) -> list[Net
     Raises:
         DlicError: One is a baseline, or does not predict blocks.
     """
-    from lightning_dlic.pipeline.predictors import NetPredictor
+    from lightning_dlic.operators.predictor import NetPredictor
 
     for target in targets:
         if target.file is None:
@@ -58,7 +58,7 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 def describe(targets: Sequence[Target], nets: Sequence[NetPredictor], rows: Sequence[Row]) -> dict[str, Any]:
     """The part of the JSON that is peculiar to prediction."""
-    from lightning_dlic.pipeline.evaluate_prediction import PROTOCOL
+    from lightning_dlic.measure.prediction import PROTOCOL
 
     return {
         "protocol": PROTOCOL,

@@ -50,7 +50,7 @@ def export_net(
 
 
 def _write_onnx(name: str, path: Path, precision: str) -> str:
-    from lightning_dlic.pipeline.export import export_onnx, require_onnx
+    from lightning_dlic.export.onnx import export_onnx, require_onnx
 
     require_onnx()
     net, meta = load_target_net(find_target(name))
@@ -65,7 +65,7 @@ def _write_onnx(name: str, path: Path, precision: str) -> str:
 
 
 def _write_safetensors(name: str, path: Path, precision: str) -> str:
-    from lightning_dlic.pipeline.integers import to_integers
+    from lightning_dlic.export.integers import to_integers
     from lightning_dlic.zoo import load_net, save_net
 
     net, meta = load_target_net(find_target(name))

@@ -28,7 +28,7 @@ def fit(
     ] = False,
 ) -> None:
     """Train the stages of a recipe."""
-    from lightning_dlic.training.recipe import check, load_recipe, missing_weights, to_yaml
+    from lightning_dlic.recipe import check, load_recipe, missing_weights, to_yaml
 
     words = list(overrides or [])
     if recipe is not None and resume is not None and "=" in recipe:

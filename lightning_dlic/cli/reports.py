@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dlic_registry import DlicError
 
 if TYPE_CHECKING:
-    from lightning_dlic.pipeline.evaluate import TestSet
+    from lightning_dlic.measure.sr import TestSet
 
 _PACKAGES = ("lightning-dlic", "torch", "numpy", "pillow")
 

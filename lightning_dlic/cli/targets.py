@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from lightning_dlic.pipeline.enlargers import Enlarger
-    from lightning_dlic.pipeline.shrink import Downsizer
+    from lightning_dlic.operators.enlarger import Enlarger
+    from lightning_dlic.operators.downsizer import Downsizer
 
 COLOR_BASELINES = ("grey", "mean", "palette", "floor")
 BASELINES = ("bicubic", "nearest", "lanczos", *COLOR_BASELINES)
@@ -162,7 +162,7 @@ def open_downsizer(text: str) -> Callable[[int], Downsizer]:
     Raises:
         DlicError: It is neither.
     """
-    from lightning_dlic.pipeline.shrink import bicubic, learned
+    from lightning_dlic.operators.downsizer import bicubic, learned
 
     if text == "bicubic":
         return bicubic
@@ -195,7 +195,7 @@ def open_targets(targets: list[Target], scale: int | None, device: torch.device 
     Raises:
         DlicError: A target cannot be loaded, or has another scale.
     """
-    from lightning_dlic.pipeline.enlargers import NetEnlarger, kernel_enlarger
+    from lightning_dlic.operators.enlarger import NetEnlarger, kernel_enlarger
 
     nets = {
         target.name: NetEnlarger(target.name, *load_target_net(target), device=device)

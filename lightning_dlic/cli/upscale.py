@@ -14,7 +14,7 @@ from dlic_registry import DlicError, import_plugins
 from lightning_dlic.cli.targets import find_target, open_targets
 
 if TYPE_CHECKING:
-    from lightning_dlic.pipeline.enlargers import Progress
+    from lightning_dlic.operators.enlarger import Progress
 
 
 def upscale_pictures(
@@ -42,7 +42,7 @@ def upscale_pictures(
     import_plugins(plugin or [])
     found = find_target(model)
     from lightning_dlic.cli.device import pick_device
-    from lightning_dlic.pipeline.upscale import plan, upscale_file
+    from lightning_dlic.operators.upscale import plan, upscale_file
 
     jobs = plan(source, target, None if suffix is None else f".{suffix.lower().lstrip('.')}")
     waiting = [job for job in jobs if overwrite or source.is_file() or not job.target.exists()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_dlic.imaging.resize_np import shrink
+from lightning_dlic.imaging.numpy.resize import shrink
 
 U8 = NDArray[np.uint8]
 

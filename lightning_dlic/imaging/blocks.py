@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from lightning_dlic.imaging.blocks_np import GREY, REACH, layout
+from lightning_dlic.imaging.numpy.blocks import GREY, REACH, layout
 
 # Codecs decode in units of this many samples, so availability changes only at their multiples.
 _UNIT = 4

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream, BitstreamError, Planes, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS, PIPELINE_CHUNK
-from lightning_dlic.imaging.color_np import merge
-from lightning_dlic.imaging.resize_np import enlarge
+from lightning_dlic.imaging.numpy.color import merge
+from lightning_dlic.imaging.numpy.resize import enlarge
 from lightning_dlic.pipeline.recipe import COLOUR, Pipeline, PipelineError, numbered_pipeline
 
 if TYPE_CHECKING:
     from lightning_dlic.codec.hints.base import Colouring
-    from lightning_dlic.pipeline.colour import Colourist
+    from lightning_dlic.pipeline.color import Colourist
 
 U8 = NDArray[np.uint8]
 LumaEnlarger = Callable[[U8, int, int], U8]
@@ -56,7 +56,7 @@ def decompress(
     picture = assemble(planes, stream.scale, stream.height, stream.width, _enlarger(found, stream.scale, strict))
     if colouring is None:
         return picture
-    from lightning_dlic.pipeline.colour import colour
+    from lightning_dlic.pipeline.color import colour
 
     colourist = _colourist(found, strict) if colouring.head.net else None
     return colour(picture, planes.y, colouring, stream.scale, colourist)

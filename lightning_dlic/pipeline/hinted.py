@@ -23,7 +23,7 @@ from lightning_dlic.pipeline.search import BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
 
 if TYPE_CHECKING:
-    from lightning_dlic.pipeline.colorizer import Colorizer
+    from lightning_dlic.operators.colorizer import Colorizer
 
 BASE, AUTO, NONE = "base", "auto", "none"
 # Shares of a file that hints get, the first of which tells whether more or fewer do better.
@@ -123,7 +123,7 @@ class HintedSearch:
         from lightning_dlic.codec.hints.aim import Aim
         from lightning_dlic.codec.hints.chunk import find_hints
         from lightning_dlic.codec.hints.encoder import search
-        from lightning_dlic.pipeline.colour import colour
+        from lightning_dlic.pipeline.color import colour
 
         self._find, self._aim, self._search, self._colour = find_hints, Aim, search, colour
         self._chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128

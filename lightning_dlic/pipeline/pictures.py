@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from dlic_registry import DlicError
-from lightning_dlic.imaging.color_np import luma
+from lightning_dlic.imaging.numpy.color import luma
 from lightning_dlic.pipeline.files import write_atomically
 
 U8 = NDArray[np.uint8]

@@ -16,8 +16,8 @@ from dlic_registry import DlicError, suggest
 from lightning_dlic.codec.container import MAX_SCALE
 
 if TYPE_CHECKING:
-    from lightning_dlic.pipeline.colorizer import Colorizer
-    from lightning_dlic.pipeline.luma_net import Enlarger
+    from lightning_dlic.operators.colorizer import Colorizer
+    from lightning_dlic.operators.luma_enlarger import Enlarger
 
 COLOUR = 0
 """In place of a scale: the network for colour."""
@@ -63,7 +63,7 @@ class Pipeline:
         from lightning_dlic.zoo.files import locate
 
         locate(self.weights[COLOUR])
-        from lightning_dlic.pipeline.colorizer import load_colorizer
+        from lightning_dlic.operators.colorizer import load_colorizer
 
         return load_colorizer(self.weights[COLOUR])
 
@@ -79,7 +79,7 @@ class Pipeline:
 
         # Before torch is imported, which takes seconds: there may be nothing to load.
         locate(self.weights[scale])
-        from lightning_dlic.pipeline.luma_net import load_enlarger
+        from lightning_dlic.operators.luma_enlarger import load_enlarger
 
         return load_enlarger(self.weights[scale], scale)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec import Planes
 from lightning_dlic.codec.planes import downsized
-from lightning_dlic.imaging.color_np import split
+from lightning_dlic.imaging.numpy.color import split
 
 U8 = NDArray[np.uint8]
 

@@ -90,7 +90,7 @@ def test_a_run_and_its_checkpoint_are_one_network(
     inline: Dlic, write_recipe: Callable[..., Path], pictures: Path, tmp_path: Path
 ) -> None:
     from lightning_dlic.training.fit import fit
-    from lightning_dlic.training.recipe import load_recipe
+    from lightning_dlic.recipe import load_recipe
 
     run = fit(load_recipe(write_recipe(), ["trainer.ema=0.9", "trainer.progress=false"])).run
     report = tmp_path / "report.json"

@@ -14,7 +14,7 @@ from lightning_dlic.codec import Bitstream, decode_base
 from lightning_dlic.codec.intra import net, tree
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE
-from lightning_dlic.imaging.blocks_np import cut_contexts
+from lightning_dlic.imaging.numpy.blocks import cut_contexts
 
 counts = Counter[str]()
 

@@ -25,7 +25,7 @@ from lightning_dlic.codec.intra.net import flatten, predictions, sizes
 from lightning_dlic.codec.intra.predictor import LEAK, IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE, new_plane
 from lightning_dlic.codec.intra.tables import MAX_BRANCHES, NET
-from lightning_dlic.imaging.blocks_np import GREY, REACH, VIEWS
+from lightning_dlic.imaging.numpy.blocks import GREY, REACH, VIEWS
 from lightning_dlic.zoo.files import locate
 
 MakePlanes = Callable[[int, int, bool], Planes]

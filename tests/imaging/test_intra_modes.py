@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lightning_dlic.imaging.blocks_np import cut_contexts
+from lightning_dlic.imaging.numpy.blocks import cut_contexts
 from lightning_dlic.imaging.intra_modes import ANGLES, predict_modes, references
 
 RECIPROCALS = [4096, 1638, 910, 630, 482, 390, 315, 256, 315, 390, 482, 630, 910, 1638, 4096]

@@ -10,7 +10,7 @@ from dlic_registry import DlicError, load
 from lightning_dlic.losses.lpips_vgg19 import LPIPSVGG19
 from lightning_dlic.losses.perceptual import Perceptual
 from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
-from lightning_dlic.training.recipe import load_recipe
+from lightning_dlic.recipe import load_recipe
 
 
 @pytest.mark.parametrize("name", ["l1", "mse", "charbonnier"])

@@ -11,8 +11,8 @@ from lightning_dlic.codec.hints.regions import arrange, guide, places
 from lightning_dlic.codec.hints.segmentation import Segmentation
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.color import luma_uint8
-from lightning_dlic.imaging.color_np import luma, merge, split
-from lightning_dlic.imaging.resize_np import enlarge, shrink
+from lightning_dlic.imaging.numpy.color import luma, merge, split
+from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.imaging.superpixels import MAX_PIXELS, slic
 from lightning_dlic.metrics import functional
 from lightning_dlic.pipeline.measures import psnr, psnr_chroma, ssim

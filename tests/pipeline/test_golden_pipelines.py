@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from lightning_dlic.codec import Bitstream, decode_base
-from lightning_dlic.imaging.color_np import split
+from lightning_dlic.imaging.numpy.color import split
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.recipe import COLOUR, shipped, shipped_folder
 from lightning_dlic.zoo import find_card, sha256

@@ -77,7 +77,7 @@ def test_budget_of_a_pipelines_recipe(photo: np.ndarray, tmp_path: Path) -> None
 
 
 def test_a_benchmarks_row_has_files_with_and_without_hints(photo: np.ndarray) -> None:
-    from lightning_dlic.pipeline.bench_rows import OurRow
+    from lightning_dlic.bench.rows import OurRow
 
     plain, hinted = (list(OurRow("hevc", name, 1).open(photo).samples(700)) for name in ("bicubic", "hints"))
     assert len(hinted) > len(plain)

@@ -19,9 +19,9 @@ from PIL import Image
 
 from dlic_registry import load
 from lightning_dlic.imaging.pictures import Picture, write_picture
-from lightning_dlic.pipeline.enlargers import NetEnlarger
-from lightning_dlic.pipeline.evaluate import evaluate, open_set
-from lightning_dlic.pipeline.upscale import upscale_file
+from lightning_dlic.operators.enlarger import NetEnlarger
+from lightning_dlic.measure.sr import evaluate, open_set
+from lightning_dlic.operators.upscale import upscale_file
 
 folder, side = Path(sys.argv[1]), int(sys.argv[2])
 net = load("net", "compact")(scale=4, channels=3, width=8, blocks=1)

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from dlic_registry import DlicError, load
-from lightning_dlic.codec.hinted import Hinted
+from lightning_dlic.transforms.hinted import Hinted
 from lightning_dlic.imaging.chroma import split
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.losses.classes import SoftCrossEntropy
@@ -19,7 +19,7 @@ from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.colorization.regions import Shape, make_hints, region_labels
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.fit import fit
-from lightning_dlic.training.recipe import load_recipe
+from lightning_dlic.recipe import load_recipe
 
 TINY = {"name": "multihypothesis_compact", "branches": 3, "widths": [16, 16], "blocks": 1}
 TINY_BINS = {"name": "colorful_compact", "widths": [16, 16], "blocks": 1}

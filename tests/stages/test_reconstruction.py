@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 
 from dlic_registry import DlicError, load
-from lightning_dlic.codec.degrade import Degrade
+from lightning_dlic.transforms.degrade import Degrade
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.stages.reconstruction.base import Reconstruction
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.fit import fit
-from lightning_dlic.training.recipe import load_recipe
+from lightning_dlic.recipe import load_recipe
 
 TINY = {"name": "decoder_unet", "scales": [2], "widths": [16, 16], "blocks": 1}
 TRANSFORM = "{name: degrade, codec: webp, scale: 2, quality: [0.0, 0.15], color: true}"

@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data
 
 from lightning_dlic.training.fit import fit
-from lightning_dlic.training.recipe import load_recipe
+from lightning_dlic.recipe import load_recipe
 
 RECIPE = """\
 extends: [base/sr.yaml]

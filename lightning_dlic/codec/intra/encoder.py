@@ -18,7 +18,7 @@ from lightning_dlic.codec.intra.syntax import new_plane
 from lightning_dlic.codec.intra.tables import CTU, STEP
 from lightning_dlic.codec.intra.tree import new_walk
 from lightning_dlic.codec.planes import U8, Planes, pad
-from lightning_dlic.imaging.blocks_np import VIEWS
+from lightning_dlic.imaging.numpy.blocks import VIEWS
 
 BIT_WEIGHT = 0.09
 """What a bit costs in squared error, as a share of the squared distance of two levels."""

@@ -18,7 +18,7 @@ from lightning_dlic.codec.intra.syntax import Plane, code_coded, code_kind, code
 from lightning_dlic.codec.intra.tables import CONTEXTS, CTU, DC, MAX_BRANCHES, NET, PLANAR
 from lightning_dlic.codec.intra.transform import dequantise, forward, inverse
 from lightning_dlic.codec.intra.trellis import choose_levels, last_costs, weigh_models
-from lightning_dlic.imaging.blocks_np import VIEWS
+from lightning_dlic.imaging.numpy.blocks import VIEWS
 
 MOST_TRIED = 16
 AT, USE_NETS, TRIED, NETS_TRIED, STEP_16, VIEWS_TRIED = range(6)

@@ -23,7 +23,7 @@ from lightning_dlic.codec.intra.tables import (
     USE_NET,
     VERTICAL,
 )
-from lightning_dlic.imaging.blocks_np import VIEWS
+from lightning_dlic.imaging.numpy.blocks import VIEWS
 
 
 @inner

@@ -15,7 +15,7 @@ from lightning_dlic.codec.intra.jit import inner
 from lightning_dlic.codec.intra.predictor import LEAK, IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE
 from lightning_dlic.codec.intra.tables import SIDES
-from lightning_dlic.imaging.blocks_np import GREY, REACH
+from lightning_dlic.imaging.numpy.blocks import GREY, REACH
 
 ROOM = 4096
 """Inputs or outputs of the widest layer."""

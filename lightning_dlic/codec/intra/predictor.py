@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from dlic_registry import DlicError
 from lightning_dlic.codec.intra.tables import MAX_BRANCHES
-from lightning_dlic.imaging.blocks_np import REACH, center
+from lightning_dlic.imaging.numpy.blocks import REACH, center
 
 Executor = Literal["numpy", "torch", "onnx"]
 PARTS = ("weight8", "bias32", "shift")
@@ -237,6 +237,6 @@ def _executor(name: Executor, predictor: IntegerPredictor) -> Callable[..., NDAr
         return predictor.reference
     if name not in ("torch", "onnx"):
         raise DlicError(f"unknown executor {name!r}; there are numpy, torch and onnx")
-    from lightning_dlic.codec.intra.executors import onnx_executor, torch_executor
+    from lightning_dlic.operators.executors import onnx_executor, torch_executor
 
     return (torch_executor if name == "torch" else onnx_executor)(predictor.named())

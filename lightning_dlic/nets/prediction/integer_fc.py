@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_dlic.imaging.blocks import center
-from lightning_dlic.imaging.blocks_np import REACH
+from lightning_dlic.imaging.numpy.blocks import REACH
 
 _EXACT_FLOAT32 = 1 << 24
 _LEAK = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightning_dlic.imaging.blocks_np import VIEWS
+from lightning_dlic.imaging.numpy.blocks import VIEWS
 from lightning_dlic.stages.prediction.base import Prediction
 
 

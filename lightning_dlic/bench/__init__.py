@@ -1,0 +1,1 @@
+"""The codec beside its rivals at byte budgets."""

@@ -1,0 +1,262 @@
+"""Codecs side by side at byte budgets, each measured by the same functions."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lightning_dlic.bench.rows import Sample, pick_rows
+from lightning_dlic.pipeline.pictures import load_picture
+
+U8 = NDArray[np.uint8]
+Record = dict[str, Any]
+HIGHER_IS_BETTER = {"psnr_rgb": True, "psnr_y": True, "ssim_y": True, "ms_ssim_y": True, "lpips": False}
+PROTOCOL = {
+    "bytes": "whole files, as stat counts them",
+    "search": "per picture, budget and codec: the finest file within the budget at each scale "
+    "(but the smallest only those of .012 bits a coded pixel or more); per metric the best",
+    "psnr_rgb": "over all three channels, peak 255",
+    "psnr_y": "BT.601 studio range, MATLAB rgb2ycbcr of the 8-bit RGB; peak 255; no border cropped",
+    "ssim_y": "on the Y of psnr_y; Gaussian 11x11, sigma 1.5, whole windows; no border cropped",
+    "ms_ssim_y": "5 scales, on the Y of psnr_y; left out for pictures under 176 pixels",
+    "lpips": "AlexNet v0.1; grey as three equal channels",
+    "resizer": "MATLAB bicubic, antialiased, both ways; a network enlarges where a pipeline has one",
+    "seconds": "of the search over all scales, shared by the budgets and divided by their number; of a file's decoding",
+    "mean": "over pictures; a budget that a codec misses on any picture has no mean",
+    "bd_rate": "Bjontegaard, akima, per picture over bytes actually used, mean over pictures with at least 4 points",
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is measured of every picture.
+
+    Attributes:
+        budgets: Bytes.
+        codecs: Comma-separated names of rows.
+        metrics: Names from `HIGHER_IS_BETTER`.
+        effort: Of our searches.
+        pipeline: Whose networks enlarge ours.
+        gray: Whether only the luma is coded.
+        keep: Folder for decoded pictures; None keeps none.
+    """
+
+    budgets: tuple[int, ...]
+    codecs: str
+    metrics: tuple[str, ...]
+    effort: int = 5
+    pipeline: str = "photo"
+    gray: bool = False
+    keep: Path | None = None
+
+
+def measure_folder(paths: list[Path], task: Task, workers: int, tell: Callable[[str], None]) -> list[Record]:
+    """Measures every picture.
+
+    Args:
+        paths: Pictures.
+        task: What to measure.
+        workers: Processes; more than the machine has cores makes the seconds meaningless.
+        tell: Called with a line a picture.
+
+    Returns:
+        A record for each picture, codec, budget and metric that chose another file.
+    """
+    if workers <= 1:
+        parts = map(partial(measure_picture, task=task), paths)
+        return _gather(parts, paths, tell)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        return _gather(pool.map(partial(measure_picture, task=task), paths), paths, tell)
+
+
+def _gather(parts: Iterable[list[Record]], paths: list[Path], tell: Callable[[str], None]) -> list[Record]:
+    records: list[Record] = []
+    for number, (path, part) in enumerate(zip(paths, parts, strict=True), 1):
+        records += part
+        tell(f"[{number}/{len(paths)}] {path.name}: {len(part)} files chosen")
+    return records
+
+
+def measure_picture(path: Path, task: Task) -> list[Record]:
+    """Records of one picture."""
+    picture, found = load_picture(path, gray=task.gray), []
+    for name, row in pick_rows(task.codecs, task.effort, task.pipeline).items():
+        session, start = row.open(picture), time.perf_counter()
+        made = [(budget, list(session.samples(budget))) for budget in task.budgets]
+        seconds = (time.perf_counter() - start) / len(task.budgets)
+        for budget, samples in made:
+            for record in _best(samples, picture, task.metrics):
+                record |= {"picture": path.name, "codec": name, "budget": budget, "encode_seconds": seconds}
+                sample = record.pop("sample")
+                if task.keep is not None:
+                    file = task.keep / f"{path.stem}-{name}-{budget}-{record['best_by'][0]}.png"
+                    Image.fromarray(sample.picture).save(file)
+                    record["file"] = file.name
+                record["pixels"] = picture.shape[0] * picture.shape[1]
+                found.append(record)
+    return found
+
+
+def _best(samples: list[Sample], picture: U8, metrics: tuple[str, ...]) -> list[Record]:
+    """The samples that are best by some metric, each once."""
+    scored = [(sample, score(sample.picture, picture, metrics)) for sample in samples]
+    chosen: dict[int, list[str]] = {}
+    for metric in metrics:
+        sign = 1 if HIGHER_IS_BETTER[metric] else -1
+        able = [index for index, (_, figures) in enumerate(scored) if metric in figures]
+        if able:
+            best = max(able, key=lambda index: (sign * scored[index][1][metric], -scored[index][0].size))
+            chosen.setdefault(best, []).append(metric)
+    return [_record(*scored[index], names) for index, names in chosen.items()]
+
+
+def _record(sample: Sample, figures: Mapping[str, float], names: list[str]) -> Record:
+    return {
+        "best_by": names,
+        "bytes": sample.size,
+        "scale": sample.scale,
+        "setting": sample.setting,
+        "decode_seconds": sample.decode_seconds,
+        "sample": sample,
+        **figures,
+    }
+
+
+def score(output: U8, target: U8, metrics: Iterable[str]) -> dict[str, float]:
+    """Metrics of a decoded picture, by `PROTOCOL`; those that a picture is too small for are left out."""
+    import torch
+
+    from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, WINDOW, ms_ssim, psnr, ssim
+    from lightning_dlic.metrics.protocol import y_plane
+
+    torch.set_num_threads(1)
+    x, y = (_tensor(picture) for picture in (output, target))
+    luma = y_plane(x), y_plane(y)
+    side = min(target.shape[:2])
+    able: dict[str, Callable[[], float]] = {"psnr_y": lambda: psnr(*luma)}
+    if target.ndim == 3:
+        able["psnr_rgb"] = lambda: psnr(x, y)
+    if side >= WINDOW:
+        able["ssim_y"] = lambda: ssim(*luma)
+    if side >= MS_SSIM_MIN_SIDE:
+        able["ms_ssim_y"] = lambda: ms_ssim(*luma)
+    if side >= 32:
+        able["lpips"] = lambda: _lpips()(x, y)
+    figures = {metric: able[metric]() for metric in metrics if metric in able}
+    # Equal pictures have an infinite PSNR, which JSON cannot hold.
+    return {metric: min(value, 100.0) for metric, value in figures.items()}
+
+
+def _tensor(picture: U8) -> Any:
+    import torch
+
+    planes = picture[..., None] if picture.ndim == 2 else picture
+    # A copy: what Pillow gives is read-only, which torch warns of.
+    return torch.from_numpy(planes.copy()).permute(2, 0, 1)[None]
+
+
+@cache
+def _lpips() -> Callable[[Any, Any], float]:
+    import torch
+
+    from lightning_dlic.metrics.perceptual import LPIPS
+
+    net = LPIPS()
+
+    def distance(x: Any, y: Any) -> float:
+        with torch.inference_mode():
+            return float(net(x.float() / 255, y.float() / 255))
+
+    return distance
+
+
+def summarize(records: list[Record], metrics: Iterable[str], pictures: int) -> list[Record]:
+    """A row for each codec and budget: the mean over pictures of each metric's best files.
+
+    ``missed`` counts pictures on which the codec had no file within the budget; then there are no means.
+    """
+    found = []
+    for codec, budget in dict.fromkeys((record["codec"], record["budget"]) for record in records):
+        mine = [r for r in records if (r["codec"], r["budget"]) == (codec, budget)]
+        row: Record = {"codec": codec, "budget": budget, "missed": pictures - len({r["picture"] for r in mine})}
+        if not row["missed"]:
+            for metric in metrics:
+                best = [r for r in mine if metric in r["best_by"]]
+                if len(best) == pictures:
+                    row[metric] = _mean(r[metric] for r in best)
+            row["bytes"] = _mean(r["bytes"] for r in mine)
+            row["encode_seconds"] = _mean(r["encode_seconds"] for r in mine)
+            row["decode_seconds"] = _mean(r["decode_seconds"] for r in mine)
+        found.append(row)
+    return found
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return math.fsum(listed) / len(listed)
+
+
+def curve(records: list[Record], codec: str, metric: str, picture: str) -> list[tuple[float, float]]:
+    """Bytes and metric of a codec's best files of a picture, by bytes, without points that more bytes made worse."""
+    mine = [r for r in records if (r["codec"], r["picture"]) == (codec, picture) and metric in r["best_by"]]
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    points: list[tuple[float, float]] = []
+    for size, value in sorted({(float(r["bytes"]), sign * float(r[metric])) for r in mine}):
+        if not points or (value > points[-1][1] and size > points[-1][0]):
+            points.append((size, value))
+    return points
+
+
+def bd_rates(records: list[Record], test: str, metrics: Iterable[str]) -> list[Record]:
+    """BD-rate of a codec against each of the others: per cent of bytes at equal quality, negative for fewer."""
+    import warnings
+
+    from bjontegaard import bd_rate
+
+    pictures = list(dict.fromkeys(record["picture"] for record in records))
+    found = []
+    for anchor in dict.fromkeys(record["codec"] for record in records):
+        for metric in metrics:
+            if anchor == test:
+                continue
+            values = []
+            for picture in pictures:
+                a, b = (curve(records, codec, metric, picture) for codec in (anchor, test))
+                if min(len(a), len(b)) < 4:
+                    continue
+                with warnings.catch_warnings():
+                    # Where two codecs' qualities overlap little, it warns; such pictures still count.
+                    warnings.simplefilter("ignore", UserWarning)
+                    rate = bd_rate(
+                        *zip(*a, strict=True), *zip(*b, strict=True), method="akima", require_matching_points=False
+                    )
+                if math.isfinite(rate):
+                    values.append(float(rate))
+            if values:
+                found.append(
+                    {"test": test, "anchor": anchor, "metric": metric, "percent": _mean(values), "n": len(values)}
+                )
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Versions of what codes and measures."""
+    found = {}
+    for name in ("lightning-dlic", "pillow", "av", "torch", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"):
+        try:
+            found[name] = version(name)
+        except ImportError:
+            continue
+    return found

@@ -1,0 +1,168 @@
+"""A benchmark's plots, page and exports."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+from lightning_dlic.bench.bench import HIGHER_IS_BETTER
+from lightning_dlic.pipeline.files import write_atomically
+
+Record = dict[str, Any]
+TITLES = {
+    "psnr_rgb": "PSNR-RGB [dB]",
+    "psnr_y": "PSNR-Y [dB]",
+    "ssim_y": "SSIM-Y",
+    "ms_ssim_y": "MS-SSIM-Y",
+    "lpips": "LPIPS",
+}
+
+
+def write_json(path: Path, result: Record) -> None:
+    """Writes everything that was measured."""
+    write_atomically(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_compressai(folder: Path, result: Record) -> list[Path]:
+    """Writes a file a codec in the layout of CompressAI's ``results``: lists of bpp and metrics over budgets.
+
+    Returns:
+        The files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = {record["picture"]: record["pixels"] for record in result["records"]}
+    mean_pixels = sum(pixels.values()) / max(1, len(pixels))
+    names = {"psnr_rgb": "psnr-rgb", "psnr_y": "psnr-y", "ssim_y": "ssim-y", "ms_ssim_y": "ms-ssim", "lpips": "lpips"}
+    written = []
+    for codec in dict.fromkeys(row["codec"] for row in result["summary"]):
+        rows = [row for row in result["summary"] if row["codec"] == codec and not row["missed"]]
+        lists: dict[str, list[float]] = {"bpp": [8 * row["bytes"] / mean_pixels for row in rows]}
+        for metric in result["metrics"]:
+            if rows and all(metric in row for row in rows):
+                lists[names[metric]] = [row[metric] for row in rows]
+        lists["encoding_time"] = [row["encode_seconds"] for row in rows]
+        lists["decoding_time"] = [row["decode_seconds"] for row in rows]
+        content = {"name": codec, "description": f"lightning-dlic bench on {result['folder']}", "results": lists}
+        path = folder / f"{codec}.json"
+        write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+        written.append(path)
+    return written
+
+
+def write_plot(path: Path, result: Record) -> None:
+    """Draws a rate-distortion plot for each metric, side by side."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    metrics = [m for m in result["metrics"] if any(m in row for row in result["summary"])]
+    figure, axes = pyplot.subplots(1, max(1, len(metrics)), figsize=(5 * max(1, len(metrics)), 4), squeeze=False)
+    for axis, metric in zip(axes[0], metrics, strict=False):
+        for codec in dict.fromkeys(row["codec"] for row in result["summary"]):
+            rows = [row for row in result["summary"] if row["codec"] == codec and metric in row]
+            width = 2.5 if codec == "ours" else 1.2
+            axis.plot([r["bytes"] for r in rows], [r[metric] for r in rows], marker="o", label=codec, linewidth=width)
+        axis.set(xlabel="bytes of the file", ylabel=TITLES[metric], xscale="log")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def write_page(path: Path, result: Record, pictures: Path) -> None:
+    """Writes an HTML page: the table, and any two codecs on either side of a slider.
+
+    Args:
+        path: The page.
+        result: With records that name files.
+        pictures: Folder of those files and of the originals.
+    """
+    place = pictures.relative_to(path.parent) if pictures.is_relative_to(path.parent) else pictures
+    shown: dict[str, dict[str, dict[str, str]]] = {}
+    for record in result["records"]:
+        if "file" not in record:
+            continue
+        figures = ", ".join(f"{m} {record[m]:.3f}" for m in result["metrics"] if m in record)
+        by = "/".join(record["best_by"])
+        label = f"{record['codec']} {record['bytes']} B, x{record['scale']} (best by {by}: {figures})"
+        group = shown.setdefault(
+            f"{record['picture']} at {record['budget']} B", {"original": {"file": "", "label": ""}}
+        )
+        key = f"{record['codec']} {by}"
+        group[key] = {"file": f"{place}/{record['file']}", "label": label}
+        group["original"] = {"file": f"{place}/{Path(record['picture']).stem}-original.png", "label": "original"}
+    # "</" inside a script would end it.
+    data = json.dumps(shown).replace("</", "<\\/")
+    page = _PAGE.replace("@TITLE@", html.escape(f"Benchmark of {result['folder']}"))
+    page = page.replace("@TABLE@", _table(result)).replace("@DATA@", data)
+    write_atomically(path, page.encode())
+
+
+def _table(result: Record) -> str:
+    columns = ["codec", "budget", "bytes", *result["metrics"], "encode_seconds", "decode_seconds", "missed"]
+    head = "".join(f"<th>{TITLES.get(column, column.replace('_', ' '))}</th>" for column in columns)
+    best = _best_values(result)
+    lines = []
+    for row in result["summary"]:
+        cells = []
+        for column in columns:
+            value = row.get(column, "")
+            text = f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+            mark = column in result["metrics"] and value != "" and value == best.get((row["budget"], column))
+            cells.append(f"<td>{f'<b>{text}</b>' if mark else text}</td>")
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+
+
+def _best_values(result: Record) -> dict[tuple[int, str], float]:
+    found: dict[tuple[int, str], float] = {}
+    for row in result["summary"]:
+        for metric in result["metrics"]:
+            if metric in row:
+                choose = max if HIGHER_IS_BETTER[metric] else min
+                key = row["budget"], metric
+                found[key] = choose(found.get(key, row[metric]), row[metric])
+    return found
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>@TITLE@</title><style>
+body { font: 15px sans-serif; margin: 1.5em } table { border-collapse: collapse; font-size: 13px }
+td, th { padding: .2em .6em; text-align: right; border-bottom: 1px solid #ddd }
+#stage { position: relative; display: inline-block; line-height: 0 }
+#stage img { max-width: 95vw } #right { position: absolute; left: 0; top: 0 }
+#slider { width: 100% } .label { font-size: 13px; margin: .3em 0 }
+</style></head><body><h1>@TITLE@</h1>
+<p>Left: <select id="a"></select> Right: <select id="b"></select> Picture: <select id="p"></select></p>
+<div class="label" id="la"></div><div class="label" id="lb"></div>
+<div id="stage"><img id="left" alt="left"><img id="right" alt="right"></div>
+<input id="slider" type="range" min="0" max="100" value="50" aria-label="divide">
+@TABLE@
+<script>
+const data = @DATA@, at = id => document.getElementById(id);
+function fill(select, names, wanted) {
+  select.replaceChildren(...names.map(name => new Option(name, name)));
+  if (names.includes(wanted)) select.value = wanted;
+}
+function cut() { at("right").style.clipPath = `inset(0 0 0 ${at("slider").value}%)`; }
+function show() {
+  const group = data[at("p").value]; if (!group) return;
+  for (const [select, image, label] of [["a", "left", "la"], ["b", "right", "lb"]]) {
+    const one = group[at(select).value]; if (!one) continue;
+    at(image).src = one.file; at(label).textContent = `${image}: ${one.label}`;
+  }
+  cut();
+}
+function choose() {
+  const names = Object.keys(data[at("p").value] || {});
+  fill(at("a"), names, at("a").value || names[1]); fill(at("b"), names, at("b").value || names[names.length - 1]);
+  show();
+}
+fill(at("p"), Object.keys(data)); at("p").onchange = choose;
+at("a").onchange = at("b").onchange = show; at("slider").oninput = cut; choose();
+</script></body></html>
+"""

@@ -1,0 +1,1 @@
+"""How each kind of stage is measured: sets, rivals, figures."""

@@ -1,0 +1,266 @@
+"""Reads YAML into plain values, and remembers on which line each key stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightning_dlic.recipe.errors import RecipeError, clip
+
+Keys = tuple[str, ...]
+
+_MAX_NODES = 20_000
+_MAX_DEPTH = 50
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_FLOAT = "tag:yaml.org,2002:float"
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a key was written."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+COMMAND_LINE = "command line"
+Where = Position | str
+
+
+@dataclass
+class Document:
+    """Plain values, and where each key stands.
+
+    Attributes:
+        values: Mappings, lists, texts, numbers, booleans and None.
+        marks: Position of each key, by its path.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    marks: dict[Keys, Where] = field(default_factory=dict)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as OmegaConf reads it: ``1e-5`` is a number, a date is text."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would not read as text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_RESOLVERS = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_FLOAT, _TIMESTAMP)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_NUMBER = re.compile(
+    r"""^(?:[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
+        |[-+]?[0-9]+(?:_[0-9]+)*[eE][-+]?[0-9]+
+        |\.[0-9]+(?:_[0-9]+)*(?:[eE][-+][0-9]+)?
+        |[-+]?[0-9]+(?:_[0-9]+)*(?::[0-5]?[0-9])+\.[0-9_]*
+        |[-+]?\.(?:inf|Inf|INF)
+        |\.(?:nan|NaN|NAN))$""",
+    re.VERBOSE,
+)
+for _class in (_Loader, _Dumper):
+    _class.yaml_implicit_resolvers = {first: list(resolvers) for first, resolvers in _RESOLVERS.items()}
+    _class.add_implicit_resolver(_FLOAT, _NUMBER, list("-+0123456789."))
+
+
+def read(path: Path, shown: str) -> Document:
+    """Reads a recipe's file.
+
+    Args:
+        path: The file.
+        shown: How messages name it.
+
+    Returns:
+        Its mapping with positions.
+
+    Raises:
+        RecipeError: It cannot be read, is not UTF-8, not YAML, empty, or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not UTF-8 text (byte {error.start})", where=shown, hint="Save it as UTF-8.") from error
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror}", where=shown) from error
+    node = _compose(text, shown)
+    if node is None:
+        raise RecipeError("the file is empty", where=shown, hint="A recipe starts with: extends: [base/sr.yaml]")
+    document = Document()
+    if not isinstance(node, yaml.MappingNode):
+        found = "a list" if isinstance(node, yaml.SequenceNode) else "a bare word"
+        raise RecipeError(
+            f"a recipe is a mapping, not {found}",
+            where=f"{shown}:{node.start_mark.line + 1}",
+            hint="Write keys at the left margin, as in: train: sr",
+        )
+    document.values = _Reader(shown, document.marks).value(node, ())
+    return document
+
+
+def read_value(text: str, keys: Keys) -> Document:
+    """Reads the value of an override by the rules of a file; a bare ``None`` is null.
+
+    Args:
+        text: What stands behind the ``=``.
+        keys: The key it is for.
+
+    Returns:
+        A document that holds this value alone, at its key.
+
+    Raises:
+        RecipeError: It is not YAML.
+    """
+    marks: dict[Keys, Where] = {keys[:depth]: COMMAND_LINE for depth in range(1, len(keys) + 1)}
+    node = _compose(text, COMMAND_LINE, ".".join(keys))
+    value = None if node is None else _Reader(COMMAND_LINE, marks, lines=False).value(node, keys)
+    for key in reversed(keys):
+        value = {key: value}
+    return Document(value if isinstance(value, dict) else {}, marks)
+
+
+def dump(values: dict[str, Any]) -> str:
+    """Writes plain values as YAML that `read` reads as the same values."""
+    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _compose(text: str, shown: str, key: str = "") -> yaml.Node | None:
+    try:
+        node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+        return node
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, text, shown, key) from error
+    except yaml.YAMLError as error:
+        problem = f"not YAML: {' '.join(str(error).split())}"
+        raise RecipeError(problem, where=shown, key=key, hint="Save it as plain UTF-8 text.") from error
+    except RecursionError as error:
+        raise RecipeError("nested too deeply", where=shown, key=key) from error
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, text: str, shown: str, key: str) -> RecipeError:
+    """Says what to do, beside what the YAML library says."""
+    problem = error.problem or "syntax error"
+    if key:
+        return RecipeError(
+            f"{clip(text)!r} is not a YAML value ({problem})", where=shown, key=key, hint=f"Quote it: '{key}=\"...\"'"
+        )
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return RecipeError(f"not YAML: {problem}", where=shown)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if "\\t" in problem or "\t" in line[: mark.column + 1]:
+        remedy = "Put spaces in place of the tab."
+    elif "mapping values are not allowed" in problem:
+        remedy = "Quote a value that holds ': ', or align this line with its neighbours."
+    elif "another document" in problem:
+        remedy = "Keep one recipe in a file: remove the '---'."
+    else:
+        remedy = "Check indentation, brackets and quotes here and on the line above."
+    where = f"{shown}:{mark.line + 1}:{mark.column + 1}"
+    return RecipeError(f"not YAML: {problem}", where=where, hint=f"    {clip(line.strip(), 100)}\n{remedy}")
+
+
+class _Reader:
+    """Turns composed nodes into plain values and notes positions."""
+
+    def __init__(self, shown: str, marks: dict[Keys, Where], *, lines: bool = True) -> None:
+        self.shown = shown
+        self.marks = marks
+        self.lines = lines
+        self.nodes = 0
+        self.scalars = _Loader("")
+
+    def value(self, node: yaml.Node, keys: Keys) -> Any:
+        self.nodes += 1
+        # Aliases share nodes: a short file can stand for an endless one.
+        if self.nodes > _MAX_NODES or len(keys) > _MAX_DEPTH:
+            raise self._error(node, keys, "too large: aliases or nesting without end")
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
+            raise self._error(node, keys, f"values tagged {node.tag} are not read", "Remove the tag.")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, keys)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*keys, str(index))) for index, item in enumerate(node.value)]
+        return self._scalar(node, keys)
+
+    def _mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        first: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, keys)
+            if key in values:
+                problem = f"{key!r} stands here twice, first on line {first[key]}"
+                raise self._error(key_node, keys, problem, "Keep one of the two.")
+            first[key] = key_node.start_mark.line + 1
+            path = (*keys, key)
+            self.marks[path] = self._where(key_node)
+            values[key] = self.value(value_node, path)
+        return values
+
+    def _key(self, node: yaml.Node, keys: Keys) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._error(node, keys, "a key must be a word")
+        key: str = node.value
+        if key == "<<":
+            raise self._error(node, keys, "merge keys (<<) are not read", "Put what is shared into a file to extend.")
+        if node.style is None and not isinstance(self._scalar(node, keys), str):
+            raise self._error(node, keys, f"YAML does not read the key {key} as a word", f'Quote it: "{key}"')
+        if "." in key or not key.strip():
+            nested = key.replace(".", ": {", 1) + ": ...}" if "." in key.strip(".") else "key: value"
+            raise self._error(node, keys, f"{key!r} cannot be a key in a file", f"Nest it: {nested}")
+        return key
+
+    def _scalar(self, node: yaml.Node, keys: Keys) -> Any:
+        if not self.lines and node.value == "None" and getattr(node, "style", None) is None:
+            return None
+        try:
+            value = self.scalars.construct_object(node)
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            raise self._error(node, keys, f"{clip(node.value)!r} cannot be read as {node.tag}", "Quote it.") from error
+        if value is not None and not isinstance(value, (str, int, float)):
+            raise self._error(node, keys, f"values tagged {node.tag} are not read", "Write a text or a number.")
+        return value
+
+    def _where(self, node: yaml.Node) -> Where:
+        return Position(self.shown, node.start_mark.line + 1) if self.lines else COMMAND_LINE
+
+    def _error(self, node: yaml.Node, keys: Keys, problem: str, hint: str = "") -> RecipeError:
+        return RecipeError(problem, where=self._where(node), key=".".join(keys), hint=hint)
+
+
+def merge(base: Document, over: Document) -> None:
+    """Lays a document over another, in place: mappings merge, all else replaces.
+
+    Args:
+        base: What is changed.
+        over: What wins; its positions come along.
+    """
+    _merge(base.values, over.values, base, over, ())
+
+
+def _merge(into: dict[str, Any], new: Mapping[str, Any], base: Document, over: Document, at: Keys) -> None:
+    for key, value in new.items():
+        path = (*at, key)
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value, base, over, path)
+        else:
+            for stale in [keys for keys in base.marks if keys[: len(path)] == path]:
+                del base.marks[stale]
+            into[key] = value
+        base.marks.update({keys: where for keys, where in over.marks.items() if keys[: len(path)] == path})

@@ -1,0 +1,84 @@
+"""Finds a recipe's file: by path, or by the name of one that ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from dlic_registry import suggest
+from lightning_dlic.recipe.errors import RecipeError
+
+_SUFFIXES = ("", ".yaml", ".yml")
+
+
+@cache
+def shipped_folder() -> Path | None:
+    """Folder of the recipes that ship.
+
+    A wheel carries them inside the package; an editable install leaves them in the checkout, beside it.
+
+    Returns:
+        The folder, or None where there is none.
+    """
+    package = Path(str(files("lightning_dlic")))
+    folders = (package / "recipes", package.parent / "recipes")
+    return next((folder for folder in folders if (folder / "base" / "sr.yaml").is_file()), None)
+
+
+def shipped_names() -> list[str]:
+    """Names of the recipes that ship, such as ``quickstart`` or ``base/sr``; sweeps are not recipes."""
+    folder = shipped_folder()
+    if folder is None:
+        return []
+    paths = (path.relative_to(folder) for path in folder.rglob("*.yaml"))
+    return sorted(path.with_suffix("").as_posix() for path in paths if path.parts[0] != "sweeps")
+
+
+def find(name: str | Path, beside: Path | None = None, where: object = None, key: str = "") -> Path:
+    """Finds the file of a recipe.
+
+    Args:
+        name: A path (``.yaml`` may be left out), or the name of a recipe that ships, with or without ``recipes/``.
+        beside: Folder that relative paths start from; the working directory by default.
+        where: Who asks, for the message.
+        key: The key that asks, for the message.
+
+    Returns:
+        An existing file.
+
+    Raises:
+        RecipeError: There is none; the message names the nearest.
+    """
+    text = str(name)
+    for candidate in _candidates(text, beside or Path()):
+        if candidate.is_file():
+            return candidate
+    path = (beside or Path()) / text
+    if path.is_dir():
+        inside = ", ".join(sorted(file.name for file in path.glob("*.y*ml"))) or "no recipes"
+        raise RecipeError("is a folder, not a recipe", where=where, key=key or text, hint=f"In it: {inside}")
+    raise RecipeError(f"no recipe {text!r}", where=where, key=key, hint=_remedy(text, path.parent))
+
+
+def _candidates(text: str, folder: Path) -> Iterator[Path]:
+    # A bare word means a recipe that ships, whatever else lies around; a path means the file.
+    suffixes = _SUFFIXES if "/" in text else _SUFFIXES[:1]
+    yield from (folder / f"{text}{suffix}" for suffix in suffixes)
+    shipped = shipped_folder()
+    if shipped is not None and not Path(text).is_absolute():
+        yield from (shipped / f"{text.removeprefix('recipes/')}{suffix}" for suffix in _SUFFIXES)
+
+
+def _remedy(text: str, folder: Path) -> str:
+    """The nearest of that folder and of those that ship, spelled the way the user spells."""
+    start = text[: text.rfind("/") + 1]
+    suffix = Path(text).suffix if Path(text).suffix in _SUFFIXES else ""
+    names = shipped_names()
+    spelled = {f"recipes/{name}" if start.startswith("recipes/") else name: name for name in names}
+    if folder.is_dir():
+        spelled.update({f"{start}{file.stem}": file.stem for file in folder.glob("*.y*ml")})
+    near = suggest(text.removesuffix(suffix), spelled)
+    meant = f"Did you mean {near + suffix!r}?" if near else "Give a path, or the name of a recipe that ships."
+    return f"{meant}\nShipped: {', '.join(name for name in names if '/' not in name)}."

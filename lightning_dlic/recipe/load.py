@@ -1,0 +1,195 @@
+"""Loads a recipe: what it extends, its file, overrides; then schema, interpolation and the rules between keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning_dlic.recipe.compose import compose, override, shown_path
+from lightning_dlic.recipe.document import dump
+from lightning_dlic.recipe.errors import nearest, show
+from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.resolve import resolve
+from lightning_dlic.recipe.schema import (
+    NamedSpec,
+    Recipe,
+    RecipeSpec,
+    RunSpec,
+    StageSpec,
+    TrainerSpec,
+)
+from lightning_dlic.recipe.typecheck import conforms, describe, remedy
+
+
+def load_recipe(
+    source: str | Path, overrides: Sequence[str] = (), *, purpose: Literal["training", "pipeline"] = "training"
+) -> Recipe:
+    """Loads a recipe. Nothing that it names is imported; see `check`.
+
+    Args:
+        source: Path of a recipe, or the name of one that ships, such as ``quickstart``.
+        overrides: ``key=value`` texts that win over the file, in their order.
+        purpose: A recipe for training must say what it trains; a pipeline must name a base codec.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: Whatever is wrong with it.
+    """
+    path = find(source)
+    shown = shown_path(path)
+    document = compose(path)
+    for text in overrides:
+        override(document, text)
+    values = resolve(document, shown)
+    values["name"] = values["name"] or path.stem
+    recipe = Recipe(**_specs(values), path=path, marks=document.marks, shown=shown)
+    recipe.train = _train(recipe, values["train"])
+    recipe.optim = {role: _optimizer(recipe, role, value) for role, value in recipe.optim.items()}
+    recipe.losses = {term: _loss(recipe, term, value) for term, value in recipe.losses.items()}
+    if recipe.logger is not None:
+        named(recipe, "logger", recipe.logger)
+    _limits(recipe, recipe, "")
+    _limits(recipe, recipe.trainer, "trainer.")
+    _purpose(recipe, purpose)
+    return recipe
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The resolved recipe as a recipe file: loading it gives the same recipe.
+
+    Args:
+        recipe: A loaded recipe.
+
+    Returns:
+        YAML text.
+    """
+    return dump(_escaped(recipe.resolved()))
+
+
+def _escaped(value: Any) -> Any:
+    """Protects what looks like an interpolation, but is a value already."""
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return value.replace("${", r"\${") if isinstance(value, str) else value
+
+
+def _specs(values: dict[str, Any]) -> dict[str, Any]:
+    """Plain mappings as the classes of the schema."""
+    return {
+        **values,
+        "stages": {kind: StageSpec(**spec) for kind, spec in values["stages"].items()},
+        "data": NamedSpec(**values["data"]),
+        "trainer": TrainerSpec(**values["trainer"]),
+        "run": RunSpec(**values["run"]),
+        "base": NamedSpec(**values["base"]),
+        "hints": NamedSpec(**values["hints"]),
+    }
+
+
+def _train(recipe: Recipe, value: Any) -> list[str]:
+    kinds = [value] if isinstance(value, str) else value or []
+    if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
+        raise recipe.error("train", f"{show(value)} is not a stage or a list of stages", "Write train: sr")
+    for kind in kinds:
+        if kind not in recipe.stages:
+            raise recipe.error("train", f"no stage {kind!r}", nearest(kind, recipe.stages, "Under stages"))
+    return kinds
+
+
+def named(recipe: Recipe, key: str, value: Any) -> dict[str, Any]:
+    """Makes sure that a value is a mapping with a name.
+
+    Args:
+        recipe: Whose value it is.
+        key: Its dotted key.
+        value: The value.
+
+    Returns:
+        The value.
+
+    Raises:
+        RecipeError: It is not.
+    """
+    last = key.rpartition(".")[2]
+    if not isinstance(value, dict):
+        example = f"{{name: {value}}}" if isinstance(value, str) else "{name: ...}"
+        raise recipe.error(key, f"{show(value)} is not a mapping with a name", f"Write {last}: {example}")
+    if not isinstance(value.get("name"), str):
+        near = nearest("name", value, "It has")
+        raise recipe.error(key, "has no name", f"Write {last}: {{name: ..., argument: value}}. {near}")
+    return value
+
+
+def _optimizer(recipe: Recipe, role: str, value: Any) -> dict[str, Any]:
+    key = f"optim.{role}"
+    if isinstance(value, dict):
+        value = {"name": "adam", **value}
+    spec = named(recipe, key, value)
+    if spec.get("lr", ...) is None:
+        del spec["lr"]
+    _typed(recipe, f"{key}.lr", spec.get("lr", 0.0), float)
+    if spec.get("schedule") is not None:
+        named(recipe, f"{key}.schedule", spec["schedule"])
+    if spec.get("groups") is None:
+        spec.pop("groups", None)
+    else:
+        spec["groups"] = _groups(recipe, f"{key}.groups", spec["groups"])
+    return spec
+
+
+def _groups(recipe: Recipe, key: str, value: Any) -> dict[str, Any]:
+    """Parameters with arguments of their own: each group needs a pattern; null takes one away."""
+    example = "Write groups: {last: {match: 'tail.*', lr: 1.0e-5}}"
+    if not isinstance(value, dict):
+        raise recipe.error(key, f"{show(value)} is not a mapping of groups", example)
+    groups = {name: group for name, group in value.items() if group is not None}
+    for name, group in groups.items():
+        if not isinstance(group, dict) or not conforms(group.get("match"), str | list[str]):
+            raise recipe.error(f"{key}.{name}", "has no pattern of parameters' names", example)
+    return groups
+
+
+def _loss(recipe: Recipe, term: str, value: Any) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    spec = {"weight": 1.0, **named(recipe, f"losses.{term}", value)}
+    _typed(recipe, f"losses.{term}.weight", spec["weight"], float)
+    return {"name": spec.pop("name"), **spec}
+
+
+def _typed(recipe: Recipe, key: str, value: Any, annotation: Any) -> None:
+    if not conforms(value, annotation):
+        raise recipe.error(key, f"{show(value)} is not {describe(annotation)}", remedy(value, annotation))
+
+
+def _limits(recipe: Recipe, spec: RecipeSpec | TrainerSpec, prefix: str) -> None:
+    """Checks the ranges and choices that the schema's fields declare."""
+    for item in fields(spec):
+        value, limits = getattr(spec, item.name), item.metadata
+        if value is None or not limits:
+            continue
+        key = f"{prefix}{item.name}"
+        if "choices" in limits and value not in limits["choices"]:
+            raise recipe.error(key, f"unknown value {value!r}", nearest(str(value), limits["choices"], "It may be"))
+        if "least" in limits and not value >= limits["least"]:
+            raise recipe.error(key, f"{value} is too small", f"The least is {limits['least']}.")
+        if "above" in limits and not value > limits["above"]:
+            raise recipe.error(key, f"{value} is too small", f"It must be above {limits['above']}.")
+        if "below" in limits and not value < limits["below"]:
+            raise recipe.error(key, f"{value} is too large", f"It must be below {limits['below']}.")
+
+
+def _purpose(recipe: Recipe, purpose: str) -> None:
+    if purpose == "training" and recipe.is_pipeline:
+        raise recipe.error("train", "missing: this recipe trains nothing", "Say which stage it trains: train: sr")
+    if purpose == "pipeline":
+        if not recipe.is_pipeline:
+            raise recipe.error("train", "a pipeline trains nothing", "Remove train, or run it with dlic-fit.")
+        if not conforms(recipe.scale, int) and recipe.scale != "auto":
+            raise recipe.error("scale", f"{show(recipe.scale)} is not a whole number or auto")

@@ -1,0 +1,211 @@
+"""What a recipe may say. Keys are checked against these classes, types by OmegaConf's structured configs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from lightning_dlic.recipe.document import Keys, Where
+from lightning_dlic.recipe.errors import RecipeError
+
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
+
+
+@dataclass
+class NamedSpec:
+    """A component: its registered name and its arguments."""
+
+    name: str = MISSING
+    """Registered name, such as ``div2k``; ``distribution:name`` where two packages offer one."""
+
+    args: dict[str, Any] = field(default_factory=dict)
+    """Arguments of its class."""
+
+
+@dataclass
+class StageSpec(NamedSpec):
+    """A stage; its key under ``stages`` is its kind."""
+
+    init: str | None = None
+    """Weights to start training from: a path, or ``zoo:NAME``."""
+
+    weights: str | None = None
+    """Trained weights of a stage that is used as it is: a path, or ``zoo:NAME``."""
+
+
+@dataclass
+class TrainerSpec:
+    """How long, on what, and what is kept."""
+
+    max_steps: int = field(default=100_000, metadata={"least": 1})
+    """Length of the training in batches, also with two optimizers."""
+
+    precision: str = field(default="32-true", metadata={"choices": PRECISIONS})
+    """Lightning's precision; half precision falls back to 32-true on a CPU."""
+
+    accelerator: str = field(default="auto", metadata={"choices": ACCELERATORS})
+    """Lightning's accelerator."""
+
+    devices: int | str = "auto"
+    """Number of devices, or auto."""
+
+    strategy: str = "auto"
+    """Lightning's strategy: auto, ddp, ..."""
+
+    num_nodes: int = field(default=1, metadata={"least": 1})
+    """Number of machines."""
+
+    accumulate: int = field(default=1, metadata={"least": 1})
+    """Batches whose gradients are averaged before an optimizer steps."""
+
+    clip_norm: float | None = field(default=None, metadata={"above": 0})
+    """Largest norm of each role's gradient; null does not clip."""
+
+    val_every: int = field(default=5_000, metadata={"least": 1})
+    """Batches between validations."""
+
+    checkpoint_every: int = field(default=5_000, metadata={"least": 1})
+    """Batches between checkpoints."""
+
+    log_every: int = field(default=50, metadata={"least": 1})
+    """Batches between records of the training losses."""
+
+    keep: int = field(default=1, metadata={"least": 0})
+    """How many of the latest step checkpoints are kept beside the last and the best."""
+
+    ema: float | None = field(default=None, metadata={"least": 0, "below": 1})
+    """Decay of the moving average of the trained network's weights; null keeps no average."""
+
+    compile: bool = False
+    """Whether the network goes through torch.compile."""
+
+    channels_last: bool = True
+    """Whether pictures and networks are laid out channels last."""
+
+    deterministic: bool = True
+    """Whether only deterministic operations are used, where they exist."""
+
+    threads: int | None = field(default=None, metadata={"least": 1})
+    """CPU threads of torch; null leaves its choice."""
+
+    progress: bool = True
+    """Whether a progress bar and the closing table are shown."""
+
+    sanity_steps: int = field(default=0, metadata={"least": 0})
+    """Validation pictures run before the training starts."""
+
+    limit_val: int | None = field(default=None, metadata={"least": 1})
+    """Largest number of validation pictures; null takes all."""
+
+
+@dataclass
+class RunSpec:
+    """Where a training leaves its folder."""
+
+    root: str = "runs"
+    """Folder of all runs."""
+
+    name: str | None = None
+    """Name of this run's folder; the next free number by default."""
+
+
+@dataclass
+class RecipeSpec:
+    """A recipe's file, ``extends`` aside."""
+
+    name: str = MISSING
+    """Name in results and run folders; the file's name by default, and never inherited."""
+
+    plugins: list[str] = field(default_factory=list)
+    """Modules to import first: they register classes by decorator."""
+
+    seed: int = field(default=0, metadata={"least": 0})
+    """Seed of weights, crops and everything else drawn."""
+
+    train: Any = None
+    """The stage, or list of stages, to train; a pipeline trains none."""
+
+    stages: dict[str, StageSpec] = field(default_factory=dict)
+    """Stages by kind: ``{sr: {name: srgan, args: {scale: 4}}}``."""
+
+    optim: dict[str, Any] = field(default_factory=dict)
+    """Optimizer of each role, arguments inline: ``{name: adam, lr: 1.0e-4, schedule: {name: cosine}}``."""
+
+    losses: dict[str, Any] = field(default_factory=dict)
+    """Loss of each term, arguments inline: ``{name: l1, weight: 1.0}``; null switches a term off."""
+
+    data: NamedSpec = field(default_factory=lambda: NamedSpec("sample"))
+    """DataModule."""
+
+    trainer: TrainerSpec = field(default_factory=TrainerSpec)
+    """How long, on what, and what is kept."""
+
+    logger: Any = None
+    """Logger beside metrics.csv, arguments inline: ``{name: wandb, project: dlic}``; null has none."""
+
+    run: RunSpec = field(default_factory=RunSpec)
+    """Where the run's folder goes."""
+
+    base: NamedSpec = field(default_factory=lambda: NamedSpec("auto"))
+    """A pipeline's base codec, or ``{name: auto}``."""
+
+    scale: Any = "auto"
+    """A pipeline's scale: auto, or a whole number."""
+
+    hints: NamedSpec = field(default_factory=lambda: NamedSpec("none"))
+    """A pipeline's colour hints."""
+
+
+PIPELINE_KEYS = ("base", "scale", "hints")
+TRAINING_KEYS = ("seed", "train", "optim", "losses", "data", "trainer", "logger", "run")
+
+
+@dataclass(kw_only=True)
+class Recipe(RecipeSpec):
+    """A recipe as loaded: composed, interpolated, checked against the schema, plain Python values throughout.
+
+    Attributes:
+        path: The file.
+    """
+
+    train: list[str] = field(default_factory=list)
+    optim: dict[str, dict[str, Any]] = field(default_factory=dict)
+    losses: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    logger: dict[str, Any] | None = None
+    scale: int | str = "auto"
+    path: Path = field(default=Path(), compare=False)
+    marks: dict[Keys, Where] = field(default_factory=dict, compare=False, repr=False)
+    shown: str = field(default="", compare=False, repr=False)
+
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether it composes a codec and trains nothing."""
+        return not self.train
+
+    def where(self, key_path: str) -> str:
+        """Says where a key was written last.
+
+        Args:
+            key_path: Dotted key, such as ``optim.generator.lr``.
+
+        Returns:
+            ``file:line`` or ``command line``; for a key that was left to its default, the place of the nearest mapping
+            around it, or the file.
+        """
+        keys = tuple(part for part in key_path.replace("[", ".").replace("]", "").split(".") if part)
+        places = (self.marks.get(keys[:depth]) for depth in range(len(keys), 0, -1))
+        return str(next((place for place in places if place is not None), self.shown))
+
+    def error(self, key: str, problem: str, hint: str = "") -> RecipeError:
+        """A mistake at a key of this recipe, to be raised."""
+        return RecipeError(problem, where=self.where(key), key=key, hint=hint)
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as one mapping of plain values: no ``extends``, no interpolation, every default written out."""
+        unwanted = TRAINING_KEYS if self.is_pipeline else PIPELINE_KEYS
+        values = asdict(self)
+        return {item.name: values[item.name] for item in fields(RecipeSpec) if item.name not in unwanted}

@@ -1,0 +1,1 @@
+"""What the loader's workers add to a batch."""

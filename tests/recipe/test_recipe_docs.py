@@ -1,0 +1,41 @@
+"""What docs/recipes.md shows is true."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from lightning_dlic.recipe import RecipeSpec, TrainerSpec, check, load_recipe
+from lightning_dlic.recipe.find import shipped_names
+from lightning_dlic.recipe.schema import PIPELINE_KEYS
+
+_TEXT = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", _TEXT, flags=re.DOTALL)
+
+
+def test_its_recipes_load(tmp_path: Path) -> None:
+    training, pipeline = _blocks("yaml")
+    (tmp_path / "training.yaml").write_text(training)
+    (tmp_path / "pipeline.yaml").write_text(pipeline)
+    check(load_recipe(tmp_path / "training.yaml"))
+    load_recipe(tmp_path / "pipeline.yaml", purpose="pipeline")
+
+
+def test_its_python_runs() -> None:
+    (code,) = _blocks("python")
+    names: dict[str, object] = {}
+    exec(code, names)
+    recipe = names["recipe"]
+    assert getattr(recipe, "name", None) == "compact_div2k"
+
+
+def test_it_names_every_key_and_recipe() -> None:
+    keys = [item.name for item in fields(RecipeSpec)] + [item.name for item in fields(TrainerSpec)]
+    for key in keys:
+        assert re.search(rf"^{key}:" if key in PIPELINE_KEYS else rf"`{key}[`.]", _TEXT, flags=re.MULTILINE), key
+    for name in shipped_names():
+        assert f"`{name}`" in _TEXT or name.startswith("pipelines/")

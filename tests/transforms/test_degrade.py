@@ -1,0 +1,128 @@
+"""Decoded base layers in training batches."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from dlic_datamodules.folder import FolderDataModule
+from dlic_registry import DlicError
+from lightning_dlic.codec.avif import AVIF
+from lightning_dlic.transforms.degrade import Degrade
+from lightning_dlic.codec.hevc import HEVC
+from lightning_dlic.codec.planes import Planes
+from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr
+from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.training.fit import fit
+from lightning_dlic.recipe import load_recipe
+
+
+def _batches(pictures: Path, degrade: Degrade, workers: int = 0, start: int = 0) -> list[dict[str, Tensor]]:
+    data = FolderDataModule(str(pictures), crop=32, batch_size=4, workers=workers)
+    data.configure(steps=4, start=start, seed=9, transform=degrade)
+    return list(data.train_dataloader())
+
+
+@pytest.mark.parametrize("codec", ["webp", "jpeg"])
+def test_base_is_the_decoded_small_luma(codec: str, pictures: Path) -> None:
+    fine = _batches(pictures, Degrade(codec, scale=2, quality=(1.0, 1.0)))
+    coarse = _batches(pictures, Degrade(codec, scale=2, quality=(0.0, 0.0)))
+    errors = []
+    for batches in (fine, coarse):
+        total = 0.0
+        for batch in batches:
+            small = resize_uint8(luma_uint8(batch["image"]), size=(16, 16))
+            assert batch["base"].shape == small.shape == (4, 1, 16, 16)
+            assert batch["base"].dtype == torch.uint8
+            total += (batch["base"].float() - small.float()).square().mean().item()
+        errors.append(total / len(batches))
+    assert errors[0] < 12
+    assert errors[1] > 4 * errors[0]
+    for a, b in zip(fine, coarse, strict=True):
+        assert torch.equal(a["image"], b["image"])
+
+
+def test_same_base_in_every_worker_and_after_resuming(pictures: Path) -> None:
+    degrade = Degrade(["webp", "jpeg"], scale=[2, 4])
+    whole = _batches(pictures, degrade)
+    for again in (_batches(pictures, pickle.loads(pickle.dumps(degrade)), 2), _batches(pictures, degrade, 1, 2)):
+        for a, b in zip(whole[-len(again) :], again, strict=True):
+            assert torch.equal(a["base"], b["base"])
+            assert torch.equal(a["image"], b["image"])
+
+
+def test_scales_codecs_and_qualities_are_drawn(pictures: Path) -> None:
+    image = torch.arange(64 * 64, dtype=torch.int64).reshape(1, 1, 64, 64).to(torch.uint8)
+    keys = np.arange(60, dtype=np.uint64)
+    many = [Degrade(["webp", "jpeg"], scale=[2, 4])({"image": image}, keys[n : n + 1])["base"] for n in range(60)]
+    assert {tuple(base.shape[-2:]) for base in many} == {(32, 32), (16, 16)}
+    assert len({base.numpy().tobytes() for base in many}) > 20
+
+
+def test_evaluation_pictures_are_cropped_to_whole_multiples(pictures: Path) -> None:
+    data = FolderDataModule(str(pictures), workers=0, gray=True)
+    data.configure(steps=1, transform=Degrade("webp", scale=5))
+    for batch in data.val_dataloader():
+        assert batch["image"].shape == (1, 1, 60, 70)
+        assert batch["base"].shape == (1, 1, 12, 14)
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(DlicError, match="webp"):
+        Degrade("wepb")
+    with pytest.raises(DlicError, match="scale"):
+        Degrade("webp", scale=0)
+    with pytest.raises(DlicError, match="quality"):
+        Degrade("webp", quality=(0.9, 0.1))
+    with pytest.raises(DlicError, match="effort"):
+        Degrade("webp", effort=0)
+
+
+def test_a_recipe_trains_on_decoded_pictures(write_recipe: Callable[..., Path]) -> None:
+    path = write_recipe()
+    gray = ["trainer.progress=false", "stages.sr.args.channels=1"]
+    coder = "data.args.transform={name: degrade, codec: webp, scale: %d}"
+    result = fit(load_recipe(path, [*gray, coder % 2]))
+    clean = fit(load_recipe(path, gray))
+    written = [json.loads((run.run.folder / "result.json").read_text()) for run in (result, clean)]
+    baselines = [one["figures"]["baseline"]["psnr_y"] for one in written]
+    assert baselines[0] < baselines[1] - 0.5
+    assert "webp" in written[0]["protocol"]["resizer"]
+    assert "MATLAB" in written[1]["protocol"]["resizer"]
+    with pytest.raises(DlicError, match=r"data\.args\.transform\.scale=2"):
+        fit(load_recipe(path, [*gray, coder % 4]))
+    with pytest.raises(DlicError, match="Did you mean 'codec'"):
+        fit(load_recipe(path, ["data.args.transform={name: degrade, codek: webp}"]))
+
+
+@pytest.mark.parametrize("name", ["hevc", "avif"])
+def test_colour_is_coded_too_and_the_quantiser_told(name: str, pictures: Path) -> None:
+    fine, coarse = (_batches(pictures, Degrade(name, scale=2, quality=(q, q), color=True))[0] for q in (0.9, 0.1))
+    for batch in (fine, coarse):
+        assert batch["base"].shape == (4, 3, 16, 16)
+    small = resize_uint8(fine["image"], size=(16, 16)).float() / 255.0
+    chroma = 255.0 * rgb_to_ycbcr(small)[:, 1:] + 128.0
+    near, far = ((batch["base"][:, 1:].float() - chroma).square().mean().sqrt().item() for batch in (fine, coarse))
+    assert near < 8
+    assert near < far
+    # From one end to the other a step of each codec grows by more than 2^5.
+    assert (coarse["quality"] - fine["quality"] > 4).all()
+
+
+def test_the_step_told_is_the_payloads() -> None:
+    planes = Planes(np.arange(24 * 24, dtype=np.uint8).reshape(24, 24))
+    for quality in (0, 20, 51):
+        payload = HEVC().encode(planes, quality, 1)
+        assert HEVC().log_step(quality) == pytest.approx(((payload[0] & 63) - 4) / 6)
+    # AV1's steps by the specification's table: quantizers 63, 40 and 10 are indices 255, 160 and 40.
+    for quality, step in ((0, 1828), (23, 305), (53, 47)):
+        assert AVIF().log_step(quality) == pytest.approx(np.log2(step / 8), abs=0.05)
+
+
+def test_codecs_without_a_step_say_so(pictures: Path) -> None:
+    assert _batches(pictures, Degrade("webp", scale=2))[0]["quality"].isnan().all()
