@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from dlic_datamodules.places import place
+from lightning_dlic.measure.colorings import Way, floors, networks, parse_hints
+from lightning_dlic.measure.colorization import evaluate_color
+from lightning_dlic.measure.sr import TestSet, open_set
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.nets.colorization.bins import BinNet
 from lightning_dlic.operators.colorizer import Colorizer
-from lightning_dlic.measure.colorings import Way, floors, networks, parse_hints
-from lightning_dlic.measure.sr import TestSet, open_set
-from lightning_dlic.measure.colorization import evaluate_color
 from lightning_dlic.zoo import load_net
 
 PRESETS = "grid-small,segmentation-small,grid-large,segmentation-large"

@@ -32,10 +32,10 @@ from dlic_registry import load
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.nets.compact import CompactNet
 from lightning_dlic.operators.enlarger import NetEnlarger
+from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.schedules import SHARES
 from lightning_dlic.stages.sr.compact import Compact
 from lightning_dlic.training.build import build_data
-from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.report import versions
 
 SCALE, WARM_UP = 4, 100

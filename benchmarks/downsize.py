@@ -21,9 +21,9 @@ from torch import Tensor
 
 from dlic_datamodules.places import place
 from lightning_dlic.cli.targets import find_targets, open_targets
+from lightning_dlic.measure.sr import open_set
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.operators.enlarger import Enlarger
-from lightning_dlic.measure.sr import open_set
 from lightning_dlic.operators.upscale import to_pixels, to_tensor
 from lightning_dlic.training.report import versions
 

@@ -57,7 +57,7 @@ class Sample:
     regions: Regions
     targets: Targets
     head: Head
-    colours: np.ndarray
+    colors: np.ndarray
     sent: np.ndarray
 
 
@@ -76,10 +76,10 @@ def samples(path: Path, seed: bool, each: int = 3) -> list[Sample]:
         trial = Trial(kind, aim, count, net=not seed)
         made = trial.within(budget)
         if made is not None and trial.regions.count >= LEAST_REGIONS:
-            c = made.colouring
+            c = made.coloring
             # By distances, so that what is learned is compared with that, whichever coded it.
             plain = Trial(kind, aim, count).regions
-            found.append(Sample(aim.luma, plain, trial.targets, c.head, c.colours, c.sent))
+            found.append(Sample(aim.luma, plain, trial.targets, c.head, c.colors, c.sent))
     return found
 
 
@@ -110,10 +110,10 @@ class Net(nn.Module):
 
     def loss(self, rows: list[Tensor]) -> Tensor:
         """Bits of each region's two colours, ``[n, 2]``, but for a constant."""
-        facts, each, known, colours, sent, wanted, step = rows
+        facts, each, known, colors, sent, wanted, step = rows
         shares, doubt = self(facts, each, known)
-        guess = (shares[..., None] * colours).sum(1)
-        apart = (shares[..., None] * (colours - guess[:, None]).abs()).sum((1, 2))
+        guess = (shares[..., None] * colors).sum(1)
+        apart = (shares[..., None] * (colors - guess[:, None]).abs()).sum((1, 2))
         some, unit = (shares * sent).sum(1), step.log2()
         seen = torch.stack((doubt, (apart + 0.5).log2(), some, unit, (apart / step + 0.1).log2(), facts[:, 3]), dim=1)
         scale = torch.exp2(doubt + self.scale(seen)[:, 0])[:, None] + 0.3
@@ -127,11 +127,11 @@ def table(found: list[Sample]) -> list[Tensor]:
         facts, each = learned.features(sample.luma, sample.regions)
         known = sample.regions.neighbours >= 0
         other = np.where(known, sample.regions.neighbours, 0)
-        colours = sample.colours[other] / (1 << syntax.POINT) * known[..., None]
+        colors = sample.colors[other] / (1 << syntax.POINT) * known[..., None]
         step = np.full(len(facts), sample.head.step)
         unit = 1 << learned.POINT
-        given = facts / unit, each / unit, known, colours, sample.sent[other] * known
-        rows.append((*given, sample.targets.colours, step))
+        given = facts / unit, each / unit, known, colors, sample.sent[other] * known
+        rows.append((*given, sample.targets.colors, step))
     columns = (np.concatenate(column) for column in zip(*rows, strict=True))
     return [torch.from_numpy(column if column.dtype == bool else column.astype(np.float32)) for column in columns]
 
@@ -165,12 +165,12 @@ def rounded(net: Net) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 
 
 @njit(cache=False)
-def _classes(cells, doubts, colours, signals, neighbours, weights, step, guesses):  # type: ignore[no-untyped-def]
+def _classes(cells, doubts, colors, signals, neighbours, weights, step, guesses):  # type: ignore[no-untyped-def]
     found, guess = np.zeros(len(doubts), np.int64), np.zeros(2, np.int64)
     for rank in range(len(doubts)):
-        syntax.predict(colours, neighbours, weights, rank, guess)
+        syntax.predict(colors, neighbours, weights, rank, guess)
         guesses[rank] = guess
-        found[rank] = syntax.doubted(cells, doubts, colours, signals, neighbours, weights, rank, guess, step)
+        found[rank] = syntax.doubted(cells, doubts, colors, signals, neighbours, weights, rank, guess, step)
     return found
 
 
@@ -179,10 +179,10 @@ def classes(made: learned.Interpolation, sample: Sample) -> tuple[np.ndarray, np
     cells = np.arange(np.prod(learned.BINS)).reshape(learned.BINS)
     regions = made.apply(sample.luma, sample.regions)
     signals = np.repeat(sample.sent.astype(np.int64)[:, None], 2, 1)
-    guesses = np.zeros_like(sample.colours)
+    guesses = np.zeros_like(sample.colors)
     known = regions.neighbours, regions.weights
-    cell = _classes(cells, regions.doubted[0], sample.colours, signals, *known, sample.head.step, guesses)
-    off = np.abs(sample.targets.colours - guesses / (1 << syntax.POINT)).mean(1) / sample.head.step
+    cell = _classes(cells, regions.doubted[0], sample.colors, signals, *known, sample.head.step, guesses)
+    off = np.abs(sample.targets.colors - guesses / (1 << syntax.POINT)).mean(1) / sample.head.step
     return cell, off
 
 
@@ -211,7 +211,7 @@ def after(made: learned.Interpolation | None, models: np.ndarray, sample: Sample
     coder = coding.counter(models)
     regions = made.apply(sample.luma, sample.regions) if made is not None else sample.regions
     coded = sample.targets.code(coder, regions, sample.head)
-    left = coded.colours / (1 << syntax.POINT) - sample.targets.colours
+    left = coded.colors / (1 << syntax.POINT) - sample.targets.colors
     return coder.models, float(coder.bits[0]), float((sample.targets.worth[:, None] * left**2).mean())
 
 
@@ -274,7 +274,7 @@ def main() -> None:
         each = list(pool.map(partial(samples, seed=asked.seed), paths, chunksize=8))
     held = [sample for one in each[::HELD] for sample in one]
     kept = [sample for number, one in enumerate(each) if number % HELD for sample in one]
-    print(json.dumps({"pictures": len(paths), "regions": sum(len(s.colours) for s in kept)}), flush=True)
+    print(json.dumps({"pictures": len(paths), "regions": sum(len(s.colors) for s in kept)}), flush=True)
     net = train(table(kept), asked.steps)
     made = learned.Interpolation(rounded(net), np.zeros(learned.BINS, np.int64), syntax.fresh())
     made = replace(made, buckets=buckets(made, kept))

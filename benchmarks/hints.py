@@ -30,17 +30,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lightning_dlic.bench.bench import versions
+from lightning_dlic.bench.rows import FileRow, rows
 from lightning_dlic.codec import base_codec
 from lightning_dlic.codec.container import HINTS_CHUNK
 from lightning_dlic.codec.hints.aim import Aim
-from lightning_dlic.codec.hints.base import Colouring
+from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.numpy.color import merge
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
-from lightning_dlic.bench.bench import versions
-from lightning_dlic.bench.rows import FileRow, rows
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
@@ -62,7 +62,7 @@ class Picture:
         self.chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
         self.aim = Aim.of(self.source.luma, self.chroma)
 
-    def coloured(self, chroma: Iterable[F32 | U8]) -> U8:
+    def colored(self, chroma: Iterable[F32 | U8]) -> U8:
         """RGB of chroma ``[H, W]``, in levels about 0 or centred at 128, under the true luma."""
         planes = [p if p.dtype == np.uint8 else np.clip(np.floor(p + 128.5), 0, 255).astype(np.uint8) for p in chroma]
         return merge(self.source.luma, *planes)
@@ -99,24 +99,24 @@ class Picture:
         made = hints.decode(found.body, self.source.luma)
         size = len(prefix(hints)) + len(found.body)
         if net:
-            return size, self.coloured(net(self.source.luma, made))
+            return size, self.colored(net(self.source.luma, made))
         if plain and kind == "grid":
-            return size, self.coloured(
+            return size, self.colored(
                 np.stack(made.planes())
                 .repeat(made.factor, 1)
                 .repeat(made.factor, 2)[:, : self.source.luma.shape[0], : self.source.luma.shape[1]]
             )
-        spread = Spread(self.aim.luma, len(made.colours))
-        return size, self.coloured(spread.enlarged(plane, self.source.luma, made.factor) for plane in made.planes())
+        spread = Spread(self.aim.luma, len(made.colors))
+        return size, self.colored(spread.enlarged(plane, self.source.luma, made.factor) for plane in made.planes())
 
 
-def colour(path: Path) -> Source | None:
+def color(path: Path) -> Source | None:
     """A picture; none where it has no colour."""
     source = Source(load_picture(str(path)))
     return source if any((plane != 128).any() for plane in source.planes[1:]) else None
 
 
-def flat(made: Colouring) -> F32:
+def flat(made: Coloring) -> F32:
     """Chroma that is one colour a region."""
     return np.stack(made.planes())
 
@@ -128,7 +128,7 @@ def presets(pictures: list[Picture], net: Any) -> dict[str, Any]:
     rows: dict[str, list[tuple[float, ...]]] = {}
     lpips = LPIPS()
     for picture in pictures:
-        grey = picture.coloured(np.zeros_like(picture.chroma))
+        grey = picture.colored(np.zeros_like(picture.chroma))
         rows.setdefault("grey", []).append((0, picture.psnr_rgb(grey), picture.lpips(grey, lpips)))
         for name, (kind, budget) in PRESETS.items():
             for way, model in (("plain", None), ("filter", None), *([("net", net)] if net else [])):
@@ -159,14 +159,14 @@ def oracle(picture: Picture, net: Any, preset: tuple[str, int] | None) -> tuple[
         found = search(hints, picture.aim, preset[1], 3, net.render(luma))
         if found is None:
             raise SystemExit(f"{picture.name}: {preset[1]} bytes are too few")
-        made, size = found.colouring, len(prefix(hints)) + len(found.body)
+        made, size = found.coloring, len(prefix(hints)) + len(found.body)
     maps = net.hypotheses(luma, made)
     best = ((maps - picture.aim.chroma) ** 2).sum(1).argmin(0)
     chosen = np.take_along_axis(maps, best[None, None], 0)[0]
     factor = -(-picture.source.luma.shape[0] // luma.shape[0])
     height, width = picture.source.luma.shape
     whole = (enlarge(np.clip(np.floor(p + 128.5), 0, 255).astype(np.uint8), factor, height, width) for p in chosen)
-    return size + len(Oracle.code(best)), picture.psnr_rgb(picture.coloured(whole))
+    return size + len(Oracle.code(best)), picture.psnr_rgb(picture.colored(whole))
 
 
 def chroma_points(picture: Picture, name: str) -> list[tuple[float, float]]:
@@ -183,7 +183,7 @@ def chroma_points(picture: Picture, name: str) -> list[tuple[float, float]]:
             decoded = codec.decode(payload, *planes.size, True)
             height, width = picture.source.luma.shape
             chroma = [enlarge(plane, 2 * scale, height, width) for plane in decoded.each()[1:]]
-            found.append((float(size), picture.psnr_ab(picture.coloured(chroma))))
+            found.append((float(size), picture.psnr_ab(picture.colored(chroma))))
     return _hull(found)
 
 
@@ -206,7 +206,7 @@ def file_points(picture: Picture, row: FileRow) -> dict[tuple[int, int], tuple[f
             spent = size - _saved(color.convert("L"), row, quality)[0]
             planes = np.asarray(decoded.convert("YCbCr"))[..., 1:]
             chroma = [enlarge(np.ascontiguousarray(planes[..., i]), scale, height, width) for i in range(2)]
-            found[scale, quality] = (float(spent), picture.psnr_rgb(picture.coloured(chroma)))
+            found[scale, quality] = (float(spent), picture.psnr_rgb(picture.colored(chroma)))
     return found
 
 
@@ -332,7 +332,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take each n-th picture")
     asked = parser.parse_args()
     found = [p for path in asked.pictures for p in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    pictures = [Picture(source, path) for path in found[:: asked.every] if (source := colour(path))]
+    pictures = [Picture(source, path) for path in found[:: asked.every] if (source := color(path))]
     net = None
     if asked.net:
         from lightning_dlic.operators.colorizer import load_colorizer

@@ -22,8 +22,8 @@ from dlic_datamodules.base import PictureDataModule
 from dlic_registry import register
 from lightning_dlic.imaging.resize import BicubicDownsize
 from lightning_dlic.nets.compact import CompactNet
-from lightning_dlic.training.fit import fit
 from lightning_dlic.recipe import load_recipe
+from lightning_dlic.training.fit import fit
 from lightning_dlic.training.report import versions
 
 BATCH, CROP, SCALE, WARM = 16, 96, 4, 10

@@ -15,8 +15,8 @@ from PIL import Image
 
 from dlic_registry import DlicError, suggest
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
-from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.budget import finest_within
+from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.hinted import BASE, NONE, HintedSearch, parse
 from lightning_dlic.pipeline.recipe import find_pipeline
 from lightning_dlic.pipeline.search import SCALES, Search, Settings, sensible

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError, import_plugins
-from lightning_dlic.cli import eval_color as colour
+from lightning_dlic.cli import eval_color as color
 from lightning_dlic.cli.eval_color import HINTS, open_ways
 from lightning_dlic.cli.eval_prediction import describe, open_predictors, print_rows
 from lightning_dlic.cli.reports import surroundings, write_report
@@ -28,10 +28,10 @@ from lightning_dlic.cli.targets import (
 from lightning_dlic.zoo import cards
 
 if TYPE_CHECKING:
-    from lightning_dlic.metrics.perceptual import LPIPS
     from lightning_dlic.measure.colorings import Way
-    from lightning_dlic.operators.enlarger import Enlarger
     from lightning_dlic.measure.sr import Result, TestSet
+    from lightning_dlic.metrics.perceptual import LPIPS
+    from lightning_dlic.operators.enlarger import Enlarger
 
 _PANEL_ROWS = 6
 _COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim", "lpips")
@@ -168,11 +168,11 @@ def _measure_color(
     if panel is not None:
         write_picture(panel, Picture(draw_panel(ways, sets, _PANEL_ROWS, _progress)))
     _progress("")
-    colour.print_rows(rows)
+    color.print_rows(rows)
     if note:
         print(f"note: {note}")
     if json_file is not None:
-        write_report(json_file, {**surroundings(sets, "cpu"), **colour.describe(found, rows)})
+        write_report(json_file, {**surroundings(sets, "cpu"), **color.describe(found, rows)})
 
 
 def _is_data(text: str) -> bool:

@@ -23,8 +23,8 @@ _COLUMNS = (
     ("psnr_ab", "{:.2f}"),
     ("delta_e", "{:.2f}"),
     ("lpips", "{:.4f}"),
-    ("colourfulness", "{:.1f}"),
-    ("colourfulness_difference", "{:.1f}"),
+    ("colorfulness", "{:.1f}"),
+    ("colorfulness_difference", "{:.1f}"),
     ("auc", "{:.1f}"),
     ("auc_rebalanced", "{:.1f}"),
 )
@@ -33,8 +33,8 @@ _TITLES = {
     "psnr_rgb_decoded": "RGB dec.",
     "psnr_ab": "ab",
     "delta_e": "dE00",
-    "colourfulness": "vivid",
-    "colourfulness_difference": "differs",
+    "colorfulness": "vivid",
+    "colorfulness_difference": "differs",
     "auc_rebalanced": "AuC reb.",
     "auc": "AuC",
     "lpips": "LPIPS",
@@ -60,10 +60,10 @@ def open_ways(
     Raises:
         DlicError: A target is not for colour, or hints are unknown.
     """
+    from lightning_dlic.measure.colorings import floors, networks, parse_hints
     from lightning_dlic.nets.colorization.base import ColorNet
     from lightning_dlic.nets.colorization.bins import BinNet
     from lightning_dlic.operators.colorizer import Colorizer
-    from lightning_dlic.measure.colorings import floors, networks, parse_hints
 
     asked = [parse_hints(text.strip()) for text in hints.split(",")]
     ways: list[Way] = []

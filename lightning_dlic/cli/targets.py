@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from lightning_dlic.operators.enlarger import Enlarger
     from lightning_dlic.operators.downsizer import Downsizer
+    from lightning_dlic.operators.enlarger import Enlarger
 
 COLOR_BASELINES = ("grey", "mean", "palette", "floor")
 BASELINES = ("bicubic", "nearest", "lanczos", *COLOR_BASELINES)

@@ -94,10 +94,10 @@ def _luma_of(lightness: Tensor, chroma: Tensor) -> Tensor:
 
 
 def _into_gamut(luma: Tensor, chroma: Tensor) -> Tensor:
-    colour = ycbcr_to_rgb(torch.cat((torch.zeros_like(luma), chroma), dim=-3))
-    room = torch.where(colour > 0, 1.0 - luma, luma)
-    share = (room / colour.abs().clamp(min=1e-6)).amin(dim=-3, keepdim=True).clamp(0.0, 1.0)
-    return (luma + share * colour).clamp(0.0, 1.0)
+    color = ycbcr_to_rgb(torch.cat((torch.zeros_like(luma), chroma), dim=-3))
+    room = torch.where(color > 0, 1.0 - luma, luma)
+    share = (room / color.abs().clamp(min=1e-6)).amin(dim=-3, keepdim=True).clamp(0.0, 1.0)
+    return (luma + share * color).clamp(0.0, 1.0)
 
 
 def l_star(luma: Tensor) -> Tensor:

@@ -109,9 +109,9 @@ def _read(data: bytes, options: DecodeOptions) -> Picture:
             # Lab, CMYK and rarer modes: colours by their profile, so it no longer applies.
             return Picture(np.ascontiguousarray(decode(data, options).transpose(1, 2, 0)))
         transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
-        colour = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        color = "L" if image.mode in ("1", "L", "LA") else "RGB"
         upright = ImageOps.exif_transpose(image)
-        return _split(np.asarray(upright.convert(colour + "A" if transparent else colour)), icc)
+        return _split(np.asarray(upright.convert(color + "A" if transparent else color)), icc)
 
 
 def _split(samples: NDArray[Any], icc: bytes | None) -> Picture:
@@ -120,9 +120,9 @@ def _split(samples: NDArray[Any], icc: bytes | None) -> Picture:
         samples = samples[..., None]
     if samples.ndim != 3 or samples.shape[2] not in _PNG_COLOURS or samples.dtype not in (np.uint8, np.uint16):
         raise PictureError(f"samples of shape {samples.shape} and type {samples.dtype} are neither grey nor RGB")
-    colours = 1 if samples.shape[2] < 3 else 3
-    alpha = samples[..., colours] if samples.shape[2] > colours else None
-    return Picture(samples[..., :colours], alpha, icc)
+    colors = 1 if samples.shape[2] < 3 else 3
+    alpha = samples[..., colors] if samples.shape[2] > colors else None
+    return Picture(samples[..., :colors], alpha, icc)
 
 
 def _upright(picture: Picture, orientation: int) -> Picture:

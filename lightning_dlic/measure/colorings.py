@@ -16,7 +16,7 @@ from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.oracle import Oracle
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.operators.colorizer import Colorizer
-from lightning_dlic.pipeline.color import colour
+from lightning_dlic.pipeline.color import color
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -72,7 +72,7 @@ class Way(ABC):
     hints: str = "none"
 
     @abstractmethod
-    def colour(self, luma: U8, chroma: F32) -> tuple[U8, int]:
+    def color(self, luma: U8, chroma: F32) -> tuple[U8, int]:
         """Colours a picture as encoder and decoder together would.
 
         Args:
@@ -89,7 +89,7 @@ class Grey(Way):
 
     name = "grey"
 
-    def colour(self, luma: U8, chroma: F32) -> tuple[U8, int]:
+    def color(self, luma: U8, chroma: F32) -> tuple[U8, int]:
         """See `Way.colour`."""
         return np.repeat(luma[..., None], 3, axis=-1), 0
 
@@ -97,18 +97,18 @@ class Grey(Way):
 class Palette(Way):
     """So many colours, one for each of as many equally frequent ranges of luma; with one, the mean colour."""
 
-    def __init__(self, name: str, colours: int) -> None:
+    def __init__(self, name: str, colors: int) -> None:
         """Sets the number of colours."""
-        self.name, self.colours = name, colours
+        self.name, self.colors = name, colors
 
-    def colour(self, luma: U8, chroma: F32) -> tuple[U8, int]:
+    def color(self, luma: U8, chroma: F32) -> tuple[U8, int]:
         """See `Way.colour`."""
-        bounds = np.quantile(luma, np.arange(1, self.colours) / self.colours)
+        bounds = np.quantile(luma, np.arange(1, self.colors) / self.colors)
         which = np.searchsorted(bounds, luma, side="right")
-        sizes = np.maximum(np.bincount(which.ravel(), minlength=self.colours), 1)
-        means = [np.bincount(which.ravel(), plane.ravel(), self.colours) / sizes for plane in chroma]
+        sizes = np.maximum(np.bincount(which.ravel(), minlength=self.colors), 1)
+        means = [np.bincount(which.ravel(), plane.ravel(), self.colors) / sizes for plane in chroma]
         planes = np.stack([np.round(mean)[which] for mean in means]).astype(np.float32)
-        return _merge(luma, planes), _COLOUR * self.colours
+        return _merge(luma, planes), _COLOUR * self.colors
 
 
 class Floor(Way):
@@ -118,7 +118,7 @@ class Floor(Way):
         """Sets the hints."""
         self.name, self.hints, self.asked = "floor", asked.name, asked
 
-    def colour(self, luma: U8, chroma: F32) -> tuple[U8, int]:
+    def color(self, luma: U8, chroma: F32) -> tuple[U8, int]:
         """See `Way.colour`."""
         hints, aim = find_hints(self.asked.kind), Aim.of(luma, chroma)
         found = search(hints, aim, self.asked.budget, _EFFORT)
@@ -127,7 +127,7 @@ class Floor(Way):
                 f"--hints {self.asked.name}: too few bytes for a picture of {luma.shape[1]}x{luma.shape[0]}"
             )
         made = hints.decode(found.body, luma)
-        return colour(luma, luma, made, 1), len(prefix(hints)) + len(found.body)
+        return color(luma, luma, made, 1), len(prefix(hints)) + len(found.body)
 
 
 class Net(Way):
@@ -137,7 +137,7 @@ class Net(Way):
         """Sets network and hints."""
         self.name, self.hints, self.colorizer, self.asked = name, asked.name, colorizer, asked
 
-    def colour(self, luma: U8, chroma: F32) -> tuple[U8, int]:
+    def color(self, luma: U8, chroma: F32) -> tuple[U8, int]:
         """See `Way.colour`."""
         if self.asked.kind == "none":
             return _merge(luma, self.colorizer(luma)), 0
@@ -151,7 +151,7 @@ class Net(Way):
                 f"--hints {self.asked.name}: too few bytes for a picture of {luma.shape[1]}x{luma.shape[0]}"
             )
         made = hints.decode(found.body, luma)
-        return colour(luma, luma, made, 1, self.colorizer), len(prefix(hints)) + len(found.body)
+        return color(luma, luma, made, 1, self.colorizer), len(prefix(hints)) + len(found.body)
 
     @torch.inference_mode()
     def _oracle(self, luma: U8, chroma: F32) -> tuple[U8, int]:

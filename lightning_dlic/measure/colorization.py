@@ -16,12 +16,12 @@ from lightning_dlic.codec.hevc import HEVC
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.imaging.numpy.color import split
 from lightning_dlic.imaging.pictures import Picture, write_picture
-from lightning_dlic.metrics.color import AbErrors, colourfulness, delta_e, lab, psnr_ab
+from lightning_dlic.measure.colorings import Way
+from lightning_dlic.measure.sr import TestSet, original
+from lightning_dlic.metrics.color import AbErrors, colorfulness, delta_e, lab, psnr_ab
 from lightning_dlic.metrics.functional import psnr
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.metrics.protocol import summarize
-from lightning_dlic.measure.colorings import Way
-from lightning_dlic.measure.sr import TestSet, original
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -33,7 +33,7 @@ PROTOCOL = {
     "psnr_ab": "CIELAB a* and b* (sRGB, D65) of the 8-bit pictures; peak 255",
     "delta_e": "mean CIEDE2000 over pixels, by scikit-image",
     "lpips": "AlexNet v0.1",
-    "colourfulness": "Hasler and Suesstrunk 2003; its difference is the absolute one to the original's",
+    "colorfulness": "Hasler and Suesstrunk 2003; its difference is the absolute one to the original's",
     "auc": "share of pixels whose error of ab is within a bound, over bounds of 0 to 150, percent, of all pixels",
     "auc_rebalanced": "as auc, each of the 261 bins of true ab that occur in the set counted alike",
     "pictures": "originals whose three channels are equal throughout are left out",
@@ -126,25 +126,25 @@ def _measure(
     way: Way, target: Tensor, areas: AbErrors, decoded: float | None, lpips: LPIPS | None
 ) -> tuple[U8, dict[str, float]]:
     luma, chroma = parts(target)
-    made, size = way.colour(luma, chroma)
+    made, size = way.color(luma, chroma)
     output = _tensor(made)
     first, second = lab(output), lab(target)
-    vivid, wanted = colourfulness(output), colourfulness(target)
+    vivid, wanted = colorfulness(output), colorfulness(target)
     figures = {
         "bytes": float(size),
         "psnr_rgb": psnr(output, target),
         "psnr_ab": psnr_ab(first, second),
         "delta_e": delta_e(first, second),
-        "colourfulness": vivid,
-        "colourfulness_original": wanted,
-        "colourfulness_difference": abs(vivid - wanted),
+        "colorfulness": vivid,
+        "colorfulness_original": wanted,
+        "colorfulness_difference": abs(vivid - wanted),
     }
     areas.update(first, second)
     if lpips is not None and min(target.shape[-2:]) >= 32:
         with torch.inference_mode():
             figures["lpips"] = lpips(output / 255.0, target / 255.0).item()
     if decoded is not None:
-        figures["psnr_rgb_decoded"] = psnr(_tensor(way.colour(_through_codec(luma, decoded), chroma)[0]), target)
+        figures["psnr_rgb_decoded"] = psnr(_tensor(way.color(_through_codec(luma, decoded), chroma)[0]), target)
     return made, figures
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lightning_dlic.measure.colorings import Grey, Way
-from lightning_dlic.measure.sr import TestSet, original
 from lightning_dlic.measure.colorization import parts
+from lightning_dlic.measure.sr import TestSet, original
 
 U8 = NDArray[np.uint8]
 _WIDTH, _GAP, _TEXT = 256, 6, 34
@@ -39,7 +39,7 @@ def draw_panel(
         luma, chroma = parts(target)
         cells = [(np.ascontiguousarray(target[0].permute(1, 2, 0).numpy()), "original", "")]
         for way in [Grey(), *(way for way in ways if not isinstance(way, Grey))]:
-            made, size = way.colour(luma, chroma)
+            made, size = way.color(luma, chroma)
             label = way.name if way.hints == "none" else f"{way.name} {way.hints}"
             cells.append((made, label, f"{size:,} bytes"))
         lines.append(_row(cells))

@@ -18,8 +18,8 @@ from lightning_dlic.imaging.pictures import Picture, write_picture
 from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, ms_ssim
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.metrics.protocol import score, summarize, y_plane
-from lightning_dlic.operators.enlarger import Enlarger
 from lightning_dlic.operators.downsizer import Downsizer
+from lightning_dlic.operators.enlarger import Enlarger
 from lightning_dlic.operators.upscale import to_pixels
 
 # Beyond this LPIPS and MS-SSIM, which need the whole picture at once, would no longer fit into 2 GB.

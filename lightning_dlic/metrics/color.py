@@ -44,7 +44,7 @@ def delta_e(output: Tensor, target: Tensor) -> float:
     return float(difference.mean())
 
 
-def colourfulness(picture: Tensor) -> float:
+def colorfulness(picture: Tensor) -> float:
     """How vivid a picture looks (Hasler and Suesstrunk 2003): 0 for grey, about 15 slightly, 45 averagely, 82 highly.
 
     Args:

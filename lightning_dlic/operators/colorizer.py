@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_dlic.codec.hints.aim import Aim
-from lightning_dlic.codec.hints.base import Colouring
+from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.paint import enlarged, paint
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.guided import guided_lines
 from lightning_dlic.nets.colorization.base import ColorNet
-from lightning_dlic.pipeline.recipe import PipelineError
 from lightning_dlic.zoo import load_net
+from lightning_dlic.zoo.files import WeightsError
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -41,7 +41,7 @@ class Colorizer:
         self.device = next((part.device for part in (*net.parameters(), *net.buffers())), torch.device("cpu"))
 
     @torch.inference_mode()
-    def __call__(self, luma: U8, hints: Colouring | None = None) -> F32:
+    def __call__(self, luma: U8, hints: Coloring | None = None) -> F32:
         """Colours a picture.
 
         Args:
@@ -62,7 +62,7 @@ class Colorizer:
         levels: F32 = (chroma[0] * 255.0).nan_to_num(0.0).cpu().numpy()
         return levels
 
-    def _chroma(self, luma: Tensor, hints: Colouring | None) -> Tensor:
+    def _chroma(self, luma: Tensor, hints: Coloring | None) -> Tensor:
         if hints is None or not self.net.takes_hints:
             return to_cbcr(luma, self.net(luma, None), self.net.space)
         size = luma.shape[-2], luma.shape[-1]
@@ -74,11 +74,11 @@ class Colorizer:
         chosen = branches.clamp(0, maps.shape[1] - 1).expand(1, 1, 2, -1, -1)
         return to_cbcr(luma, maps.gather(1, chosen)[:, 0], self.net.space)
 
-    def _painted(self, hints: Colouring, size: tuple[int, int]) -> Tensor:
+    def _painted(self, hints: Coloring, size: tuple[int, int]) -> Tensor:
         return torch.from_numpy(paint(hints, size))[None].to(self.device)
 
     @torch.inference_mode()
-    def hypotheses(self, luma: U8, hints: Colouring) -> F32:
+    def hypotheses(self, luma: U8, hints: Coloring) -> F32:
         """All branches' Cb and Cr in levels about 0, ``[K, 2, H, W]``; for the encoder, at the size of the guide."""
         whole = torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
         painted = self._painted(hints, (luma.shape[0], luma.shape[1]))
@@ -87,7 +87,7 @@ class Colorizer:
         levels: F32 = (chroma * 255.0).nan_to_num(0.0).cpu().numpy()
         return levels
 
-    def final(self, luma: U8, aim: Aim) -> Callable[[Colouring], F32] | None:
+    def final(self, luma: U8, aim: Aim) -> Callable[[Coloring], F32] | None:
         """Chroma as the decoder makes it of the whole picture's luma, at the guide's size, for the search's end.
 
         Args:
@@ -101,7 +101,7 @@ class Colorizer:
             return None
         return lambda hints: aim.shrunk(self(luma, hints))
 
-    def render(self, luma: U8) -> Callable[[Colouring], F32]:
+    def render(self, luma: U8) -> Callable[[Coloring], F32]:
         """What the encoder's search calls: chroma of this luma by hints."""
         return lambda hints: self(luma, hints)
 
@@ -122,9 +122,9 @@ def load_colorizer(target: str) -> Colorizer:
 
     Raises:
         DlicError: The weights cannot be found or used.
-        PipelineError: The network is not one for colour.
+        WeightsError: The network is not one for colour.
     """
     net, _ = load_net(target)
     if not isinstance(net, ColorNet):
-        raise PipelineError(f"{target}: not a network for colour")
+        raise WeightsError(f"{target}: not a network for colour")
     return Colorizer(net.eval())

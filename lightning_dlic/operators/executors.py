@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from dlic_registry import DlicError
 
 if TYPE_CHECKING:
-    from lightning_dlic.codec.intra.predictor import Layer
+    from lightning_dlic.codec.intra.predictor import Executor, Layer, Run
     from lightning_dlic.nets.prediction.integer_fc import IntegerFullyConnected
-
-Run = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.uint8]]
 
 
 def _module(layers: Mapping[str, Layer]) -> IntegerFullyConnected:
@@ -95,3 +93,7 @@ def _exported(net: IntegerFullyConnected) -> bytes:
             dynamo=False,
         )
     return file.getvalue()
+
+
+EXECUTORS: Mapping[str, Executor | None] = {"numpy": None, "torch": torch_executor, "onnx": onnx_executor}
+"""What `IntegerPredictor` takes as ``executor``, by name."""

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lightning_dlic.imaging.tiles import enlarge, net_halo
-from lightning_dlic.pipeline.recipe import PipelineError
 from lightning_dlic.zoo import load_net
+from lightning_dlic.zoo.files import WeightsError
 
 U8 = NDArray[np.uint8]
 
@@ -57,10 +57,10 @@ def load_enlarger(target: str, scale: int) -> Enlarger:
 
     Raises:
         DlicError: The weights cannot be found or used.
-        PipelineError: The network is for colour, or of another scale.
+        WeightsError: The network is for colour, or of another scale.
     """
     net, meta = load_net(target)
     if meta.get("scale") != scale or meta.get("channels") != 1:
         found = f"scale {meta.get('scale')} and {meta.get('channels')} channels"
-        raise PipelineError(f"{target}: has {found}; here it must have scale {scale} and 1 channel, luma")
+        raise WeightsError(f"{target}: has {found}; here it must have scale {scale} and 1 channel, luma")
     return Enlarger(net.eval(), scale, net_halo(net, 1))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from dlic_registry import DlicError
 from lightning_dlic.imaging.blocks import seen, seen_back
-from lightning_dlic.imaging.numpy.blocks import VIEWS
 from lightning_dlic.imaging.intra_modes import DC, MODES, PLANAR, VERTICAL, predict_modes, references
+from lightning_dlic.imaging.numpy.blocks import VIEWS
 from lightning_dlic.losses.block import hadamard
 
 Blocks = NDArray[np.uint8]

@@ -7,18 +7,18 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_dlic.codec.hints.base import Colouring
+from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.regions import guide
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.numpy.color import merge
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-Colourist = Callable[[U8, Colouring], F32]
+Colorist = Callable[[U8, Coloring], F32]
 """Gives Cb and Cr in levels about 0, ``[2, H, W]``, of luma ``[H, W]`` and hints."""
 
 
-def colour(luma: U8, base: U8, hints: Colouring, scale: int, colourist: Colourist | None = None) -> U8:
+def color(luma: U8, base: U8, hints: Coloring, scale: int, colorist: Colorist | None = None) -> U8:
     """Colours a grey picture.
 
     Args:
@@ -26,14 +26,14 @@ def colour(luma: U8, base: U8, hints: Colouring, scale: int, colourist: Colouris
         base: The decoded base layer, uint8 ``[h, w]``.
         hints: What the bitstream says.
         scale: Factor between the two.
-        colourist: A network; the guided filter by default, which leaves grey what the hints leave to a network.
+        colorist: A network; the guided filter by default, which leaves grey what the hints leave to a network.
 
     Returns:
         RGB, uint8 ``[H, W, 3]``.
     """
-    if colourist is not None:
-        return merge(luma, *(_to_uint8(plane) for plane in colourist(luma, hints)))
-    spread = Spread(guide(base), len(hints.colours))
+    if colorist is not None:
+        return merge(luma, *(_to_uint8(plane) for plane in colorist(luma, hints)))
+    spread = Spread(guide(base), len(hints.colors))
     return merge(luma, *(spread.enlarged(plane, luma, scale * hints.factor) for plane in hints.planes()))
 
 

@@ -18,8 +18,8 @@ from lightning_dlic.imaging.numpy.resize import enlarge
 from lightning_dlic.pipeline.recipe import COLOUR, Pipeline, PipelineError, numbered_pipeline
 
 if TYPE_CHECKING:
-    from lightning_dlic.codec.hints.base import Colouring
-    from lightning_dlic.pipeline.color import Colourist
+    from lightning_dlic.codec.hints.base import Coloring
+    from lightning_dlic.pipeline.color import Colorist
 
 U8 = NDArray[np.uint8]
 LumaEnlarger = Callable[[U8, int, int], U8]
@@ -51,31 +51,31 @@ def decompress(
         raise BitstreamError("hints: they colour a grey base layer with a checksum, and this is none")
     planes = decode_base(stream)
     # Before any network is looked for: whatever is malformed ends here.
-    colouring = None if hints is None else _decode_hints(hints, planes)
+    coloring = None if hints is None else _decode_hints(hints, planes)
     found = _pipeline(stream, pipeline, strict)
     picture = assemble(planes, stream.scale, stream.height, stream.width, _enlarger(found, stream.scale, strict))
-    if colouring is None:
+    if coloring is None:
         return picture
-    from lightning_dlic.pipeline.color import colour
+    from lightning_dlic.pipeline.color import color
 
-    colourist = _colourist(found, strict) if colouring.head.net else None
-    return colour(picture, planes.y, colouring, stream.scale, colourist)
+    colorist = _colorist(found, strict) if coloring.head.net else None
+    return color(picture, planes.y, coloring, stream.scale, colorist)
 
 
-def _decode_hints(body: bytes, planes: Planes) -> Colouring:
+def _decode_hints(body: bytes, planes: Planes) -> Coloring:
     # Compiling what hints take is not for files that have none.
     from lightning_dlic.codec.hints.chunk import decode_hints
 
     return decode_hints(body, planes.y)
 
 
-def _colourist(pipeline: Pipeline | None, strict: bool) -> Colourist | None:
+def _colorist(pipeline: Pipeline | None, strict: bool) -> Colorist | None:
     instead = "its colours are spread from the hints by a filter"
     if pipeline is None or COLOUR not in pipeline.weights:
         _complain(f"the network for colour that it was made with is not here; {instead}", strict)
         return None
     try:
-        return pipeline.colourist()
+        return pipeline.colorist()
     except DlicError as error:
         _complain(f"{str(error).splitlines()[0]} Instead, {instead}", strict)
         return None

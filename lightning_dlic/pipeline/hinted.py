@@ -123,9 +123,9 @@ class HintedSearch:
         from lightning_dlic.codec.hints.aim import Aim
         from lightning_dlic.codec.hints.chunk import find_hints
         from lightning_dlic.codec.hints.encoder import search
-        from lightning_dlic.pipeline.color import colour
+        from lightning_dlic.pipeline.color import color
 
-        self._find, self._aim, self._search, self._colour = find_hints, Aim, search, colour
+        self._find, self._aim, self._search, self._color = find_hints, Aim, search, color
         self._chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
         self._score = scorer(self.source, self.metric)
         gray = Source(self.source.luma)
@@ -135,15 +135,15 @@ class HintedSearch:
             raise DlicError(
                 f"hints need a base codec that decodes alike everywhere, which {self.settings.codec} does not"
             )
-        self._colourist = _network(self.settings.pipeline)
-        if not self.ask.kinds and self._colourist is None:
+        self._colorist = _network(self.settings.pipeline)
+        if not self.ask.kinds and self._colorist is None:
             raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
 
     def within(self, limit: int) -> Iterable[Candidate]:
         """The best bitstreams of at most ``limit`` bytes, one or more for each kind of hints."""
         if not self._exact:
             return
-        if self._colourist is not None and (not self.ask.kinds or self.ask.base):
+        if self._colorist is not None and (not self.ask.kinds or self.ask.base):
             yield from self._guessed(limit)
         if not self.ask.kinds:
             return
@@ -196,8 +196,8 @@ class HintedSearch:
         aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
         luma = self._luma(base.stream, planes)
         ways: list[tuple[Any, Any, Any]] = [(None, None, None)]
-        if self._colourist is not None and effort > 1:
-            net, small = self._colourist, guide(planes.y)
+        if self._colorist is not None and effort > 1:
+            net, small = self._colorist, guide(planes.y)
             full = effort >= _FULL_FROM
             branches = partial(net.hypotheses, small) if full else None
             final = net.final(luma, aim) if full else None
@@ -231,8 +231,8 @@ class HintedSearch:
 
         planes = decode_base(stream)
         hints = decode_hints(stream.chunk(HINTS_CHUNK) or b"", planes.y)
-        colourist = self._colourist if hints.head.net else None
-        made = self._colour(luma, planes.y, hints, stream.scale, colourist)
+        colorist = self._colorist if hints.head.net else None
+        made = self._color(luma, planes.y, hints, stream.scale, colorist)
         return Candidate(stream, quality, self._score(made))
 
     def _luma(self, stream: Bitstream, planes: Planes) -> NDArray[np.uint8]:
@@ -246,7 +246,7 @@ _EMPTY = Bitstream(1, 1, 1, "hevc", False, b"", 0)
 
 def _network(pipeline: Pipeline) -> Colorizer | None:
     try:
-        return pipeline.colourist()
+        return pipeline.colorist()
     except DlicError as error:
         warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} A filter instead.", stacklevel=2)
         return None

@@ -52,7 +52,7 @@ class Pipeline:
     always: bool = False
     hints: str = "base"
 
-    def colourist(self) -> Colorizer | None:
+    def colorist(self) -> Colorizer | None:
         """The network for colour; None where the pipeline has none.
 
         Raises:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from dlic_registry import BrokenPluginError, DlicError, entries
 from lightning_dlic.codec import BaseCodec, CodecError, base_codec
+from lightning_dlic.pipeline.budget import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.decompress import LumaEnlarger
-from lightning_dlic.pipeline.budget import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.recipe import Pipeline
 from lightning_dlic.pipeline.source import Source
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, load
+from lightning_dlic.recipe import Recipe
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.provenance import network_state, read_checkpoint, verify
-from lightning_dlic.recipe import Recipe
 from lightning_dlic.training.run import Run
 from lightning_dlic.zoo import load_net
 

@@ -15,6 +15,7 @@ import torch
 from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
+from lightning_dlic.recipe import Recipe, check, to_yaml
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training import run as runs
 from lightning_dlic.training.best import Best
@@ -24,7 +25,6 @@ from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
-from lightning_dlic.recipe import Recipe, check, to_yaml
 from lightning_dlic.training.report import Figures, measure, print_table, sha256, write_result
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.samples import Samples

@@ -15,7 +15,6 @@ from torch import Tensor
 from dlic_datamodules.draws import bounded, words
 from dlic_datamodules.transform import BatchTransform
 from dlic_registry import DlicError, load
-from lightning_dlic.transforms.degrade import Degrade
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import MAX_COUNT, Head, Hints, Targets, prepared
@@ -24,8 +23,9 @@ from lightning_dlic.codec.hints.paint import paint
 from lightning_dlic.codec.hints.regions import Regions, shrunk
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr, ycbcr_to_rgb
+from lightning_dlic.imaging.hint_planes import PLANES
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.nets.colorization.base import PLANES
+from lightning_dlic.transforms.degrade import Degrade
 
 __all__ = ["Hinted"]
 
@@ -51,7 +51,7 @@ class Hinted(BatchTransform):
         some: Share of pictures of which some regions' hints are withheld.
         decoded: Share of pictures whose luma has been coded and decoded.
         halved: Share of pictures whose regions are cut from luma of half the size, as those of large pictures are.
-        recoloured: Share of pictures whose colours are turned by one random angle around grey, where they have hints:
+        recolored: Share of pictures whose colours are turned by one random angle around grey, where they have hints:
             how colours follow luma within regions does not depend on which they are.
         degrade: Arguments of the transform ``degrade``, which codes them.
 
@@ -69,7 +69,7 @@ class Hinted(BatchTransform):
         some: float = 0.1,
         decoded: float = 0.5,
         halved: float = 0.0,
-        recoloured: float = 0.0,
+        recolored: float = 0.0,
         degrade: Mapping[str, Any] | None = None,
     ) -> None:
         self.kinds = ["grid", "segmentation", "segmentation"] if hints is None else list(hints)
@@ -78,12 +78,12 @@ class Hinted(BatchTransform):
         for name, pair, most in (("side", side, 4096), ("step", step, 64)):
             if len(pair) != 2 or not 1 <= pair[0] <= pair[1] <= most:
                 raise DlicError(f"hinted: {name} must be two numbers in order, 1 to {most}, not {list(pair)!r}")
-        shares = {"none": none, "some": some, "decoded": decoded, "halved": halved, "recoloured": recoloured}
+        shares = {"none": none, "some": some, "decoded": decoded, "halved": halved, "recolored": recolored}
         for name, share in shares.items():
             if not 0.0 <= share <= 1.0:
                 raise DlicError(f"hinted: {name} must be a share from 0 to 1, not {share!r}")
         self.side, self.step = (int(side[0]), int(side[1])), (int(step[0]), int(step[1]))
-        self.none, self.some, self.decoded, self.halved, self.recoloured = none, some, decoded, halved, recoloured
+        self.none, self.some, self.decoded, self.halved, self.recolored = none, some, decoded, halved, recolored
         self.degrade = Degrade(**(degrade or {"codec": "webp", "scale": [1, 2]}))
         self._built: dict[str, Hints] = {name: load("hints", name)() for name in self.kinds}
 
@@ -99,7 +99,7 @@ class Hinted(BatchTransform):
             whole multiples of the scale that luma was coded at.
         """
         draws = words(keys ^ _SALT, 10).T
-        made = self.degrade({**batch, "image": self._recolour(batch["image"], draws)}, keys)
+        made = self.degrade({**batch, "image": self._recolor(batch["image"], draws)}, keys)
         image, size = made["image"], (made["image"].shape[-2], made["image"].shape[-1])
         luma, decoded = luma_uint8(image), made["base"]
         if decoded.shape[-2:] != luma.shape[-2:]:
@@ -111,11 +111,11 @@ class Hinted(BatchTransform):
         rest = {name: value for name, value in made.items() if name != "base"}
         return {**rest, "luma": luma, "hints": torch.from_numpy(np.stack(planes))}
 
-    def _recolour(self, image: Tensor, draws: NDArray[np.uint64]) -> Tensor:
+    def _recolor(self, image: Tensor, draws: NDArray[np.uint64]) -> Tensor:
         share, unit, angle = (
             (draws[:, which] % np.uint64(1 << 20)).astype(np.float64) / (1 << 20) for which in (1, 7, 8)
         )
-        chosen = torch.from_numpy((share >= self.none) & (unit < self.recoloured))
+        chosen = torch.from_numpy((share >= self.none) & (unit < self.recolored))
         if not chosen.any():
             return image
         ycc = rgb_to_ycbcr(image[chosen].expand(-1, 3, -1, -1).float() / 255.0)
@@ -138,7 +138,7 @@ class Hinted(BatchTransform):
         regions, models = prepared(aim.luma, kind.labels(aim.luma, min(count, MAX_COUNT)), net=True)
         wanted, sizes = _wanted(aim, regions)
         targets = replace(
-            Targets.unknown(regions.count), colours=wanted, worth=worth(sizes, regions), price=price * step * step
+            Targets.unknown(regions.count), colors=wanted, worth=worth(sizes, regions), price=price * step * step
         )
         made = targets.code(coding.counter(models), regions, Head(step, count))
         if share < self.none + self.some:

@@ -142,7 +142,7 @@ def test_modes(photo: Path, tmp_path: Path, mode: str) -> None:
         assert np.abs(np.asarray(decoded.convert("L")) - gray).mean() < 12
 
 
-def test_colour_profiles_are_applied(photo: Path, tmp_path: Path) -> None:
+def test_color_profiles_are_applied(photo: Path, tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     with Image.open(photo) as image:
         image.save(tmp_path / "a.png", icc_profile=profile.tobytes())

@@ -89,8 +89,8 @@ def test_zoo_names_and_equal_names(
 def test_a_run_and_its_checkpoint_are_one_network(
     inline: Dlic, write_recipe: Callable[..., Path], pictures: Path, tmp_path: Path
 ) -> None:
-    from lightning_dlic.training.fit import fit
     from lightning_dlic.recipe import load_recipe
+    from lightning_dlic.training.fit import fit
 
     run = fit(load_recipe(write_recipe(), ["trainer.ema=0.9", "trainer.progress=false"])).run
     report = tmp_path / "report.json"

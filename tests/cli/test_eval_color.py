@@ -49,8 +49,8 @@ def test_table_json_and_panel(inline: Dlic, pictures: Path, net: Path, tmp_path:
     assert grey["psnr_rgb"] < mean["psnr_rgb"] < palette["psnr_rgb"]
     assert grey["psnr_rgb_decoded"] < grey["psnr_rgb"]
     assert (grey["bytes"], mean["bytes"], palette["bytes"]) == (0, 2, 10)
-    assert grey["colourfulness"] == 0
-    assert grey["colourfulness_difference"] == pytest.approx(grey["colourfulness_original"])
+    assert grey["colorfulness"] == 0
+    assert grey["colorfulness_difference"] == pytest.approx(grey["colorfulness_original"])
     assert figures["mine", "oracle"]["bytes"] > 60
     assert figures["mine", "oracle"]["psnr_rgb"] >= figures["mine", "none"]["psnr_rgb"]
     assert found["protocol"]["psnr_ab"]
@@ -75,18 +75,18 @@ def test_temperature_reaches_the_network(inline: Dlic, pictures: Path, tmp_path:
         inline("eval", path, "--data", pictures / "valid", "--no-lpips", "--decoded", 0, "--json", report, *extra)
         (row,) = json.loads(report.read_text())["results"]
         assert "psnr_rgb_decoded" not in row["figures"]
-        vivid.append(row["figures"]["colourfulness"])
+        vivid.append(row["figures"]["colorfulness"])
     assert vivid[1] > vivid[0] + 3
 
 
-def test_pictures_without_colour_are_left_out(inline: Dlic, pictures: Path, tmp_path: Path) -> None:
+def test_pictures_without_color_are_left_out(inline: Dlic, pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     Image.new("L", (40, 40), 90).save(tmp_path / "set" / "a.png")
     words = ("eval", "grey", "--data", tmp_path / "set", "--no-lpips", "--decoded", 0)
     _, error = inline(*words, status=2)
     assert "no picture in it has any colour" in error
-    (coloured, *_) = (pictures / "valid").glob("*.png")
-    (tmp_path / "set" / "b.png").write_bytes(coloured.read_bytes())
+    (colored, *_) = (pictures / "valid").glob("*.png")
+    (tmp_path / "set" / "b.png").write_bytes(colored.read_bytes())
     inline(*words, "--json", tmp_path / "report.json")
     (row,) = json.loads((tmp_path / "report.json").read_text())["results"]
     assert list(row["pictures"]) == ["b"]

@@ -11,8 +11,8 @@ from PIL import Image
 
 from dlic_registry import load
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
-from lightning_dlic.imaging.numpy.blocks import cut_contexts
 from lightning_dlic.imaging.intra_modes import predict_modes, references
+from lightning_dlic.imaging.numpy.blocks import cut_contexts
 from lightning_dlic.nets.prediction.integer_fc import IntegerFullyConnected
 from lightning_dlic.zoo import save_net
 

@@ -15,6 +15,7 @@ from lightning_dlic.codec.intra import net, tree
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.syntax import DONE
 from lightning_dlic.imaging.numpy.blocks import cut_contexts
+from lightning_dlic.operators.executors import EXECUTORS
 
 counts = Counter[str]()
 
@@ -31,7 +32,7 @@ def viewed(predictor, pixels, known, y, x, view):  # type: ignore[no-untyped-def
 def main() -> None:
     """Prints the checksum of what is decoded, and how often each network was asked."""
     data, executor = Path(sys.argv[1]).read_bytes(), sys.argv[2]
-    predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", executor) for m in (4, 8, 16)}
+    predictors = {m: IntegerPredictor.load(f"zoo:pnns_{m}", EXECUTORS[executor]) for m in (4, 8, 16)}
 
     def predictions(nets, plane, x, y, width, height, view, count, room, out):  # type: ignore[no-untyped-def]
         known = np.repeat(np.repeat(plane.maps[DONE] != 0, 4, 0), 4, 1)[

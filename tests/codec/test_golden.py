@@ -74,7 +74,7 @@ def test_learned_predictions_without_compiled_code(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in GOLDEN if name.startswith("hints")])
-def test_labels_and_colours_of_hints_are_as_ever(name: str) -> None:
+def test_labels_and_colors_of_hints_are_as_ever(name: str) -> None:
     assert hashes(FOLDER / name) == HINTS[name]
 
 
@@ -82,7 +82,7 @@ def hashes(file: Path) -> list[str]:
     """Of labels and colours of a file's hints."""
     stream = Bitstream.from_bytes(file.read_bytes())
     made = decode_hints(stream.chunk(HINTS_CHUNK) or b"", decode_base(stream).y)
-    return [hashlib.sha256(part.tobytes()).hexdigest()[:16] for part in (made.labels, made.colours)]
+    return [hashlib.sha256(part.tobytes()).hexdigest()[:16] for part in (made.labels, made.colors)]
 
 
 if __name__ == "__main__":

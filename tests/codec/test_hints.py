@@ -11,7 +11,7 @@ from dlic_registry import register
 from lightning_dlic.codec import BitstreamError, CodecError
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints.aim import Aim
-from lightning_dlic.codec.hints.base import Colouring, Head, Hints, Targets, prepared
+from lightning_dlic.codec.hints.base import Coloring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.chunk import decode_hints, describe_hints, find_hints, prefix, sending
 from lightning_dlic.codec.hints.encoder import Found, search, worth
 from lightning_dlic.codec.hints.oracle import Oracle
@@ -57,15 +57,15 @@ def test_decoder_finds_what_the_encoder_meant_in_no_more_bytes(
     assert len(body) <= budget
     assert len(body) > 0.85 * budget - 4
     decoded = decode_hints(body, source.luma)
-    assert decoded.head == found.colouring.head
+    assert decoded.head == found.coloring.head
     assert decoded.head.net == net
-    np.testing.assert_array_equal(decoded.labels, found.colouring.labels)
-    np.testing.assert_array_equal(decoded.sent, found.colouring.sent)
-    np.testing.assert_array_equal(decoded.colours, found.colouring.colours)
+    np.testing.assert_array_equal(decoded.labels, found.coloring.labels)
+    np.testing.assert_array_equal(decoded.sent, found.coloring.sent)
+    np.testing.assert_array_equal(decoded.colors, found.coloring.colors)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_more_bytes_come_nearer_to_the_colours(kind: str, aim: Aim) -> None:
+def test_more_bytes_come_nearer_to_the_colors(kind: str, aim: Aim) -> None:
     grey = float(np.mean(aim.chroma**2))
     errors = [within(kind, aim, budget).error for budget in (20, 80, 250, 600)]
     assert errors == sorted(errors, reverse=True)
@@ -77,15 +77,15 @@ def test_learned_predictions_come_nearer_for_the_same_bytes(kind: str, aim: Aim)
     assert within(kind, aim, 150, net=True).error < within(kind, aim, 150).error
 
 
-def test_regions_that_send_nothing_have_the_colour_predicted(aim: Aim) -> None:
-    made = within("grid", aim, 60).colouring
+def test_regions_that_send_nothing_have_the_color_predicted(aim: Aim) -> None:
+    made = within("grid", aim, 60).coloring
     assert 0.1 < made.sent.mean() < 0.9
     regions = arrange(aim.luma, find_hints("grid").labels(aim.luma, made.head.count))
     for rank in np.flatnonzero(~made.sent)[1:20]:
         near = regions.neighbours[rank][regions.neighbours[rank] >= 0]
-        lowest, highest = made.colours[near].min(0), made.colours[near].max(0)
-        assert (lowest <= made.colours[rank]).all()
-        assert (made.colours[rank] <= highest).all()
+        lowest, highest = made.colors[near].min(0), made.colors[near].max(0)
+        assert (lowest <= made.colors[rank]).all()
+        assert (made.colors[rank] <= highest).all()
 
 
 def test_superpixels_beat_a_grid(aim: Aim) -> None:
@@ -93,8 +93,8 @@ def test_superpixels_beat_a_grid(aim: Aim) -> None:
 
 
 def test_smoothing_along_edges_beats_flat_regions(aim: Aim) -> None:
-    made = within("segmentation", aim, 137).colouring
-    spread = Spread(aim.luma, len(made.colours))
+    made = within("segmentation", aim, 137).coloring
+    spread = Spread(aim.luma, len(made.colors))
     flat, smooth = (
         np.mean([(w - g) ** 2 for w, g in zip(aim.chroma, maps, strict=True)])
         for maps in (made.planes(), [spread(plane) for plane in made.planes()])
@@ -105,23 +105,23 @@ def test_smoothing_along_edges_beats_flat_regions(aim: Aim) -> None:
 def test_a_network_is_searched_with_as_it_decodes(aim: Aim) -> None:
     found = search(find_hints("grid"), aim, 100, 1, render=lambda made: np.stack(made.planes()))
     assert found is not None
-    assert found.colouring.head.net
-    blue, red = aim.chroma - np.stack(found.colouring.planes())
+    assert found.coloring.head.net
+    blue, red = aim.chroma - np.stack(found.coloring.planes())
     whole = np.stack([1.402 * red, -0.344136 * blue - 0.714136 * red, 1.772 * blue])
     assert found.error == pytest.approx(float(np.mean(whole**2)), rel=1e-3)
 
 
-def test_colours_are_corrected_for_what_the_decoder_will_make_of_them(aim: Aim) -> None:
+def test_colors_are_corrected_for_what_the_decoder_will_make_of_them(aim: Aim) -> None:
     off = np.array([6, -4], np.float32)[:, None, None]
 
-    def render(made: Colouring) -> np.ndarray:
+    def render(made: Coloring) -> np.ndarray:
         return np.stack(made.planes())
 
     plain = search(find_hints("grid"), aim, 300, 1, render)
     found = search(find_hints("grid"), aim, 300, 1, render, final=lambda made: render(made) + off)
     assert plain is not None
     assert found is not None
-    left = [aim.chroma - render(one.colouring) - off for one in (plain, found)]
+    left = [aim.chroma - render(one.coloring) - off for one in (plain, found)]
     assert np.mean(left[1] ** 2) < 0.75 * np.mean(left[0] ** 2)
     assert np.abs(left[1].mean((1, 2))).max() < 1.5
 
@@ -144,7 +144,7 @@ def test_regions_that_others_are_predicted_from_count_more(aim: Aim) -> None:
 
 
 def test_networks_are_told_step_side_and_what_was_sent(aim: Aim) -> None:
-    made = within("grid", aim, 60, net=True).colouring
+    made = within("grid", aim, 60, net=True).coloring
     height, width = aim.luma.shape
     planes = paint(made, (2 * height, 2 * width))
     assert planes.shape == (6, 2 * height, 2 * width)
@@ -163,7 +163,7 @@ def test_regions_name_a_branch_where_it_comes_nearer(aim: Aim) -> None:
     known = np.where(np.arange(aim.chroma.shape[2]) < half, aim.chroma, 0).astype(np.float32)
     maps = np.stack([np.zeros_like(aim.chroma), known])
 
-    def render(made: Colouring) -> np.ndarray:
+    def render(made: Coloring) -> np.ndarray:
         branch = made.branches[made.labels]
         return np.where(branch < 0, np.stack(made.planes()), np.where(branch == 1, known, 0)).astype(np.float32)
 
@@ -173,7 +173,7 @@ def test_regions_name_a_branch_where_it_comes_nearer(aim: Aim) -> None:
     assert found is not None
     assert len(found.body) < 120
     assert found.error < 0.8 * plain.error
-    named = found.colouring.branches[found.colouring.labels]
+    named = found.coloring.branches[found.coloring.labels]
     assert (named[:, : half - 20] == 1).mean() > 0.8
     assert (named[:, half + 20 :] == 1).mean() == 0
 
@@ -183,14 +183,12 @@ def test_branches_are_read_as_written(aim: Aim) -> None:
     regions, models = prepared(aim.luma, hints.labels(aim.luma, 60), net=True)
     named = np.arange(regions.count) % 7 - 2
     head = Head(6, 60, branches=5, net=True)
-    targets = replace(
-        Targets.unknown(regions.count), colours=np.full((regions.count, 2), 30.0), branches=named.clip(-1)
-    )
+    targets = replace(Targets.unknown(regions.count), colors=np.full((regions.count, 2), 30.0), branches=named.clip(-1))
     writer = coding.writer(4000, models)
     made = targets.code(writer, regions, head)
     decoded = hints.decode(head.to_bytes() + coding.finish(writer), aim.luma)
     np.testing.assert_array_equal(decoded.branches, named.clip(-1))
-    np.testing.assert_array_equal(decoded.colours, made.colours)
+    np.testing.assert_array_equal(decoded.colors, made.colors)
     assert not decoded.planes()[0][decoded.branches[decoded.labels] >= 0].any()
 
 
@@ -237,7 +235,7 @@ def test_any_size(kind: str, net: bool, shape: tuple[int, int]) -> None:
     aim = Aim.of(luma, np.full((2, *shape), 20, np.float32))
     found = search(find_hints(kind), aim, 60, effort=1, net=net)
     assert found is not None
-    np.testing.assert_array_equal(find_hints(kind).decode(found.body, luma).colours, found.colouring.colours)
+    np.testing.assert_array_equal(find_hints(kind).decode(found.body, luma).colors, found.coloring.colors)
 
 
 def test_oracle_costs_what_its_map_says() -> None:
@@ -266,7 +264,7 @@ def test_hints_of_a_third_party_go_by_name(aim: Aim, source: Source) -> None:
     found = within("stripes", aim, 60)
     body = prefix(find_hints("stripes")) + found.body
     assert body[:9] == b"\xff\x07stripes"
-    np.testing.assert_array_equal(decode_hints(body, source.luma).colours, found.colouring.colours)
+    np.testing.assert_array_equal(decode_hints(body, source.luma).colors, found.coloring.colors)
     assert describe_hints(body)["name"] == "stripes"
 
 
@@ -306,5 +304,5 @@ def test_damaged_chunks_decode_or_end_in_one_error(data: st.DataObject, chunk: b
         made = decode_hints(bytes(body), source.luma)
     except BitstreamError:
         return
-    assert made.colours.shape == (made.labels.max() + 1, 2)
-    assert np.abs(made.colours).max() <= 128 * 16
+    assert made.colors.shape == (made.labels.max() + 1, 2)
+    assert np.abs(made.colors).max() <= 128 * 16

@@ -56,9 +56,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 2) -> bytes:
+def png(width: int, height: int, *chunks: bytes, depth: int = 8, color: int = 2) -> bytes:
     """A PNG that declares a size, with whatever chunks after its header."""
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + chunk(b"IEND", b"")
 
 
@@ -92,7 +92,7 @@ def _bombs() -> dict[str, bytes]:
         "zeros_900m.png": png(30000, 30000, chunk(b"IDAT", zeros(300))),
         "just_over.png": png(8193, 8192, chunk(b"IDAT", zeros(1))),
         "thin.png": png(1 << 30, 1, chunk(b"IDAT", zeros(1))),
-        "deep.png": png(60000, 60000, chunk(b"IDAT", zeros(1)), depth=16, colour=6),
+        "deep.png": png(60000, 60000, chunk(b"IDAT", zeros(1)), depth=16, color=6),
         "no_size.png": png(0, 10, chunk(b"IDAT", zeros(1))),
         "negative.png": png((1 << 32) - 1, (1 << 32) - 1),
         "text_bomb.png": png(8, 8, chunk(b"zTXt", b"a\0\0" + zeros(200)), chunk(b"IDAT", zlib.compress(bytes(8 * 25)))),

@@ -189,7 +189,7 @@ def test_unwritable_root_says_where_to_point(source: FileSource, tmp_path: Path)
 def test_list_and_clear(source: FileSource, tmp_path: Path) -> None:
     root = tmp_path / "cache"
     gray = open_cache(source, DecodeOptions(gray=True), root=root).folder
-    colour = open_cache(source, DecodeOptions(), root=root).folder
+    color = open_cache(source, DecodeOptions(), root=root).folder
     (root / "notes").mkdir()
     (root / "notes" / "keep.txt").write_text("mine")
 
@@ -201,13 +201,13 @@ def test_list_and_clear(source: FileSource, tmp_path: Path) -> None:
         )
 
     listed = dlic("list").stdout
-    assert all(word in listed for word in (gray.name, colour.name, "6 pictures", str(tmp_path / "set"), "2 sets"))
+    assert all(word in listed for word in (gray.name, color.name, "6 pictures", str(tmp_path / "set"), "2 sets"))
     unknown = dlic("clear", "no-such-set")
     assert (unknown.returncode, "Traceback" in unknown.stderr) == (2, False)
     assert dlic("clear").returncode == 2
     assert "removed 1 sets" in dlic("clear", gray.name).stdout
-    assert [entry.key for entry in entries(root)] == [colour.name]
-    held = CachedPictures(colour)
+    assert [entry.key for entry in entries(root)] == [color.name]
+    held = CachedPictures(color)
     first = held.get(0).copy()
     assert len(clear(root)) == 1
     assert entries(root) == []

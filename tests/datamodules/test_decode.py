@@ -50,7 +50,7 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
             np.testing.assert_array_equal(plane, expected)
 
 
-def test_sixteen_bit_colour_keeps_its_range() -> None:
+def test_sixteen_bit_color_keeps_its_range() -> None:
     tifffile = pytest.importorskip("tifffile")
     wide = (noise(8, 8).astype(np.uint16) << 8) | 7
     out = io.BytesIO()
@@ -71,7 +71,7 @@ def test_transparency_lies_over_white() -> None:
     assert (planes[:, 2:] == 255).all()
 
 
-def test_palette_with_alpha_and_colour_keys() -> None:
+def test_palette_with_alpha_and_color_keys() -> None:
     palette = Image.fromarray(np.repeat(np.arange(2, dtype=np.uint8), 8).reshape(4, 4), "P")
     palette.putpalette([10, 20, 30, 200, 100, 50])
     planes = decode(encoded(palette, transparency=bytes([255, 0])))
@@ -140,7 +140,7 @@ def test_lab_tiff() -> None:
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 def test_animation_gives_its_first_frame(form: str) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
+    frames = [Image.new("RGB", (16, 16), color) for color in ((250, 0, 0), (0, 250, 0), (0, 0, 250))]
     data = encoded(
         frames[0], form, save_all=True, append_images=frames[1:], **({"lossless": True} if form == "WEBP" else {})
     )

@@ -10,8 +10,8 @@ from datasets import Dataset, Features, Image
 from picture_maker import encoded, noise, write_pictures
 
 from dlic_registry import entries
-from lightning_dlic.training.fit import fit
 from lightning_dlic.recipe import load_recipe
+from lightning_dlic.training.fit import fit
 
 SIZE = (40, 44)
 # Losses that need no downloaded network; sizes that train in a blink.

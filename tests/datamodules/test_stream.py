@@ -128,10 +128,10 @@ def test_grey_and_sometimes_grey(folder: Path) -> None:
     batches = torch.cat(_batches(folder, to_gray=0.5, steps=50))
     share = ((batches[:, 0] == batches[:, 1]) & (batches[:, 1] == batches[:, 2])).all((1, 2)).float().mean()
     assert 0.35 < share < 0.65
-    colour, gray = _batches(folder, augment=False)[0], _batches(folder, augment=False, gray=True)[0]
+    color, gray = _batches(folder, augment=False)[0], _batches(folder, augment=False, gray=True)[0]
     turned = _batches(folder, augment=False, to_gray=1.0)[0]
     assert torch.equal(turned[:, :1], gray)
-    assert not torch.equal(colour, turned)
+    assert not torch.equal(color, turned)
 
 
 def test_validation_gives_whole_pictures_by_name(pictures: Path) -> None:

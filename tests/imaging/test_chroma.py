@@ -53,8 +53,8 @@ def test_bins_follow_their_rule() -> None:
     bins = ab_bins()
     assert len(bins) == 261
     assert (bins % 10 == 0).all()
-    colours = torch.rand(1, 3, 100, 100, generator=torch.Generator().manual_seed(1))
-    rounded = (rgb_to_lab(colours)[0, 1:].flatten(1).T / 10).round() * 10
+    colors = torch.rand(1, 3, 100, 100, generator=torch.Generator().manual_seed(1))
+    rounded = (rgb_to_lab(colors)[0, 1:].flatten(1).T / 10).round() * 10
     assert {tuple(pair) for pair in rounded.tolist()} <= {tuple(pair) for pair in bins.tolist()}
 
 

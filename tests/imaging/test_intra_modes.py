@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lightning_dlic.imaging.numpy.blocks import cut_contexts
 from lightning_dlic.imaging.intra_modes import ANGLES, predict_modes, references
+from lightning_dlic.imaging.numpy.blocks import cut_contexts
 
 RECIPROCALS = [4096, 1638, 910, 630, 482, 390, 315, 256, 315, 390, 482, 630, 910, 1638, 4096]
 INVERSE = dict(zip(range(11, 26), RECIPROCALS, strict=True))

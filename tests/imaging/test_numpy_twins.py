@@ -44,7 +44,7 @@ def test_luma_equals_torchs() -> None:
     np.testing.assert_array_equal(color_np.luma(rgb), wanted)
 
 
-def test_colours_survive_within_two_levels() -> None:
+def test_colors_survive_within_two_levels() -> None:
     rgb = noise(60, 50, 3)
     planes = color_np.split(rgb)
     assert np.abs(color_np.merge(*planes).astype(int) - rgb).max() <= 2

@@ -77,12 +77,12 @@ def test_pictures_come_upright(tmp_path, deep, orientation, bits):
 
 
 def test_palettes_cmyk_bilevel_and_16_bit_grey(tmp_path, deep):
-    colour = Image.fromarray((deep >> 8).astype(np.uint8))
-    colour.quantize(16).save(tmp_path / "palette.png")
+    color = Image.fromarray((deep >> 8).astype(np.uint8))
+    color.quantize(16).save(tmp_path / "palette.png")
     assert read_picture(tmp_path / "palette.png").pixels.shape == (40, 56, 3)
-    colour.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    color.convert("CMYK").save(tmp_path / "cmyk.jpg")
     assert read_picture(tmp_path / "cmyk.jpg").pixels.shape == (40, 56, 3)
-    colour.convert("1").save(tmp_path / "bilevel.png")
+    color.convert("1").save(tmp_path / "bilevel.png")
     assert set(np.unique(read_picture(tmp_path / "bilevel.png").pixels)) == {0, 255}
     grey = deep[..., 0]
     (tmp_path / "grey.pgm").write_bytes(b"P5 56 40 65535\n" + grey.astype(">u2").tobytes())

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from lightning_dlic.imaging.bins import nearest_bin
-from lightning_dlic.metrics.color import AbErrors, colourfulness, delta_e, lab, psnr_ab
+from lightning_dlic.metrics.color import AbErrors, colorfulness, delta_e, lab, psnr_ab
 
 
-def _flat(*colour: int, size: int = 8) -> torch.Tensor:
-    return torch.tensor(colour, dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, size, size)
+def _flat(*color: int, size: int = 8) -> torch.Tensor:
+    return torch.tensor(color, dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, size, size)
 
 
 def test_equal_pictures() -> None:
@@ -23,9 +23,9 @@ def test_equal_pictures() -> None:
     assert areas.auc() == areas.rebalanced() == pytest.approx(100)
 
 
-def test_colourfulness_of_flat_colours() -> None:
-    assert colourfulness(_flat(90, 90, 90)) == 0
-    assert colourfulness(_flat(255, 0, 0)) == pytest.approx(0.3 * math.hypot(255, 127.5))
+def test_colorfulness_of_flat_colors() -> None:
+    assert colorfulness(_flat(90, 90, 90)) == 0
+    assert colorfulness(_flat(255, 0, 0)) == pytest.approx(0.3 * math.hypot(255, 127.5))
 
 
 def test_errors_of_known_size() -> None:

@@ -34,8 +34,8 @@ def test_the_border_does_not_count(target):
 
 
 def test_y_is_studio_range():
-    colours = torch.tensor([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], dtype=torch.uint8)
-    y = y_plane(colours.T.reshape(1, 3, 5, 1)).flatten()
+    colors = torch.tensor([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], dtype=torch.uint8)
+    y = y_plane(colors.T.reshape(1, 3, 5, 1)).flatten()
     assert y.tolist() == pytest.approx([16, 235, 81.481, 144.553, 40.966])
     assert y_plane(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8)).item() == pytest.approx(235)
 

@@ -28,8 +28,8 @@ def _build(name: str) -> ColorNet:
     return net.eval()
 
 
-def _hints(colour: tuple[float, float], height: int, width: int) -> torch.Tensor:
-    return torch.tensor([*colour, 1.0, 0.25, 0.25, 1.0]).view(1, 6, 1, 1).expand(1, 6, height, width).contiguous()
+def _hints(color: tuple[float, float], height: int, width: int) -> torch.Tensor:
+    return torch.tensor([*color, 1.0, 0.25, 0.25, 1.0]).view(1, 6, 1, 1).expand(1, 6, height, width).contiguous()
 
 
 @pytest.mark.parametrize("name", SMALL)

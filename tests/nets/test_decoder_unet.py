@@ -19,7 +19,7 @@ def _base(height: int, width: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("scale", [2, 3])
 @pytest.mark.parametrize("size", [(8, 12), (7, 5), (1, 1)])
-def test_it_makes_colour_pictures_of_any_size(scale: int, size: tuple[int, int]) -> None:
+def test_it_makes_color_pictures_of_any_size(scale: int, size: tuple[int, int]) -> None:
     out = _tiny()(_base(*size), torch.tensor([3.0, torch.nan]), scale, torch.zeros(2))
     assert out.shape == (2, 3, size[0] * scale, size[1] * scale)
     assert out.isfinite().all()

@@ -40,7 +40,7 @@ def test_sixteen_bits_stay_sixteen(photograph: Tensor) -> None:
     assert len(made.to(torch.int32).unique()) > 256
 
 
-def test_a_colour_network_enlarges_grey_to_grey(photograph: Tensor) -> None:
+def test_a_color_network_enlarges_grey_to_grey(photograph: Tensor) -> None:
     enlarger = _enlarger(width=8, blocks=1)
     grey = photograph[:, :1, :40, :40]
     made = enlarger(grey)
@@ -64,7 +64,7 @@ class _Broken(nn.Module):
         return x.repeat_interleave(2, -1).repeat_interleave(2, -2) * 0 + wild.repeat(x.shape[-1] // 2)
 
 
-def test_what_is_no_colour_becomes_black_or_white() -> None:
+def test_what_is_no_color_becomes_black_or_white() -> None:
     made = NetEnlarger("it", _Broken(), {"kind": "sr", "scale": 2, "channels": 1})(torch.zeros(1, 1, 4, 4).byte())
     assert made[0, 0, 0].tolist() == [0, 255, 0, 0] * 2
 

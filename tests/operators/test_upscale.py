@@ -17,14 +17,14 @@ BICUBIC = KernelEnlarger("bicubic", 3)
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_depth_transparency_and_profile_are_kept(tmp_path: Path, bits: int) -> None:
-    colour = data.coffee()[:30, :40]
-    colour = colour.astype(np.uint16) * 257 if bits == 16 else colour
-    alpha = colour[..., 0].copy()
-    write_picture(tmp_path / "a.png", Picture(colour, alpha, b"a profile"))
+    color = data.coffee()[:30, :40]
+    color = color.astype(np.uint16) * 257 if bits == 16 else color
+    alpha = color[..., 0].copy()
+    write_picture(tmp_path / "a.png", Picture(color, alpha, b"a profile"))
     assert upscale_file(tmp_path / "a.png", tmp_path / "b.png", BICUBIC) == []
     made = read_picture(tmp_path / "b.png")
     assert made.pixels.shape == (90, 120, 3)
-    assert made.pixels.dtype == colour.dtype
+    assert made.pixels.dtype == color.dtype
     assert made.icc == b"a profile"
     # The red channel was the transparency, and both are enlarged alike.
     np.testing.assert_array_equal(made.alpha, made.pixels[..., 0])

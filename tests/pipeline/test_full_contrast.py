@@ -47,7 +47,7 @@ def test_half_a_picture_wrong() -> None:
     assert ssim(black, half) == pytest.approx(0.5, abs=0.02)
 
 
-def test_colours_and_sizes_keep_white_white() -> None:
+def test_colors_and_sizes_keep_white_white() -> None:
     white = full(255, SIDE, SIDE, 3)
     assert (luma(white) == 255).all()
     assert (luma_uint8(torch.from_numpy(white).permute(2, 0, 1)) == 255).all()

@@ -43,7 +43,7 @@ def hints_of(data: bytes) -> bytes:
     return body
 
 
-def test_hints_colour_a_grey_base_layer(photo: np.ndarray, made: bytes) -> None:
+def test_hints_color_a_grey_base_layer(photo: np.ndarray, made: bytes) -> None:
     stream = Bitstream.from_bytes(made)
     assert len(made) <= 900
     assert not stream.color
@@ -160,7 +160,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from lightning_dlic.zoo import save_net
 
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("colour")
+    folder = tmp_path_factory.mktemp("color")
     arguments = {"branches": 3, "widths": [8, 8], "blocks": 1}
     net = MultiHypothesisCompact(**arguments)
     save_net(folder / "tiny.safetensors", net, {"net": {"name": "multihypothesis_compact", "args": arguments}})
@@ -169,7 +169,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return recipe
 
 
-def test_a_network_colours_what_hints_and_luma_tell(photo: np.ndarray, network: Path) -> None:
+def test_a_network_colors_what_hints_and_luma_tell(photo: np.ndarray, network: Path) -> None:
     made = compress(photo, bytes=800, hints="none", effort=1, pipeline=str(network))
     assert hints_of(made.data) == b"\x03"
     assert len(made.data) <= 800

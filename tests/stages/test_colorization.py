@@ -10,16 +10,16 @@ import torch
 from PIL import Image
 
 from dlic_registry import DlicError, load
-from lightning_dlic.transforms.hinted import Hinted
 from lightning_dlic.imaging.chroma import split
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.losses.classes import SoftCrossEntropy
 from lightning_dlic.losses.hypotheses import LogMSE, Nearest
+from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.colorization.regions import Shape, make_hints, region_labels
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.fit import fit
-from lightning_dlic.recipe import load_recipe
+from lightning_dlic.transforms.hinted import Hinted
 
 TINY = {"name": "multihypothesis_compact", "branches": 3, "widths": [16, 16], "blocks": 1}
 TINY_BINS = {"name": "colorful_compact", "widths": [16, 16], "blocks": 1}
@@ -207,21 +207,21 @@ run: {{root: "{tmp_path / "runs"}"}}
     assert list((result.run.folder / "samples").glob("*.png"))
 
 
-def test_recoloured_pictures_keep_luma_and_saturation(batch: dict[str, torch.Tensor]) -> None:
+def test_recolored_pictures_keep_luma_and_saturation(batch: dict[str, torch.Tensor]) -> None:
     keys = np.array([5, 6, 7, 8], np.uint64)
     muted = batch["image"] // 4 + 96
     wanted = {"none": 0.0, "decoded": 0.0, "degrade": {"codec": "webp", "scale": 1}}
-    made = Hinted(recoloured=1.0, **wanted)({"image": muted}, keys)["image"]
+    made = Hinted(recolored=1.0, **wanted)({"image": muted}, keys)["image"]
     assert torch.equal(Hinted(**wanted)({"image": muted}, keys)["image"], muted)
-    (luma, chroma), (before, colours) = (split(picture / 255.0, "cbcr") for picture in (made, muted))
+    (luma, chroma), (before, colors) = (split(picture / 255.0, "cbcr") for picture in (made, muted))
     assert (luma - before).abs().max() < 2 / 255
-    assert (chroma.norm(dim=1) - colours.norm(dim=1)).abs().max() < 3 / 255
-    assert ((chroma - colours).abs().amax((1, 2, 3)) > 0.02).sum() >= 2
+    assert (chroma.norm(dim=1) - colors.norm(dim=1)).abs().max() < 3 / 255
+    assert ((chroma - colors).abs().amax((1, 2, 3)) > 0.02).sum() >= 2
     # Without hints the colours are what there is to learn.
-    assert torch.equal(Hinted(recoloured=1.0, **{**wanted, "none": 1.0})({"image": muted}, keys)["image"], muted)
+    assert torch.equal(Hinted(recolored=1.0, **{**wanted, "none": 1.0})({"image": muted}, keys)["image"], muted)
 
 
-def test_a_picture_without_colour_leaves_the_mean_finite() -> None:
+def test_a_picture_without_color_leaves_the_mean_finite() -> None:
     stage = load("colorization", "multihypothesis")().eval()
     grey = {"image": torch.full((1, 3, 32, 32), 90, dtype=torch.uint8)}
     inputs, target = stage.task(grey)

@@ -10,14 +10,14 @@ import torch
 
 from dlic_registry import DlicError, load
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
-from lightning_dlic.imaging.blocks import seen, seen_back
 from lightning_dlic.export.integers import to_integers
+from lightning_dlic.imaging.blocks import seen, seen_back
+from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.prediction.block_gan import BlockGAN
 from lightning_dlic.stages.prediction.pnns_fc import PNNSFC
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.build import build_stage
 from lightning_dlic.training.fit import fit
-from lightning_dlic.recipe import load_recipe
 from lightning_dlic.zoo import load_net, save_net
 
 RECIPE = """\

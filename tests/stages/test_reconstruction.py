@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 
 from dlic_registry import DlicError, load
-from lightning_dlic.transforms.degrade import Degrade
 from lightning_dlic.imaging.resize import resize
+from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.reconstruction.base import Reconstruction
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.fit import fit
-from lightning_dlic.recipe import load_recipe
+from lightning_dlic.transforms.degrade import Degrade
 
 TINY = {"name": "decoder_unet", "scales": [2], "widths": [16, 16], "blocks": 1}
 TRANSFORM = "{name: degrade, codec: webp, scale: 2, quality: [0.0, 0.15], color: true}"
@@ -35,7 +35,7 @@ def batch(pictures: Path) -> dict[str, torch.Tensor]:
     return Degrade("hevc", scale=2, quality=(0.5, 0.5), color=True)({"image": image}, np.arange(4, dtype=np.uint64))
 
 
-def test_the_task_is_the_decoded_base_layer_in_colour(batch: dict[str, torch.Tensor]) -> None:
+def test_the_task_is_the_decoded_base_layer_in_color(batch: dict[str, torch.Tensor]) -> None:
     stage = _stage()
     inputs, target = stage.task(batch)
     assert torch.equal(target, batch["image"] / 255.0)

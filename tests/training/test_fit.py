@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from dlic_registry import DlicError, load
+from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.optim import build_optimizer
 from lightning_dlic.training.build import build_stage
 from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.provenance import network_state, read_checkpoint
-from lightning_dlic.recipe import load_recipe
 from lightning_dlic.zoo import load_net
 
 Write = Callable[..., Path]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lightning_dlic.training.fit import fit
 from lightning_dlic.recipe import load_recipe
+from lightning_dlic.training.fit import fit
 
 
 def test_tensorboard_has_losses_figures_and_pictures(write_recipe: Callable[..., Path]) -> None:

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from lightning_dlic.training.fit import fit
 from lightning_dlic.recipe import load_recipe
+from lightning_dlic.training.fit import fit
 
 RECIPE = """\
 extends: [base/sr.yaml]

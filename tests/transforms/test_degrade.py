@@ -13,13 +13,13 @@ from torch import Tensor
 from dlic_datamodules.folder import FolderDataModule
 from dlic_registry import DlicError
 from lightning_dlic.codec.avif import AVIF
-from lightning_dlic.transforms.degrade import Degrade
 from lightning_dlic.codec.hevc import HEVC
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.training.fit import fit
 from lightning_dlic.recipe import load_recipe
+from lightning_dlic.training.fit import fit
+from lightning_dlic.transforms.degrade import Degrade
 
 
 def _batches(pictures: Path, degrade: Degrade, workers: int = 0, start: int = 0) -> list[dict[str, Tensor]]:
@@ -101,7 +101,7 @@ def test_a_recipe_trains_on_decoded_pictures(write_recipe: Callable[..., Path]) 
 
 
 @pytest.mark.parametrize("name", ["hevc", "avif"])
-def test_colour_is_coded_too_and_the_quantiser_told(name: str, pictures: Path) -> None:
+def test_color_is_coded_too_and_the_quantiser_told(name: str, pictures: Path) -> None:
     fine, coarse = (_batches(pictures, Degrade(name, scale=2, quality=(q, q), color=True))[0] for q in (0.9, 0.1))
     for batch in (fine, coarse):
         assert batch["base"].shape == (4, 3, 16, 16)

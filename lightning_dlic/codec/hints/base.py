@@ -50,7 +50,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Colouring:
+class Coloring:
     """What hints decode to.
 
     Attributes:
@@ -64,19 +64,19 @@ class Colouring:
 
     head: Head
     labels: I32
-    colours: I64
+    colors: I64
     branches: I64
     sent: NDArray[np.bool_]
     factor: int
 
     def levels(self) -> F32:
         """Cb and Cr of each region in levels about 0, ``[n, 2]``; 0 where it names a branch."""
-        return (self.colours * (self.branches < 0)[:, None]).astype(np.float32) / np.float32(1 << syntax.POINT)
+        return (self.colors * (self.branches < 0)[:, None]).astype(np.float32) / np.float32(1 << syntax.POINT)
 
     def planes(self) -> tuple[F32, F32]:
         """Cb and Cr in levels about 0, flat in each region, each ``[h, w]``; 0 where a region names a branch."""
-        colours = self.levels()
-        return colours[self.labels, 0], colours[self.labels, 1]
+        colors = self.levels()
+        return colors[self.labels, 0], colors[self.labels, 1]
 
 
 class Hints(ABC):
@@ -109,7 +109,7 @@ class Hints(ABC):
             int32 ``[h, w]``, numbered from 0 without gaps.
         """
 
-    def decode(self, body: bytes, luma: U8) -> Colouring:
+    def decode(self, body: bytes, luma: U8) -> Coloring:
         """Decodes a chunk, without the bytes that name its kind.
 
         Args:
@@ -142,7 +142,7 @@ class Targets:
         branches: Branch that each region shall name, -1 for a colour, ``[n]``.
     """
 
-    colours: NDArray[np.float64]
+    colors: NDArray[np.float64]
     worth: NDArray[np.float64]
     price: float
     branches: I64
@@ -152,7 +152,7 @@ class Targets:
         """Those of so many regions of which nothing is known."""
         return cls(np.zeros((count, 2)), np.zeros(count), 0.0, np.full(count, -1, np.int64))
 
-    def code(self, coder: coding.Coder, regions: Regions, head: Head) -> Colouring:
+    def code(self, coder: coding.Coder, regions: Regions, head: Head) -> Coloring:
         """Chooses the colours and codes them.
 
         Args:
@@ -161,8 +161,8 @@ class Targets:
             head: Step and branches.
         """
         branches = self.branches.copy()
-        colours, sent = run(coder, regions, head.step, head.branches, self.colours, self.worth, self.price, branches)
-        return Colouring(head, regions.labels, colours, branches, sent, 1)
+        colors, sent = run(coder, regions, head.step, head.branches, self.colors, self.worth, self.price, branches)
+        return Coloring(head, regions.labels, colors, branches, sent, 1)
 
 
 def prepared(luma: U8, labels: I32, net: bool) -> tuple[Regions, I64]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dlic_registry import RegistryError, entries, load
 from lightning_dlic.codec.errors import BitstreamError, CodecError
-from lightning_dlic.codec.hints.base import U8, Colouring, Hints, read_head
+from lightning_dlic.codec.hints.base import U8, Coloring, Hints, read_head
 
 _NAMED = 255
 PRESETS = {
@@ -51,7 +51,7 @@ def prefix(hints: Hints) -> bytes:
     return bytes([_NAMED, len(name)]) + name
 
 
-def decode_hints(body: bytes, luma: U8) -> Colouring:
+def decode_hints(body: bytes, luma: U8) -> Coloring:
     """Decodes a hints chunk.
 
     Args:

@@ -36,22 +36,22 @@ def run(
         that names a branch is its prediction.
     """
     ways = regions.neighbours, regions.weights, regions.spacing, *regions.doubted
-    colours, signals = _run(coder, *ways, step, branches, targets, worth, price, named)
-    return colours, (signals != 0).any(1)
+    colors, signals = _run(coder, *ways, step, branches, targets, worth, price, named)
+    return colors, (signals != 0).any(1)
 
 
 @njit(cache=True)
 def _run(coder, neighbours, weights, spacing, doubts, buckets, step, branches, targets, worth, price, named):  # type: ignore[no-untyped-def]
     count = spacing.size
-    colours, signals = np.zeros((count, 2), np.int64), np.zeros((count, 2), np.int64)
+    colors, signals = np.zeros((count, 2), np.int64), np.zeros((count, 2), np.int64)
     guess, signal = np.zeros(2, np.int64), np.zeros(2, np.int64)
     for rank in range(count):
-        syntax.predict(colours, neighbours, weights, rank, guess)
+        syntax.predict(colors, neighbours, weights, rank, guess)
         if branches and syntax.code_branch(coder, branches, named, rank):
-            colours[rank] = guess
+            colors[rank] = guess
             continue
         if doubts.size:
-            bucket = syntax.doubted(buckets, doubts, colours, signals, neighbours, weights, rank, guess, step)
+            bucket = syntax.doubted(buckets, doubts, colors, signals, neighbours, weights, rank, guess, step)
             zero, shift = syntax.bucket_models(bucket)
         else:
             zero, shift = syntax.context(signals, neighbours, spacing, rank), 0
@@ -59,8 +59,8 @@ def _run(coder, neighbours, weights, spacing, doubts, buckets, step, branches, t
             _choose(coder.models, zero, shift, guess, step, targets[rank], worth[rank], price, signal)
         syntax.code_difference(coder, zero, shift, signal)
         signals[rank, 0], signals[rank, 1] = signal[0], signal[1]
-        syntax.apply(colours, rank, guess, signal, step)
-    return colours, signals
+        syntax.apply(colors, rank, guess, signal, step)
+    return colors, signals
 
 
 @njit(cache=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints import syntax
 from lightning_dlic.codec.hints.aim import Aim
-from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Colouring, Head, Hints, Targets, prepared
+from lightning_dlic.codec.hints.base import MAX_COUNT, MAX_STEP, Coloring, Head, Hints, Targets, prepared
 from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
 from lightning_dlic.codec.hints.regions import Regions
 from lightning_dlic.codec.hints.spread import Spread
@@ -33,9 +33,9 @@ _FILLING = 7
 # About what naming a branch costs.
 _BRANCH_BITS = 3.0
 
-Render = Callable[[Colouring], F32]
+Render = Callable[[Coloring], F32]
 """Gives the chroma of a colouring at the guide's size, in levels about 0, ``[2, h, w]``."""
-Hypotheses = Callable[[Colouring], F32]
+Hypotheses = Callable[[Coloring], F32]
 """Gives the chroma of all branches of a network, ``[K, 2, h, w]``."""
 
 
@@ -50,7 +50,7 @@ class Found:
     """
 
     body: bytes
-    colouring: Colouring
+    coloring: Coloring
     error: float
 
 
@@ -145,7 +145,7 @@ class Trial:
         targets, means = self.targets, self._means(self.aim.chroma)
         spread = self._means(self.render(self._as(means)))
         # What smoothing takes away is put on beforehand, as far as it goes in one step.
-        targets = replace(targets, colours=2 * means - spread, worth=self.worth)
+        targets = replace(targets, colors=2 * means - spread, worth=self.worth)
         step = self._step(targets, budget)
         best: Found | None = None
         for _ in range(_ROUNDS if step else 0):
@@ -153,21 +153,21 @@ class Trial:
             if found is None or (best is not None and found.error >= best.error):
                 break
             best, self.targets = found, targets
-            targets = replace(targets, colours=found.colouring.colours / (1 << syntax.POINT) + self._means(left))
+            targets = replace(targets, colors=found.coloring.colors / (1 << syntax.POINT) + self._means(left))
         return best
 
     def with_branches(self, found: Found, hypotheses: Hypotheses, budget: int) -> Found:
         """The chunk again, with branches named where they come nearer for their bits, if it gains by that."""
-        made = found.colouring
+        made = found.coloring
         maps = hypotheses(made)[:MAX_BRANCHES]
         errors = np.stack([self._errors(self.aim.chroma - chroma) for chroma in maps])
-        bits = 8 * len(found.body) / len(made.colours)
+        bits = 8 * len(found.body) / len(made.colors)
         price = _PRICE * made.head.step**2
         gain = self._errors(self.aim.chroma - self.render(made)) - errors.min(0) + price * (bits - _BRANCH_BITS)
         named = np.where(gain > 0, errors.argmin(0), -1)
         if len(maps) < 2 or (named < 0).all():
             return found
-        wanted = self._means(self.aim.chroma - self.render(made)) + made.colours / (1 << syntax.POINT)
+        wanted = self._means(self.aim.chroma - self.render(made)) + made.colors / (1 << syntax.POINT)
         targets = Targets(wanted, self.worth, 0.0, named.astype(np.int64))
         self.branches = len(maps)
         other, _ = self._filled(targets, made.head.step, budget)
@@ -176,9 +176,9 @@ class Trial:
 
     def finished(self, found: Found, final: Render, budget: int) -> Found:
         """The chunk with colours corrected once more, for what the decoder will make of them, if it gains by that."""
-        made, left = found.colouring, self.aim.chroma - final(found.colouring)
-        wanted = made.colours / (1 << syntax.POINT) + self._means(left)
-        targets = replace(self.targets, colours=wanted, branches=made.branches)
+        made, left = found.coloring, self.aim.chroma - final(found.coloring)
+        wanted = made.colors / (1 << syntax.POINT) + self._means(left)
+        targets = replace(self.targets, colors=wanted, branches=made.branches)
         self.branches, self.render = made.head.branches, final
         other, _ = self._filled(targets, made.head.step, budget)
         known = replace(found, error=error(left))
@@ -191,10 +191,10 @@ class Trial:
         sums: F64 = np.bincount(self.regions.labels.ravel(), whole, self.regions.count) / self.sizes.mean()
         return sums
 
-    def _as(self, colours: F64) -> Colouring:
-        whole = np.round(colours * (1 << syntax.POINT)).astype(np.int64)
+    def _as(self, colors: F64) -> Coloring:
+        whole = np.round(colors * (1 << syntax.POINT)).astype(np.int64)
         branches, sent = np.full(len(whole), -1, np.int64), np.ones(len(whole), np.bool_)
-        return Colouring(Head(1, self.count), self.regions.labels, whole, branches, sent, 1)
+        return Coloring(Head(1, self.count), self.regions.labels, whole, branches, sent, 1)
 
     def _means(self, planes: F32) -> F64:
         flat = self.regions.labels.ravel()
@@ -233,7 +233,7 @@ class Trial:
         left = self.aim.chroma - self.render(best[1])
         return Found(*best, error(left)), left
 
-    def _write(self, targets: Targets, step: int, price: float) -> tuple[bytes, Colouring]:
+    def _write(self, targets: Targets, step: int, price: float) -> tuple[bytes, Coloring]:
         writer = coding.writer(8 * self.regions.count + 64, self.models)
         head = Head(step, self.count, self.branches, self.net)
         made = replace(targets, price=price * step * step).code(writer, self.regions, head)
@@ -273,5 +273,5 @@ def error(left: F32) -> float:
     return float(np.mean(BLUE * blue * blue + RED * red * red + BOTH * blue * red)) / 3
 
 
-def _smooth(spread: Spread, made: Colouring) -> F32:
+def _smooth(spread: Spread, made: Coloring) -> F32:
     return np.stack([spread(plane) for plane in made.planes()])

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from lightning_dlic.codec.errors import BitstreamError
-from lightning_dlic.codec.hints.base import I32, U8, Colouring, Head, Hints
+from lightning_dlic.codec.hints.base import I32, U8, Coloring, Head, Hints
 
 
 class NoHints(Hints):
@@ -20,14 +20,14 @@ class NoHints(Hints):
         """See `Hints.labels`; one region."""
         return np.zeros(luma.shape, np.int32)
 
-    def decode(self, body: bytes, luma: U8) -> Colouring:
+    def decode(self, body: bytes, luma: U8) -> Coloring:
         """See `Hints.decode`; there is nothing to decode."""
         if body:
             raise BitstreamError("hints, byte 1: a chunk without hints goes on behind its kind")
         return guessed(luma)
 
 
-def guessed(luma: U8) -> Colouring:
+def guessed(luma: U8) -> Coloring:
     """One region that names the network's first branch."""
-    labels, colours = np.zeros(luma.shape, np.int32), np.zeros((1, 2), np.int64)
-    return Colouring(Head(1, 1, 1, net=True), labels, colours, np.zeros(1, np.int64), np.zeros(1, np.bool_), 1)
+    labels, colors = np.zeros(luma.shape, np.int32), np.zeros((1, 2), np.int64)
+    return Coloring(Head(1, 1, 1, net=True), labels, colors, np.zeros(1, np.int64), np.zeros(1, np.bool_), 1)

@@ -7,14 +7,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_dlic.codec.hints.base import Colouring
-from lightning_dlic.nets.colorization.base import SIDE, STEP
+from lightning_dlic.codec.hints.base import Coloring
+from lightning_dlic.imaging.hint_planes import SIDE, STEP
 
 F32 = NDArray[np.float32]
 Number = TypeVar("Number", bound=np.generic)
 
 
-def paint(hints: Colouring, size: tuple[int, int]) -> F32:
+def paint(hints: Coloring, size: tuple[int, int]) -> F32:
     """Hints as networks for colour take them.
 
     Args:
@@ -27,8 +27,8 @@ def paint(hints: Colouring, size: tuple[int, int]) -> F32:
     known = (hints.branches < 0).astype(np.float32)
     side = np.float32((size[0] * size[1] / len(known)) ** 0.5 / SIDE)
     step = np.float32(hints.head.step / STEP)
-    colours = hints.levels().T / np.float32(255.0)
-    facts: F32 = np.stack([*colours, known, known * side, known * step, known * hints.sent])
+    colors = hints.levels().T / np.float32(255.0)
+    facts: F32 = np.stack([*colors, known, known * side, known * step, known * hints.sent])
     return enlarged(facts[:, hints.labels], size)
 
 

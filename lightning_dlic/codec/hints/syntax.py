@@ -31,7 +31,7 @@ def fresh() -> NDArray[np.int64]:
 
 
 @njit(cache=True)
-def predict(colours, neighbours, weights, rank, out):  # type: ignore[no-untyped-def]
+def predict(colors, neighbours, weights, rank, out):  # type: ignore[no-untyped-def]
     """Weighted mean of the neighbours' colours, to the nearest 1/16 level; grey where there are none."""
     total, blue, red = np.int64(0), np.int64(0), np.int64(0)
     for index in range(neighbours.shape[1]):
@@ -39,8 +39,8 @@ def predict(colours, neighbours, weights, rank, out):  # type: ignore[no-untyped
         if other >= 0:
             weight = weights[rank, index]
             total += weight
-            blue += weight * colours[other, 0]
-            red += weight * colours[other, 1]
+            blue += weight * colors[other, 0]
+            red += weight * colors[other, 1]
     out[0] = (2 * blue + total) // (2 * total) if total else 0
     out[1] = (2 * red + total) // (2 * total) if total else 0
 
@@ -68,7 +68,7 @@ def _logarithm(x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def doubted(buckets, doubts, colours, signals, neighbours, weights, rank, guess, step):  # type: ignore[no-untyped-def]
+def doubted(buckets, doubts, colors, signals, neighbours, weights, rank, guess, step):  # type: ignore[no-untyped-def]
     """Bucket of a learned prediction: how far off it may be by itself, and by what is known of the neighbours."""
     total, apart, active = np.int64(0), np.int64(0), np.int64(0)
     for index in range(neighbours.shape[1]):
@@ -76,7 +76,7 @@ def doubted(buckets, doubts, colours, signals, neighbours, weights, rank, guess,
         if other >= 0:
             weight = weights[rank, index]
             total += weight
-            apart += weight * (abs(colours[other, 0] - guess[0]) + abs(colours[other, 1] - guess[1]))
+            apart += weight * (abs(colors[other, 0] - guess[0]) + abs(colors[other, 1] - guess[1]))
             if signals[other, 0] != 0 or signals[other, 1] != 0:
                 active += weight
     if not total:
@@ -179,8 +179,8 @@ def difference_cost(models, zero, shift, blue, red):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def apply(colours, rank, guess, signal, step):  # type: ignore[no-untyped-def]
+def apply(colors, rank, guess, signal, step):  # type: ignore[no-untyped-def]
     """The colour of a region: prediction and difference, kept in range."""
     for plane in range(2):
         value = guess[plane] + (signal[plane] * step << POINT)
-        colours[rank, plane] = min(max(value, -_LIMIT), _LIMIT)
+        colors[rank, plane] = min(max(value, -_LIMIT), _LIMIT)

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,15 @@ from dlic_registry import DlicError
 from lightning_dlic.codec.intra.tables import MAX_BRANCHES
 from lightning_dlic.imaging.numpy.blocks import REACH, center
 
-Executor = Literal["numpy", "torch", "onnx"]
 PARTS = ("weight8", "bias32", "shift")
 LEAK = 3
 """Negative sums are shifted by so many bits more."""
 MAX_SHIFT = 20
 _EXACT_FLOAT32 = 1 << 24
 _LIMIT = 1 << 30
+
+Run = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.uint8]]
+"""Predicts as `IntegerPredictor.predict` says."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class Layer:
         return (a + (1 << (shift - 1))) >> shift
 
 
+Executor = Callable[[Mapping[str, Layer]], Run]
+"""Makes of layers by name what computes."""
+
+
 class IntegerPredictor:
     """Predicts blocks from their causal contexts.
 
@@ -82,16 +88,16 @@ class IntegerPredictor:
         hash: SHA-256 over the weights, in hexadecimal; the same for the same network whatever file it came from.
     """
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], executor: Executor = "numpy") -> None:
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], executor: Executor | None = None) -> None:
         """Takes a network's arrays.
 
         Args:
             arrays: ``hidden.N.weight8``, ``hidden.N.bias32``, ``hidden.N.shift`` for N = 0, 1, ..., and the same of
                 ``output`` and, if there are further predictions, ``differences``.
-            executor: What computes: ``numpy``, ``torch`` or ``onnx`` (ONNX Runtime).
+            executor: Makes of the layers what computes, in place of NumPy: see `operators.executors`.
 
         Raises:
-            DlicError: The arrays are not such a network, or the executor is not there.
+            DlicError: The arrays are not such a network.
         """
         depth = sum(name.startswith("hidden.") and name.endswith(".weight8") for name in arrays)
         last = ["output", "differences"][: 2 if any(name.startswith("differences.") for name in arrays) else 1]
@@ -105,10 +111,10 @@ class IntegerPredictor:
         self.differences = layers[depth + 1] if len(last) > 1 else None
         self.m, self.branches = _check_sizes(self)
         self.hash = _digest(arrays)
-        self._run: Callable[..., NDArray[np.uint8]] = _executor(executor, self)
+        self._run = self.reference if executor is None else executor(self.named())
 
     @classmethod
-    def load(cls, path: str | Path, executor: Executor = "numpy") -> IntegerPredictor:
+    def load(cls, path: str | Path, executor: Executor | None = None) -> IntegerPredictor:
         """Reads a weights file (safetensors); torch is not needed.
 
         Args:
@@ -137,7 +143,7 @@ class IntegerPredictor:
         m: int,
         width: int = 32,
         seed: int = 0,
-        executor: Executor = "numpy",
+        executor: Executor | None = None,
         branches: int = 1,
         differences: int = 0,
     ) -> IntegerPredictor:
@@ -230,13 +236,3 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> str:
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         digest.update(f"{name} {array.dtype.name} {array.shape}\0".encode() + little.tobytes())
     return digest.hexdigest()
-
-
-def _executor(name: Executor, predictor: IntegerPredictor) -> Callable[..., NDArray[np.uint8]]:
-    if name == "numpy":
-        return predictor.reference
-    if name not in ("torch", "onnx"):
-        raise DlicError(f"unknown executor {name!r}; there are numpy, torch and onnx")
-    from lightning_dlic.operators.executors import onnx_executor, torch_executor
-
-    return (torch_executor if name == "torch" else onnx_executor)(predictor.named())

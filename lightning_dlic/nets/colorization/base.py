@@ -8,10 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PLANES = 6
-"""Planes of hints."""
-SIDE, STEP = 64.0, 32.0
-"""Pixels, and levels, that the fourth and the fifth plane of hints count in."""
+from lightning_dlic.imaging.hint_planes import PLANES
 
 
 class ColorNet(nn.Module):
@@ -20,7 +17,8 @@ class ColorNet(nn.Module):
     Hints are ``[B, 6, H, W]``: Cb and Cr (centred, in [-0.5, 0.5]) of the colour known at a place; the mask, 1 where a
     colour is known; the usual side of the picture's regions in units of `SIDE` pixels; the step of the colours'
     quantiser in units of `STEP` levels; and 1 where the colour was sent, 0 where it is as predicted from other regions.
-    All are 0 where the mask is. They are always Cb and Cr, whatever the network's own space.
+    All are 0 where the mask is. They are always Cb and Cr, whatever the network's own space. Both units are those of
+    `imaging.hint_planes`.
 
     Attributes:
         space: Chroma space of its output, ``cbcr`` or ``lab``.

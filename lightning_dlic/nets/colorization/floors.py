@@ -23,7 +23,7 @@ class FlatFloor(ColorNet):
     def forward(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """Maps ``[B, 1, H, W]`` and hints to ``[B, 2, H, W]``; grey without hints."""
         known = no_hints(luma) if hints is None else hints
-        return known[:, :2] + (1.0 - known[:, 2:3]) * mean_colour(known)
+        return known[:, :2] + (1.0 - known[:, 2:3]) * mean_color(known)
 
     def hypotheses(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """The one map there is ``[B, 1, 2, H, W]``."""
@@ -37,7 +37,7 @@ class MeanFloor(FlatFloor):
     def forward(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """Maps ``[B, 1, H, W]`` and hints to ``[B, 2, H, W]``; grey without hints."""
         known = no_hints(luma) if hints is None else hints
-        return mean_colour(known).expand(-1, -1, *luma.shape[-2:])
+        return mean_color(known).expand(-1, -1, *luma.shape[-2:])
 
 
 class GuidedFloor(FlatFloor):
@@ -51,7 +51,7 @@ class GuidedFloor(FlatFloor):
         return torch.cat(parts)
 
 
-def mean_colour(hints: Tensor) -> Tensor:
+def mean_color(hints: Tensor) -> Tensor:
     """Mean of the known colours ``[B, 2, 1, 1]``; grey where none is known."""
     sums = hints.sum((2, 3), keepdim=True)
     return sums[:, :2] / sums[:, 2:3].clamp(min=1.0)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lightning_dlic.imaging.guided import guided_lines
-from lightning_dlic.nets.colorization.base import PLANES, SIDE, ColorNet, initialise, no_hints, pad_to
+from lightning_dlic.imaging.hint_planes import PLANES, SIDE
+from lightning_dlic.nets.colorization.base import ColorNet, initialise, no_hints, pad_to
 from lightning_dlic.nets.colorization.unet import UNet
 
 # Radii of the guided filters that spread the hints, in sides of a region; the first is the one of the decoder without

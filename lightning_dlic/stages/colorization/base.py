@@ -101,10 +101,10 @@ class Colorization(Stage):
     def _train_hints(self, luma: Tensor, chroma: Tensor) -> Tensor:
         parts = []
         for part in torch.arange(luma.shape[0]).tensor_split(min(_GROUPS, luma.shape[0])):
-            grey, colour = luma[part[0] : part[-1] + 1], chroma[part[0] : part[-1] + 1]
+            grey, color = luma[part[0] : part[-1] + 1], chroma[part[0] : part[-1] + 1]
             labels, count = region_labels(grey, random_shape(self.smallest, self.largest))
             step = float(torch.randint(4, 13, ())) / 255.0
-            parts.append(make_hints(colour, labels, count, self._known(len(part), count), step))
+            parts.append(make_hints(color, labels, count, self._known(len(part), count), step))
         return torch.cat(parts)
 
     def _known(self, batch: int, count: int) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lightning_dlic.nets.colorization.base import SIDE, STEP
+from lightning_dlic.imaging.hint_planes import SIDE, STEP
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def make_hints(chroma: Tensor, labels: Tensor, count: int, known: Tensor, step: 
     Returns:
         ``[B, 6, H, W]``, as `ColorNet` says; all known colours count as sent.
     """
-    colours = torch.round(region_means(chroma, labels, count) / step) * step
+    colors = torch.round(region_means(chroma, labels, count) / step) * step
     side = (labels.shape[-2] * labels.shape[-1] / count) ** 0.5 / SIDE
     facts = known, known * side, known * (step * 255.0 / STEP), known
-    return paint(torch.cat((colours * known, *facts), dim=1), labels)
+    return paint(torch.cat((colors * known, *facts), dim=1), labels)
