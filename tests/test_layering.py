@@ -79,7 +79,7 @@ def test_decoding_parts_load_without_lightning() -> None:
     """The same promise as the contract, but kept at run time: other people's packages count too."""
     code = """
 import importlib, pkgutil, sys
-for part in ("imaging", "nets", "losses", "metrics", "zoo", "codec", "pipeline"):
+for part in ("imaging", "kinds", "nets", "losses", "metrics", "zoo", "codec", "operators", "pipeline"):
     package = importlib.import_module(f"lightning_dlic.{part}")
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlic_registry import BrokenPluginError, Entry, entries
+from dlic_registry import BrokenPluginError, Entry, entries, load_entry
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,7 +55,7 @@ def list_names(
 
 def _error(entry: Entry) -> str | None:
     try:
-        entry.load()
+        load_entry(entry)
     except BrokenPluginError as error:
         return str(error)
     return None

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import KINDS, RegistryError, get, import_plugins, load, suggest
+from dlic_registry import RegistryError, get, import_plugins, load, stage_kinds, suggest
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import shipped_names
 from lightning_dlic.recipe.schema import Recipe
 from lightning_dlic.recipe.signature import Argument, signature
 from lightning_dlic.recipe.typecheck import conforms, describe, remedy
-
-STAGE_KINDS = tuple(kind for kind, base in KINDS.items() if base == "lightning_dlic.stages.base:Stage")
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,10 @@ def check(recipe: Recipe, *, weights: bool = True) -> None:
         import_plugins(recipe.plugins)
     except RegistryError as error:
         raise recipe.error("plugins", str(error)) from error
+    kinds = stage_kinds()
     for kind in recipe.stages:
-        if kind not in STAGE_KINDS:
-            raise recipe.error(f"stages.{kind}", "no such kind of stage", nearest(kind, STAGE_KINDS, "Kinds"))
+        if kind not in kinds:
+            raise recipe.error(f"stages.{kind}", "no such kind of stage", nearest(kind, kinds, "Kinds"))
     parts = list(_parts(recipe))
     # All names first: a typing mistake must not wait for the import of torch.
     for part in parts:

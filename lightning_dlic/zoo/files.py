@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlic_registry import DlicError, get, recorded
+from dlic_registry import DlicError, get, load, load_entry, recorded
 from lightning_dlic.zoo.cards import find_card
 
 if TYPE_CHECKING:
@@ -183,9 +183,9 @@ def build_net(meta: Mapping[str, Any], path: Path, shapes: Mapping[str, tuple[in
     if spec.get("distribution"):
         # A file's own text ends up in messages: keep it short.
         owner = [str(spec.get(key, ""))[:80] for key in ("distribution", "version")]
-        cls = recorded("net", spec["name"][:80], *owner, needed_by=str(path)).load()
+        cls = load_entry(recorded("net", spec["name"][:80], *owner, needed_by=str(path)))
     else:
-        cls = get("net", spec["name"][:80]).load()
+        cls = load("net", spec["name"][:80])
     arguments = _arguments(cls, meta)
     # First without memory: a forged argument must not make us allocate what the file's own size does not warrant.
     with torch.device("meta"):

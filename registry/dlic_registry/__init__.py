@@ -11,7 +11,9 @@ from dlic_registry.errors import (
     UnknownNameError,
 )
 from dlic_registry.kinds import KINDS
-from dlic_registry.registry import entries, get, import_plugins, load, recorded, register
+from dlic_registry.listing import entries, get, stage_kinds
+from dlic_registry.loading import load_entry
+from dlic_registry.registry import import_plugins, load, recorded, register
 from dlic_registry.words import suggest
 
 __all__ = [
@@ -28,7 +30,9 @@ __all__ = [
     "get",
     "import_plugins",
     "load",
+    "load_entry",
     "recorded",
     "register",
+    "stage_kinds",
     "suggest",
 ]

@@ -1,19 +1,18 @@
-"""The kinds of things that have names, and what a target of each kind must be."""
+"""The kinds of components that have names, and what a target of each kind must be.
+
+Kinds of stages are not here: they are entries themselves, of the kind ``kind``.
+"""
 
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dlic_registry.errors import RegistryError, UnknownNameError
-from dlic_registry.words import did_you_mean
+from dlic_registry.errors import RegistryError
 
 # Base classes are dotted strings: the registry imports nothing of what it names until a target is loaded.
 KINDS: Mapping[str, str] = MappingProxyType(
     {
-        "sr": "lightning_dlic.stages.base:Stage",
-        "prediction": "lightning_dlic.stages.base:Stage",
-        "colorization": "lightning_dlic.stages.base:Stage",
-        "reconstruction": "lightning_dlic.stages.base:Stage",
+        "kind": "lightning_dlic.kinds.base:Kind",
         "net": "torch.nn:Module",
         "codec": "lightning_dlic.codec.base:BaseCodec",
         "hints": "lightning_dlic.codec.hints.base:Hints",
@@ -33,12 +32,6 @@ SUPPORTED_APIS = (1,)
 """Values of a class's ``dlic_api`` that this version understands."""
 
 _NAME = re.compile(r"[a-z0-9_]+")
-
-
-def check_kind(kind: str) -> None:
-    """Raise UnknownNameError unless `kind` is one of `KINDS`."""
-    if kind not in KINDS:
-        raise UnknownNameError(f"unknown kind {kind!r}.{did_you_mean(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
 
 
 def check_name(name: str) -> None:

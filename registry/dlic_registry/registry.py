@@ -1,4 +1,4 @@
-"""Looking names up, and registering classes in this process."""
+"""Loading classes by name, and registering them in this process."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -6,61 +6,19 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from dlic_registry import local
-from dlic_registry.entry import Entry, reason
-from dlic_registry.errors import AmbiguousNameError, BrokenPluginError, RegistryError, UnknownNameError
-from dlic_registry.installed import OWN, installed, normalize
-from dlic_registry.kinds import KINDS, check_kind, check_name
-from dlic_registry.words import did_you_mean
+from dlic_registry.entry import Entry
+from dlic_registry.errors import BrokenPluginError, RegistryError, UnknownNameError
+from dlic_registry.installed import OWN, normalize
+from dlic_registry.kinds import check_name
+from dlic_registry.listing import check_kind, get, listed
+from dlic_registry.loading import load_entry, reason
 
 T = TypeVar("T", bound=type[Any])
 
 
-def entries(kind: str | None = None) -> list[Entry]:
-    """All registered names, or those of one kind, from metadata alone.
-
-    Args:
-        kind: one of `KINDS`, or None for all.
-
-    Returns:
-        Entries sorted by kind (in the order of `KINDS`), name and distribution.
-
-    Raises:
-        UnknownNameError: no such kind.
-    """
-    if kind is not None:
-        check_kind(kind)
-    order = {known: place for place, known in enumerate(KINDS)}
-    found = installed(kind) + _local_entries(kind)
-    return sorted(found, key=lambda e: (order.get(e.kind, len(order)), e.kind, e.name, e.distribution))
-
-
-def get(kind: str, name: str) -> Entry:
-    """The entry of a name.
-
-    Args:
-        kind: one of `KINDS`.
-        name: a registered name, or ``distribution:name`` where two distributions claim one.
-
-    Returns:
-        The entry; nothing is imported.
-
-    Raises:
-        UnknownNameError: no such kind or name; the message suggests the nearest.
-        AmbiguousNameError: several distributions claim the name; the message gives the spellings that decide.
-    """
-    known = entries(kind)
-    owner, _, bare = name.rpartition(":")
-    found = [e for e in known if e.name == bare and (not owner or normalize(e.distribution) == normalize(owner))]
-    if not found:
-        raise UnknownNameError(_unknown(kind, name, known))
-    if len(found) > 1:
-        raise AmbiguousNameError(_ambiguous(kind, name, found))
-    return found[0]
-
-
 def load(kind: str, name: str) -> type[Any]:
-    """The class of a name: ``get(kind, name).load()``."""
-    return get(kind, name).load()
+    """The class of a name, imported and checked: see `load_entry`."""
+    return load_entry(get(kind, name))
 
 
 def recorded(kind: str, name: str, distribution: str, version: str, *, needed_by: str) -> Entry:
@@ -79,7 +37,7 @@ def recorded(kind: str, name: str, distribution: str, version: str, *, needed_by
     Raises:
         UnknownNameError: it is not registered any more; the message says what to install.
     """
-    for entry in installed(kind) + _local_entries(kind):
+    for entry in listed(kind):
         if entry.name == name and normalize(entry.distribution) == normalize(distribution):
             return entry
     owner = f"{distribution} {version}".rstrip()
@@ -96,7 +54,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
     error leaves the registry as it was.
 
     Args:
-        kind: one of `KINDS`.
+        kind: one of `KINDS` or of `stage_kinds`.
         name: lower-case letters, digits and underscores.
 
     Raises:
@@ -116,7 +74,7 @@ def register(kind: str, name: str) -> Callable[[T], T]:
         if not isinstance(cls, type):
             raise RegistryError(f"only a class can be registered as {kind} {name!r}, not {cls!r}.")
         target = local.target_of(cls)
-        others = [e for e in installed(kind) + _local_entries(kind) if e.name == name]
+        others = [e for e in listed(kind) if e.name == name]
         for other in others:
             if other.target != target:
                 raise RegistryError(
@@ -163,34 +121,6 @@ def _unimportable(module: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name and module.startswith(error.name):
         message += "\nInstall the package it belongs to, or put its folder on PYTHONPATH."
     return message
-
-
-def _local_entries(kind: str | None) -> list[Entry]:
-    return [
-        Entry(its_kind, name, local.target_of(cls), local.DISTRIBUTION, "", _first_line(cls))
-        for (its_kind, name), cls in local.CLASSES.items()
-        if kind in (None, its_kind)
-    ]
-
-
-def _first_line(cls: type[Any]) -> str:
-    return next(iter((cls.__doc__ or "").strip().splitlines()), "")
-
-
-def _unknown(kind: str, name: str, known: list[Entry]) -> str:
-    if not known:
-        return f"unknown {kind} {name!r}. No {kind} is registered."
-    spellings = [e.qualified if ":" in name else e.name for e in known]
-    return f"unknown {kind} {name!r}.{did_you_mean(name, spellings)} Registered: {', '.join(dict.fromkeys(spellings))}."
-
-
-def _ambiguous(kind: str, name: str, found: list[Entry]) -> str:
-    spellings = list(dict.fromkeys(e.qualified for e in found))
-    if len(spellings) == 1:
-        targets = ", ".join(e.target for e in found)
-        return f"{kind} {name!r}: {found[0].owner} registers it more than once ({targets}). Tell its authors."
-    owners = ", ".join(e.owner for e in found)
-    return f"{kind} {name!r} is registered by several distributions: {owners}.\nWrite {' or '.join(spellings)}."
 
 
 def _remedy(distribution: str, version: str) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_dlic.imaging import blocks, blocks_np
+from lightning_dlic.imaging import blocks
+from lightning_dlic.imaging.numpy import blocks as blocks_np
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_dlic.imaging import color, color_np, resize, resize_np
+from lightning_dlic.imaging import color, resize
+from lightning_dlic.imaging.numpy import color as color_np
+from lightning_dlic.imaging.numpy import resize as resize_np
 
 
 def noise(*shape: int) -> np.ndarray:

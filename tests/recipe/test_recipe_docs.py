@@ -10,7 +10,7 @@ from lightning_dlic.recipe import RecipeSpec, TrainerSpec, check, load_recipe
 from lightning_dlic.recipe.find import shipped_names
 from lightning_dlic.recipe.schema import PIPELINE_KEYS
 
-_TEXT = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
+_TEXT = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
 
 
 def _blocks(language: str) -> list[str]:

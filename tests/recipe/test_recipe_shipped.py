@@ -12,7 +12,7 @@ import pytest
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.recipe.find import shipped_folder, shipped_names
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[2]
 _CODE = """
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.recipe.find import shipped_names

@@ -7,7 +7,7 @@ import pytest
 from plugin_maker import answer, run_python, write_plugin
 
 import dlic_registry
-from dlic_registry import AmbiguousNameError, UnknownNameError
+from dlic_registry import AmbiguousNameError, UnknownNameError, load_entry
 from lightning_dlic import __version__
 
 LIST = """
@@ -32,7 +32,7 @@ def test_built_ins_are_entry_points_of_ours() -> None:
 def test_summary_is_the_docstring_of_the_class_itself() -> None:
     for entry in dlic_registry.entries("net"):
         if entry.distribution == "lightning-dlic":
-            assert entry.summary == (entry.load().__doc__ or "").strip().splitlines()[0]
+            assert entry.summary == (load_entry(entry).__doc__ or "").strip().splitlines()[0]
 
 
 def test_summary_of_foreign_class_is_its_dotted_name() -> None:

@@ -9,7 +9,7 @@ from plugin_maker import write_plugin
 from torch import nn
 
 import dlic_registry
-from dlic_registry import BrokenPluginError, DlicError
+from dlic_registry import BrokenPluginError, DlicError, load_entry
 
 GOOD = "from torch import nn\nclass Loss(nn.Module):\n    pass\n"
 numbers = itertools.count()
@@ -92,4 +92,4 @@ def test_invented_kind_is_listed_but_refused(loss: Callable[..., None]) -> None:
     loss(GOOD, kind="los")
     entry = next(entry for entry in dlic_registry.entries() if entry.kind == "los")
     with pytest.raises(BrokenPluginError, match=r"unknown kind 'los'\. Did you mean 'loss'"):
-        entry.load()
+        load_entry(entry)

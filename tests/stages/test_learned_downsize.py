@@ -11,9 +11,9 @@ from dlic_registry import DlicError, load
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.measure.sr import evaluate, open_set
 from lightning_dlic.nets.rescaler import DownsizeNet
+from lightning_dlic.operators import downsizer as shrink_module
 from lightning_dlic.operators.downsizer import learned
 from lightning_dlic.operators.enlarger import KernelEnlarger, NetEnlarger
-from lightning_dlic.pipeline import shrink as shrink_module
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import fit
 from lightning_dlic.zoo import load_net, save_net

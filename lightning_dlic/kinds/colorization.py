@@ -1,0 +1,14 @@
+"""Kind `colorization`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from lightning_dlic.kinds.base import Kind, Slot
+
+
+class ColorizationKind(Kind):
+    """Colorization: chroma from luma and hints."""
+
+    stage: ClassVar[str] = "lightning_dlic.stages.colorization.base:Colorization"
+    slot: ClassVar[Slot | None] = Slot(after=("sr",))

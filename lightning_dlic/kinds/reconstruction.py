@@ -1,0 +1,16 @@
+"""Kind `reconstruction`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from lightning_dlic.kinds.base import Kind, Slot
+
+
+class ReconstructionKind(Kind):
+    """Reconstruction: the whole picture of a decoded base layer in colour, in the place of sr and colorization."""
+
+    stage: ClassVar[str] = "lightning_dlic.stages.reconstruction.base:Reconstruction"
+    slot: ClassVar[Slot | None] = Slot(instead=("sr", "colorization"))
+    facts: ClassVar[Mapping[str, type]] = {"scales": list}
