@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 from typing import Any
 
 from lightning_dlic.bench.bench import HIGHER_IS_BETTER
+from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.pipeline.files import write_atomically
 
 Record = dict[str, Any]
@@ -22,7 +22,7 @@ TITLES = {
 
 def write_json(path: Path, result: Record) -> None:
     """Writes everything that was measured."""
-    write_atomically(path, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(path, (strict_json(result, indent=1) + "\n").encode())
 
 
 def write_compressai(folder: Path, result: Record) -> list[Path]:
@@ -46,7 +46,7 @@ def write_compressai(folder: Path, result: Record) -> list[Path]:
         lists["decoding_time"] = [row["decode_seconds"] for row in rows]
         content = {"name": codec, "description": f"lightning-dlic bench on {result['folder']}", "results": lists}
         path = folder / f"{codec}.json"
-        write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+        write_atomically(path, (strict_json(content, indent=2) + "\n").encode())
         written.append(path)
     return written
 
@@ -96,7 +96,7 @@ def write_page(path: Path, result: Record, pictures: Path) -> None:
         group[key] = {"file": f"{place}/{record['file']}", "label": label}
         group["original"] = {"file": f"{place}/{Path(record['picture']).stem}-original.png", "label": "original"}
     # "</" inside a script would end it.
-    data = json.dumps(shown).replace("</", "<\\/")
+    data = strict_json(shown).replace("</", "<\\/")
     page = _PAGE.replace("@TITLE@", html.escape(f"Benchmark of {result['folder']}"))
     page = page.replace("@TABLE@", _table(result)).replace("@DATA@", data)
     write_atomically(path, page.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ import typer
 
 from dlic_registry import DlicError
 from lightning_dlic.cli.notes import notes
+from lightning_dlic.metrics.strict_json import strict_json
 
 if TYPE_CHECKING:
     from lightning_dlic.codec import Bitstream
@@ -79,7 +79,7 @@ def compress(
         return
     with notes():
         report = _one(source, target, options)
-    line = json.dumps(report) if as_json else _sentence(report)
+    line = strict_json(report) if as_json else _sentence(report)
     print(line, file=sys.stderr if target == STANDARD else sys.stdout)
 
 
@@ -162,7 +162,7 @@ def _folder(source: Path, target: str, options: Options, workers: int, as_json: 
 
 def _work(options: Options, as_json: bool, source: Path, target: Path) -> str:
     report = _one(str(source), str(target), options)
-    return json.dumps(report) if as_json else _sentence(report)
+    return strict_json(report) if as_json else _sentence(report)
 
 
 def run_folder(pairs: list[tuple[Path, Path]], work: Any, workers: int) -> None:

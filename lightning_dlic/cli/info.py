@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError
+from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def info(
         return
     facts = describe(target)
     if as_json:
-        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        print(strict_json(facts, indent=2))
     else:
         _show(facts)
 
@@ -84,7 +84,7 @@ def list_zoo(as_json: bool) -> None:
     found = cards()
     if as_json:
         rows = [{key: value for key, value in asdict(card).items() if key != "folder"} for card in found.values()]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(strict_json(rows, indent=2))
         return
     from rich.table import Table
     from rich.text import Text

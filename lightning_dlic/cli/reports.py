@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import platform
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlic_registry import DlicError
+from lightning_dlic.metrics.strict_json import strict_json
 
 if TYPE_CHECKING:
     from lightning_dlic.measure.sr import TestSet
@@ -38,15 +37,6 @@ def surroundings(sets: Sequence[TestSet], device: Any) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no infinity: the PSNR of equal pictures is null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def write_report(path: Path, report: dict[str, Any]) -> None:
     """Writes a report.
 
@@ -60,7 +50,7 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps(_plain(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        fresh.write_text(strict_json(report, indent=2) + "\n", encoding="utf-8")
         fresh.replace(path)
     except OSError as error:
         raise DlicError(f"--json: {path} cannot be written ({error.strerror or error})") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import json
 import logging
 import tempfile
 import warnings
@@ -25,6 +24,7 @@ from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.metrics.functional import psnr
 from lightning_dlic.metrics.protocol import to_uint8
+from lightning_dlic.metrics.strict_json import strict_json
 
 PRECISIONS = ("fp32", "fp16", "int8")
 # Largest difference from PyTorch that is rounding and not a mistake, for outputs in [0, 1].
@@ -194,7 +194,7 @@ def _describe(path: Path, meta: Mapping[str, Any]) -> None:
     import onnx
 
     model = onnx.load(path)
-    onnx.helper.set_model_props(model, {"dlic": json.dumps(meta, sort_keys=True)})
+    onnx.helper.set_model_props(model, {"dlic": strict_json(meta)})
     onnx.save(model, path)
 
 

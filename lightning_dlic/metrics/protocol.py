@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from lightning_dlic.imaging.color import rgb_to_y
+from lightning_dlic.imaging.finite import finite
 from lightning_dlic.metrics.functional import SIGMA, WINDOW, psnr, ssim
+
+MOST_DB = 100.0
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Protocol:
     lpips: str = "AlexNet v0.1, RGB in [-1, 1], border not cropped"
     rounding: str = "outputs clipped and rounded to 8 bits before scoring"
     crop_border: str = "as many pixels as the scale, for PSNR and SSIM"
-    mean: str = "over pictures, of per-picture values"
+    mean: str = "over pictures, of per-picture values; a PSNR counts as 100 dB at most, that of equal pictures too"
     resizer: str = (
         "MATLAB imresize bicubic, antialiased, uint8 rounding between the passes, rows first; or what a target names"
     )
@@ -37,8 +40,12 @@ class Protocol:
 
 
 def to_uint8(picture: Tensor) -> Tensor:
-    """Clips float pictures in [0, 1] and rounds them to the 8-bit grid; not-a-number becomes 0."""
-    return picture.detach().float().nan_to_num(0.0).mul(255.0).round_().clamp_(0.0, 255.0).to(torch.uint8)
+    """Clips float pictures in [0, 1] and rounds them to the 8-bit grid.
+
+    Raises:
+        NotFiniteError: A value is not finite.
+    """
+    return finite(picture.detach().float()).mul(255.0).round_().clamp_(0.0, 255.0).to(torch.uint8)
 
 
 def y_plane(picture: Tensor) -> Tensor:
@@ -72,6 +79,7 @@ def score(output: Tensor, target: Tensor, scale: int) -> dict[str, float]:
 
     Raises:
         ValueError: The shapes differ, or nothing is left inside the border.
+        NotFiniteError: The output is not finite.
     """
     rounded = output if output.dtype == torch.uint8 else to_uint8(output)
     x, y = (crop_border(picture, scale) for picture in (rounded, target))
@@ -82,6 +90,11 @@ def score(output: Tensor, target: Tensor, scale: int) -> dict[str, float]:
     return figures
 
 
+def counted(name: str, value: float) -> float:
+    """A picture's figure as it counts in a mean."""
+    return min(value, MOST_DB) if name.startswith("psnr") else value
+
+
 def summarize(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """Means over pictures of each figure, over those pictures that have it.
 
@@ -89,10 +102,11 @@ def summarize(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
         figures: What `score` gave, a mapping a picture.
 
     Returns:
-        The mean of every figure; an infinite PSNR makes an infinite mean.
+        The mean of every figure. A PSNR counts as `MOST_DB` at most, so that a picture that was met exactly (a black
+        one, for one) leaves a mean to look at.
     """
     columns: dict[str, list[float]] = {}
     for row in figures:
         for name, value in row.items():
-            columns.setdefault(name, []).append(float(value))
+            columns.setdefault(name, []).append(counted(name, float(value)))
     return {name: math.fsum(values) / len(values) for name, values in columns.items()}

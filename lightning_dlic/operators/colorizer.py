@@ -15,6 +15,7 @@ from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.paint import enlarged, paint
 from lightning_dlic.imaging.chroma import to_cbcr
+from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.guided import guided_lines
 from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.zoo import load_net
@@ -59,7 +60,7 @@ class Colorizer:
         chroma = self._chroma(small, hints)
         if factor > 1:
             chroma = _enlarge(chroma, small, whole, factor)
-        levels: F32 = (chroma[0] * 255.0).nan_to_num(0.0).cpu().numpy()
+        levels: F32 = finite(chroma[0] * 255.0).cpu().numpy()
         return levels
 
     def _chroma(self, luma: Tensor, hints: Coloring | None) -> Tensor:
@@ -84,7 +85,7 @@ class Colorizer:
         painted = self._painted(hints, (luma.shape[0], luma.shape[1]))
         maps = self.net.hypotheses(whole, painted if self.net.takes_hints else None)[0]
         chroma = to_cbcr(whole.expand(len(maps), -1, -1, -1), maps, self.net.space)
-        levels: F32 = (chroma * 255.0).nan_to_num(0.0).cpu().numpy()
+        levels: F32 = finite(chroma * 255.0).cpu().numpy()
         return levels
 
     def final(self, luma: U8, aim: Aim) -> Callable[[Coloring], F32] | None:

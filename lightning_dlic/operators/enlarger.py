@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dlic_registry import DlicError, suggest
 from lightning_dlic.imaging.color import luma, rgb_to_ycbcr, ycbcr_to_rgb
+from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.resize import resize, resize_uint8
 from lightning_dlic.imaging.tiles import enlarge, net_halo
 from lightning_dlic.operators.downsizer import bicubic, learned
@@ -57,7 +58,7 @@ class Enlarger:
             return part.to(self.device).float() / peak
 
         def finish(part: Tensor) -> Tensor:
-            return part.nan_to_num(0.0).mul(peak).round_().clamp_(0.0, peak).to(kind).cpu()
+            return finite(part).mul(peak).round_().clamp_(0.0, peak).to(kind).cpu()
 
         return enlarge(
             self.apply, picture, self.scale, halo=self.halo, prepare=prepare, finish=finish, progress=progress

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.tiles import enlarge, net_halo
 from lightning_dlic.zoo import load_net
 from lightning_dlic.zoo.files import WeightsError
@@ -43,8 +44,7 @@ def _to_unit(part: Tensor) -> Tensor:
 
 
 def _to_uint8(part: Tensor) -> Tensor:
-    # A network that diverged may give not-a-number; a picture cannot hold one.
-    return part.nan_to_num(0.0).mul(255.0).round_().clamp_(0.0, 255.0).to(torch.uint8)
+    return finite(part).mul(255.0).round_().clamp_(0.0, 255.0).to(torch.uint8)
 
 
 @lru_cache(maxsize=8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 from lightning_dlic.metrics.protocol import summarize
+from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.stages.base import Batch, Stage
 
 _PACKAGES = ("lightning-dlic", "torch", "pytorch-lightning", "torchmetrics", "numpy", "pillow")
@@ -72,7 +72,8 @@ def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
         facts: Everything else that it states.
     """
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps({**facts, "figures": asdict(figures), "versions": versions()}, indent=2) + "\n")
+    text = strict_json({**facts, "figures": asdict(figures), "versions": versions()}, indent=2)
+    fresh.write_text(text + "\n", encoding="utf-8")
     fresh.replace(path)
 
 

@@ -48,8 +48,11 @@ def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
     Raises:
         UnknownNameError: ``meta["net"]["name"]`` is not a registered net.
         WeightsError: ``meta`` names no net, or holds what JSON cannot.
+        NotFiniteError: The weights are not finite.
     """
     from safetensors.torch import save
+
+    from lightning_dlic.imaging.finite import NotFiniteError, unfinite
 
     spec = meta.get("net")
     if not isinstance(spec, Mapping) or "name" not in spec:
@@ -60,6 +63,8 @@ def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
         text = json.dumps({**meta, "net": {"args": {}, **spec, **owner}}, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{path}: metadata must be plain types ({error})") from error
+    if (broken := unfinite(net)) is not None:
+        raise NotFiniteError(f"{path}: not written: {broken} of the network holds values that are not finite")
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
     fresh = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
     try:
@@ -118,11 +123,15 @@ def _read_meta(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
             "Only files that dlic-fit, dlic export or zoo.save_net wrote can be loaded."
         )
     try:
-        meta = json.loads(metadata[_KEY])
+        meta = json.loads(metadata[_KEY], parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: its metadata is not JSON ({error})") from error
     _check_meta(path, meta)
     return meta, shapes
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _check_meta(path: Path, meta: Any) -> None:
@@ -151,10 +160,13 @@ def load_net(target: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         The network in evaluation mode on the CPU, and the file's metadata.
 
     Raises:
-        DlicError: There is no such file or name, its network is not registered here, or its tensors do not fit.
+        DlicError: There is no such file or name, its network is not registered here, or its tensors do not fit or
+            are not finite.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    from lightning_dlic.imaging.finite import unfinite
 
     path = locate(target)
     meta, shapes = _read_meta(path)
@@ -163,6 +175,8 @@ def load_net(target: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         net.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
         raise WeightsError(f"{path}: weights cannot be loaded ({str(error).splitlines()[0][:200]})") from error
+    if (broken := unfinite(net)) is not None:
+        raise WeightsError(f"{path}: {broken[:80]} is not finite: the training diverged, or the file is damaged")
     return net.eval(), meta
 
 

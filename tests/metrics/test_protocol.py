@@ -7,6 +7,7 @@ import pytest
 import torch
 from skimage import data
 
+from lightning_dlic.imaging.finite import NotFiniteError
 from lightning_dlic.metrics.protocol import Protocol, score, summarize, to_uint8, y_plane
 
 
@@ -22,8 +23,20 @@ def test_outputs_are_rounded_to_eight_bits_first(target):
 
 
 def test_values_outside_the_range_are_clipped():
-    extreme = torch.tensor([-1.0, 0.0, 0.5, 1.0, 7.0, math.inf, -math.inf, math.nan])
-    assert to_uint8(extreme).tolist() == [0, 0, 128, 255, 255, 255, 0, 0]
+    assert to_uint8(torch.tensor([-1.0, 0.0, 0.5, 1.0, 7.0])).tolist() == [0, 0, 128, 255, 255]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_not_finite_has_no_score(target, value):
+    output = target / 255.0
+    output[..., 50, 50] = value
+    with pytest.raises(NotFiniteError, match="not finite"):
+        score(output, target, 4)
+
+
+def test_an_exact_picture_leaves_a_mean_to_look_at():
+    rows = [{"psnr_y": math.inf, "ssim_y": 1.0}, {"psnr_y": 30.0, "ssim_y": 0.8}]
+    assert summarize(rows) == {"psnr_y": 65.0, "ssim_y": 0.9}
 
 
 def test_the_border_does_not_count(target):

@@ -2,15 +2,18 @@
 
 import contextlib
 import json
+import math
 import struct
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from dlic_registry import DlicError, load
+from lightning_dlic.imaging.finite import unfinite
 from lightning_dlic.zoo import WeightsError, inspect_net, load_net, save_net
 
 META = {"kind": "sr", "stage": "compact", "scale": 2, "channels": 1, "steps": 7}
@@ -44,6 +47,29 @@ def test_the_file_holds_the_network_only_and_is_the_same_each_time(saved, net, t
     assert set(load_file(saved)) == set(net.state_dict())
     save_net(tmp_path / "again.safetensors", net, {**META, "net": {"name": "compact", "args": ARGS}})
     assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
+
+
+def test_weights_that_are_not_finite_are_neither_written_nor_read(saved, net, tmp_path):
+    tensors = load_file(saved)
+    name = next(iter(tensors))
+    tensors[name].view(-1)[0] = float("nan")
+    with safe_open(saved, "pt") as file:
+        save_file(tensors, tmp_path / "broken.safetensors", file.metadata())
+    with pytest.raises(WeightsError, match=rf"broken\.safetensors: {name} is not finite"):
+        load_net(tmp_path / "broken.safetensors")
+    net.load_state_dict(tensors)
+    before = saved.read_bytes()
+    with pytest.raises(DlicError, match=f"not written: {name}"):
+        save_net(saved, net, {**META, "net": {"name": "compact", "args": ARGS}})
+    assert saved.read_bytes() == before
+
+
+def test_masks_may_hold_minus_infinity(net):
+    net.register_buffer("mask", torch.tensor([0.0, -math.inf]))
+    assert unfinite(net) is None
+    for bad in (math.inf, math.nan):
+        net.mask[0] = bad
+        assert unfinite(net) == "mask"
 
 
 def test_half_precision_files_load(tmp_path, net):
