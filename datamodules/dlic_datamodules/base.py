@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 
-from dlic_datamodules.cache import CachedPictures
 from dlic_datamodules.cache_build import open_cache
+from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
 from dlic_datamodules.errors import DataError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import os
@@ -12,10 +14,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from dlic_datamodules.cache import (
+from dlic_datamodules.cache import lock_path
+from dlic_datamodules.cached import (
     FORMAT,
     INDEX,
     META,
@@ -23,13 +25,18 @@ from dlic_datamodules.cache import (
     PARTIAL,
     PIXELS,
     CachedPictures,
-    cache_key,
+    DamagedCache,
+    OtherVersion,
     cache_root,
-    lock_path,
+    check_pixels,
+    folder_name,
+    seal,
+    set_digest,
 )
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoder_process import Decoder
-from dlic_datamodules.errors import DataError, PictureError, printable
+from dlic_datamodules.errors import DataError, PictureError, printable, unwritable
+from dlic_datamodules.locks import locked
 from dlic_datamodules.policy import check_failures
 from dlic_datamodules.progress import Progress, progress_bar
 from dlic_datamodules.sizes import check_disk, readable_size
@@ -58,7 +65,7 @@ def open_cache(
     max_failed: float = 0.05,
     workers: int | None = None,
 ) -> CachedPictures:
-    """Opens the set's cache, building it first where there is none.
+    """Opens the set's cache, building it first where there is none, or none that is whole.
 
     Two processes that ask at once build it once: the second waits for the first. A build that is killed leaves a
     partial folder that the next one replaces; the result is the same to the byte.
@@ -72,25 +79,39 @@ def open_cache(
         workers: Decoding processes; by default one a core.
 
     Raises:
-        DataError: By the policy above, or too little disk space.
+        DataError: By the policy above, or the cache can be neither read nor written.
     """
-    base = cache_root(root)
-    key = cache_key(source, options)
-    folder = base / key
-    if not folder.is_dir():
-        try:
+    base, digest = cache_root(root), set_digest(source, options)
+    folder = base / folder_name(source, digest)
+    try:
+        pictures = _present(folder, digest)
+        if pictures is None:
             base.mkdir(parents=True, exist_ok=True)
-            with FileLock(lock_path(base, key)):
-                if not folder.is_dir():
-                    _Build(source, options, folder, on_error, max_failed, workers or build_workers()).run()
-        except OSError as error:
-            raise DataError(
-                f"cannot write the cache {folder}: {error.strerror or error}\n"
-                "Point DLIC_CACHE at a folder with space, or set data.args.cache=false"
-            ) from error
-    pictures = CachedPictures(folder)
+            with locked(lock_path(base, folder.name), f"building the cache {folder.name}") as alone:
+                pictures = _present(folder, digest, tell=True)
+                if pictures is None:
+                    build = _Build(source, options, folder, on_error, max_failed, workers or build_workers())
+                    build.run(digest, alone)
+                    pictures = CachedPictures(folder)
+    except OSError as error:
+        remedy = "Point DLIC_CACHE at a folder with space, or set data.args.cache=false"
+        raise unwritable(f"cannot write the cache {folder}", error, remedy) from error
     check_failures(pictures.failures, len(source), on_error, max_failed)
     return pictures
+
+
+def _present(folder: Path, digest: str, *, tell: bool = False) -> CachedPictures | None:
+    """The set's cache, if it is there and its tables are whole; what is not is built anew."""
+    try:
+        pictures = CachedPictures(folder)
+    except FileNotFoundError:
+        return None
+    except DamagedCache as error:
+        if tell and not isinstance(error, OtherVersion):
+            _log.warning("%s: the cache is damaged (%s) and built anew", folder, error.why)
+        return None
+    # Another set whose digest begins alike, or a folder that somebody renamed.
+    return pictures if pictures.meta["set"] == digest else None
 
 
 class _Build:
@@ -107,14 +128,21 @@ class _Build:
         self.next_job = self.next_write = self.offset = 0
         self.pending: dict[int, NDArray[np.uint8] | PictureError] = {}
         self.pending_bytes = 0
-        self.index: list[tuple[int, int, int]] = []
+        self.index: list[tuple[int, int, int, int]] = []
         self.names: list[str] = []
         self.failures: list[tuple[str, str]] = []
         self.stopped: BaseException | None = None
         self.lock = threading.Condition()
 
-    def run(self) -> None:
-        """Builds."""
+    def run(self, digest: str, alone: bool) -> None:
+        """Builds.
+
+        Args:
+            digest: The set's.
+            alone: Whether this process holds the lock; where nobody can, another may be building the same set.
+        """
+        if not alone:
+            self.partial = self.folder.with_name(f"{self.folder.name}.{os.getpid()}{PARTIAL}")
         shutil.rmtree(self.partial, ignore_errors=True)
         self.partial.mkdir(parents=True)
         try:
@@ -124,16 +152,23 @@ class _Build:
                 progress_bar(f"caching {self.source.label}", len(self.source)) as progress,
             ):
                 self._decode_all(pixels, progress)
-                pixels.flush()
-                os.fsync(pixels.fileno())
-            self._write_tables()
-            os.replace(self.partial, self.folder)
-        except BaseException:
-            shutil.rmtree(self.partial, ignore_errors=True)
-            raise
+                _sync(pixels)
+            self._write_tables(digest)
+            self._put_in_place(digest)
         finally:
+            shutil.rmtree(self.partial, ignore_errors=True)
             for decoder in self.decoders:
                 decoder.close()
+
+    def _put_in_place(self, digest: str) -> None:
+        """The one rename; what was there and is of no use goes first."""
+        _sync_folder(self.partial)
+        if self.folder.exists() and _present(self.folder, digest) is None:
+            shutil.rmtree(self.folder)
+        # Where there are no locks, another process may have been quicker with the same.
+        if not self.folder.exists():
+            os.replace(self.partial, self.folder)
+            _sync_folder(self.folder.parent)
 
     def _check_disk(self) -> None:
         needed = int(1.1 * self._estimate())
@@ -221,15 +256,17 @@ class _Build:
         except OSError as error:
             self.stopped = error
             return
-        self.index.append((self.offset, planes.shape[1], planes.shape[2]))
+        self.index.append((self.offset, planes.shape[1], planes.shape[2], check_pixels(planes.reshape(-1))))
         self.names.append(name)
         self.offset += planes.nbytes
 
-    def _write_tables(self) -> None:
-        np.save(self.partial / INDEX, np.array(self.index, np.int64).reshape(-1, 3))
-        (self.partial / NAMES).write_text(json.dumps(self.names), "utf-8")
+    def _write_tables(self, digest: str) -> None:
+        index = io.BytesIO()
+        np.save(index, np.array(self.index, np.int64).reshape(-1, 4))
+        tables = {INDEX: index.getvalue(), NAMES: json.dumps(self.names).encode()}
         meta = {
             "format": FORMAT,
+            "set": digest,
             "label": self.source.label,
             "where": self.source.where(),
             "count": len(self.index),
@@ -238,4 +275,23 @@ class _Build:
             "options": self.options.as_dict(),
             "failures": self.failures,
         }
-        (self.partial / META).write_text(json.dumps(meta, indent=1), "utf-8")
+        tables[META] = json.dumps(seal(meta, tables), indent=1).encode()
+        for name, data in tables.items():
+            with open(self.partial / name, "wb") as file:
+                file.write(data)
+                _sync(file)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Has the folder's names on the disk, where folders can be opened for that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

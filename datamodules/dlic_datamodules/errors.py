@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+from typing import ClassVar
+
 from dlic_registry import DlicError
 
-__all__ = ["DataError", "PictureError", "printable"]
+__all__ = ["DataError", "PictureError", "StorageError", "printable", "unwritable"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class DataError(DlicError):
     """A data set cannot be read as asked: the message names the place and the remedy."""
+
+
+class StorageError(DataError):
+    """The disk is full or failing: no mistake in what was asked for."""
+
+    status: ClassVar[int] = 1
 
 
 class PictureError(DlicError):
@@ -23,3 +34,9 @@ def printable(name: str) -> str:
     """A file name fit for terminals and logs: bytes that are no UTF-8 and control characters appear as escapes."""
     text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def unwritable(what: str, error: OSError, remedy: str) -> DataError:
+    """The error for a place that the system refuses: a full disk is the machine's fault, a wrong place the user's."""
+    kind = StorageError if error.errno in _FULL else DataError
+    return kind(f"{what}: {error.strerror or error}\n{remedy}")

@@ -215,6 +215,8 @@ class WholePictures(Dataset[Any]):
                 return Failure(f"{error}\nLeave such pictures out with data.args.on_error=skip")
             self.policy.note("valid", printable(self.pictures.name(index)), error.reason)
             return None
+        except DlicError as error:
+            return Failure(str(error))
         batch: Batch = {"image": torch.from_numpy(_centre(planes, self.crop)[None].copy())}
         if self.transform is not None:
             batch = self.transform(batch, keys(0, np.zeros(1, np.int64), np.array([index])))

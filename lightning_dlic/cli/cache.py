@@ -1,4 +1,4 @@
-"""``dlic cache``: what decoded pictures lie on the disk, and away with them."""
+"""``dlic cache``: what decoded pictures lie on the disk, whether they are whole, and away with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from dlic_registry import DlicError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="List or clear cached pictures.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, check or clear cached pictures.")
 
 Directory = Annotated[
     Path | None, typer.Option("--dir", help="Root of the cache; by default $DLIC_CACHE or ~/.cache/dlic.")
@@ -24,10 +24,28 @@ def list_(directory: Directory = None) -> None:
 
     found = entries(directory)
     for entry in found:
-        state = f"{entry.pictures} pictures" if entry.whole else "unfinished"
+        state = f"{entry.pictures} pictures" if entry.whole else entry.state
         typer.echo(f"{entry.key}  {state}  {readable_size(entry.bytes)}  {', '.join(entry.where)}".rstrip())
     total = sum(entry.bytes for entry in found)
     typer.echo(f"{len(found)} sets, {readable_size(total)} in {cache_root(directory)}")
+
+
+@app.command()
+def check(
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys as `dlic cache list` gives them; all by default.")
+    ] = None,
+    directory: Directory = None,
+) -> None:
+    """Read every byte of cached sets; what was damaged is named, and the exit status is 1."""
+    from dlic_datamodules.cache import check as read
+
+    damaged = 0
+    for entry, problem in read(directory, keys or None):
+        typer.echo(f"{entry.key}  {'whole' if problem is None else f'damaged: {problem}'}")
+        damaged += problem is not None
+    if damaged:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -22,7 +22,7 @@ VERBS = {
     "compress": Verb("lightning_dlic.cli.compress:compress", "Compress a picture, or a folder, into N bytes."),
     "decompress": Verb("lightning_dlic.cli.decompress:decompress", "Decode a .dlic file, or a folder of them."),
     "bench": Verb("lightning_dlic.cli.bench:bench", "Measure codecs at byte budgets: table, plots, page."),
-    "cache": Verb("lightning_dlic.cli.cache:app", "List or clear cached pictures."),
+    "cache": Verb("lightning_dlic.cli.cache:app", "List, check or clear cached pictures."),
 }
 
 

@@ -146,12 +146,12 @@ def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
     known = signature(cls)
     title = f"{part.kind} {part.name}"
     open_to = {name: item for name, item in known.arguments.items() if name not in part.provided}
-    for name, value in part.args.items():
+    for name in part.args:
         key = f"{part.inside}.{name}"
         if name in part.provided:
             raise recipe.error(key, f"is set by what uses this {part.kind}", "Remove it here.")
         if name in open_to:
-            _check_value(recipe, key, value, open_to[name], title)
+            _check_value(recipe, key, open_to[name], title)
         elif not known.open:
             raise recipe.error(key, f"{title} has no argument {name!r}", _other_arguments(recipe, part, name, open_to))
     for name, item in open_to.items():
@@ -170,8 +170,10 @@ def _other_arguments(recipe: Recipe, part: _Part, name: str, known: Iterable[str
     return f"{hint}\nTo drop what was inherited, empty it first: {part.inside}=null"
 
 
-def _check_value(recipe: Recipe, key: str, value: Any, argument: Argument, title: str) -> None:
-    if value is None and not argument.required and argument.default is None:
+def _check_value(recipe: Recipe, key: str, argument: Argument, title: str) -> None:
+    optional = not argument.required and argument.default is None
+    value = recipe.take(key, argument.annotation, optional=optional)
+    if value is None and optional:
         return
     if argument.component is not None:
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):

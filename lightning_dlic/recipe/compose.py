@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lightning_dlic.recipe.document import COMMAND_LINE, Document, Keys, merge, read, read_value
+from lightning_dlic.recipe.document import Document, Keys, merge, read, read_value
 from lightning_dlic.recipe.errors import RecipeError, show
 from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.given import COMMAND_LINE
 
 _KEY = re.compile(r"[^.\s=\[\]{}]+(\.[^.\s=\[\]{}]+)*")
 
@@ -67,7 +68,7 @@ def override(document: Document, text: str) -> None:
 
     Args:
         document: What is changed, in place. A mapping merges; null empties a mapping.
-        text: ``key=value``, the key dotted, the value YAML.
+        text: ``key=value``, the key dotted, the value as `read_value` has it.
 
     Raises:
         RecipeError: It is not of that form, or its key leads through something that is no mapping.

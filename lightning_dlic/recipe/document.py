@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from lightning_dlic.recipe.errors import RecipeError, clip
+from lightning_dlic.recipe.given import COMMAND_LINE, NULLS, Given, whole
 
 Keys = tuple[str, ...]
 
@@ -32,8 +33,7 @@ class Position:
         return f"{self.file}:{self.line}"
 
 
-COMMAND_LINE = "command line"
-Where = Position | str
+Where = Position | Given | str
 
 
 @dataclass
@@ -113,7 +113,10 @@ def read(path: Path, shown: str) -> Document:
 
 
 def read_value(text: str, keys: Keys) -> Document:
-    """Reads the value of an override by the rules of a file; a bare ``None`` is null.
+    """Reads the value of an override without knowing what its key takes.
+
+    A number, true or false, null (also ``None``), a list or a mapping is read as YAML has it; all else is text as it
+    stands. `Given` marks the value, for keys that take text.
 
     Args:
         text: What stands behind the ``=``.
@@ -121,16 +124,29 @@ def read_value(text: str, keys: Keys) -> Document:
 
     Returns:
         A document that holds this value alone, at its key.
-
-    Raises:
-        RecipeError: It is not YAML.
     """
-    marks: dict[Keys, Where] = {keys[:depth]: COMMAND_LINE for depth in range(1, len(keys) + 1)}
-    node = _compose(text, COMMAND_LINE, ".".join(keys))
-    value = None if node is None else _Reader(COMMAND_LINE, marks, lines=False).value(node, keys)
+    marks: dict[Keys, Where] = {keys[:depth]: COMMAND_LINE for depth in range(1, len(keys))}
+    value, marks[keys] = _read_line(text, keys, marks)
     for key in reversed(keys):
         value = {key: value}
-    return Document(value if isinstance(value, dict) else {}, marks)
+    return Document(value, marks)
+
+
+def _read_line(text: str, keys: Keys, marks: dict[Keys, Where]) -> tuple[Any, Given]:
+    if text.strip() in NULLS:
+        return None, Given(text)
+    looks = text.lstrip()[:1] in ("[", "{")
+    try:
+        node = whole(text, _compose(text, COMMAND_LINE, ".".join(keys)))
+        if node is None:
+            return text, Given(text)
+        inner: dict[Keys, Where] = {}
+        value = _Reader(COMMAND_LINE, inner, lines=False).value(node, keys)
+    except RecipeError as error:
+        return text, Given(text, None, error if looks else None)
+    marks.update(inner)
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    return text if plain and isinstance(value, str) else value, Given(text, node)
 
 
 def dump(values: dict[str, Any]) -> str:
@@ -209,7 +225,7 @@ class _Reader:
                 raise self._error(key_node, keys, problem, "Keep one of the two.")
             first[key] = key_node.start_mark.line + 1
             path = (*keys, key)
-            self.marks[path] = self._where(key_node)
+            self.marks[path] = self._where(key_node, value_node)
             values[key] = self.value(value_node, path)
         return values
 
@@ -237,8 +253,10 @@ class _Reader:
             raise self._error(node, keys, f"values tagged {node.tag} are not read", "Write a text or a number.")
         return value
 
-    def _where(self, node: yaml.Node) -> Where:
-        return Position(self.shown, node.start_mark.line + 1) if self.lines else COMMAND_LINE
+    def _where(self, node: yaml.Node, value: yaml.Node | None = None) -> Where:
+        if self.lines:
+            return Position(self.shown, node.start_mark.line + 1)
+        return Given(value.value if isinstance(value, yaml.ScalarNode) else None, value)
 
     def _error(self, node: yaml.Node, keys: Keys, problem: str, hint: str = "") -> RecipeError:
         return RecipeError(problem, where=self._where(node), key=".".join(keys), hint=hint)

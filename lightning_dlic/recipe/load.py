@@ -44,9 +44,9 @@ def load_recipe(
     document = compose(path)
     for text in overrides:
         override(document, text)
-    values = resolve(document, shown)
+    values, texts = resolve(document, shown)
     values["name"] = values["name"] or path.stem
-    recipe = Recipe(**_specs(values), path=path, marks=document.marks, shown=shown)
+    recipe = Recipe(**_specs(values), path=path, marks=document.marks, texts=texts, shown=shown)
     recipe.train = _train(recipe, values["train"])
     recipe.optim = {role: _optimizer(recipe, role, value) for role, value in recipe.optim.items()}
     recipe.losses = {term: _loss(recipe, term, value) for term, value in recipe.losses.items()}

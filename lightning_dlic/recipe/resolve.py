@@ -22,6 +22,7 @@ from omegaconf.errors import (
 
 from lightning_dlic.recipe.document import Document, Keys
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
+from lightning_dlic.recipe.given import Given, as_due
 from lightning_dlic.recipe.schema import RecipeSpec
 from lightning_dlic.recipe.typecheck import describe, remedy
 
@@ -30,7 +31,7 @@ _MAX_DEPTH = 60
 _EMPTIABLE = ("plugins", "train", "stages", "optim", "losses", "data", "trainer", "run", "base", "scale", "hints")
 
 
-def resolve(document: Document, shown: str) -> dict[str, Any]:
+def resolve(document: Document, shown: str) -> tuple[dict[str, Any], dict[Keys, str]]:
     """Checks keys and types against the schema, fills defaults and resolves interpolations.
 
     Args:
@@ -38,12 +39,14 @@ def resolve(document: Document, shown: str) -> dict[str, Any]:
         shown: How messages name its file.
 
     Returns:
-        Plain values of all keys of `RecipeSpec`.
+        Plain values of all keys of `RecipeSpec`; and, by key, the texts that stand on the command line for keys whose
+        type only a class knows.
 
     Raises:
         RecipeError: An unknown key, a value of the wrong type, or an interpolation that gives nothing.
     """
     resolver = _Resolver(document, shown)
+    _take_texts(document)
     values = _without_empty(document.values)
     resolver.check_shape(values, RecipeSpec, ())
     try:
@@ -52,7 +55,33 @@ def resolve(document: Document, shown: str) -> dict[str, Any]:
         keys = tuple(part for part in str(error.full_key or "").replace("[", ".").replace("]", "").split(".") if part)
         raise resolver.explain(error, keys) from error
     plain: dict[str, Any] = resolver.plain(config, ())
-    return plain
+    return plain, resolver.texts(config)
+
+
+def _take_texts(document: Document) -> None:
+    """Puts text where the schema has text, as it stands on the command line."""
+    for keys, given in document.marks.items():
+        hint = _inline_hint(keys) or _hint_at(keys)
+        if not isinstance(given, Given) or (hint is Any and not _is_component(keys)):
+            continue
+        parent: Any = document.values
+        for key in keys[:-1]:
+            parent = parent.get(key) if isinstance(parent, dict) else None
+        if isinstance(parent, dict) and keys[-1] in parent:
+            parent[keys[-1]] = as_due(given, parent[keys[-1]], given.text, hint)
+
+
+def _inline_hint(keys: Keys) -> Any:
+    """The type of a component's name where arguments stand beside it, and of a group's pattern."""
+    if keys[0] not in ("optim", "losses", "logger"):
+        return None
+    return {"name": str, "match": str | list[str]}.get(keys[-1])
+
+
+def _is_component(keys: Keys) -> bool:
+    """Whether a key that the schema leaves open holds components, rather than a class's argument."""
+    depth = {"train": 1, "scale": 1, "logger": 1, "optim": 2, "losses": 2}.get(keys[0], 0)
+    return len(keys) <= depth or (keys[0] == "optim" and keys[2:3] in (("schedule",), ("groups",)) and len(keys) < 5)
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +137,22 @@ class _Resolver:
         except RecursionError as error:
             raise self._error(keys, "interpolates in a circle") from error
         return self.plain(value, keys)
+
+    def texts(self, config: Any) -> dict[Keys, str]:
+        """What stands on the command line for classes' arguments, interpolations resolved."""
+        found = {}
+        for keys, given in self.document.marks.items():
+            if not isinstance(given, Given) or given.text is None or _hint_at(keys) is not Any:
+                continue
+            found[keys] = given.text
+            if "${" in given.text:
+                # In the place of the value itself, from where relative keys lead.
+                parent, value = OmegaConf.select(config, ".".join(keys[:-1])), self._written(keys)
+                if isinstance(parent, DictConfig):
+                    parent[keys[-1]] = given.text
+                    found[keys] = str(self._child(parent, keys[-1], keys))
+                    parent[keys[-1]] = value
+        return found
 
     def explain(self, error: OmegaConfBaseException, keys: Keys) -> RecipeError:
         """The error of a key in a recipe's words."""

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 
 from lightning_dlic.recipe.document import Keys, Where
 from lightning_dlic.recipe.errors import RecipeError
+from lightning_dlic.recipe.given import Given, as_due
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
@@ -179,6 +180,7 @@ class Recipe(RecipeSpec):
     scale: int | str = "auto"
     path: Path = field(default=Path(), compare=False)
     marks: dict[Keys, Where] = field(default_factory=dict, compare=False, repr=False)
+    texts: dict[Keys, str] = field(default_factory=dict, compare=False, repr=False)
     shown: str = field(default="", compare=False, repr=False)
 
     @property
@@ -200,6 +202,30 @@ class Recipe(RecipeSpec):
         places = (self.marks.get(keys[:depth]) for depth in range(len(keys), 0, -1))
         return str(next((place for place in places if place is not None), self.shown))
 
+    def take(self, key: str, annotation: Any, *, optional: bool) -> Any:
+        """The value of a class's argument; text as it stands on the command line, where the class takes text.
+
+        Args:
+            key: Its dotted key.
+            annotation: What the class takes.
+            optional: Whether it may be null, whatever the annotation says.
+
+        Returns:
+            The value, which is the recipe's from now on.
+
+        Raises:
+            RecipeError: It looks like a list or a mapping, and YAML does not read it.
+        """
+        *above, last = keys = tuple(key.split("."))
+        parent: Any = self
+        for part in above:
+            parent = parent[part] if isinstance(parent, dict) else getattr(parent, part)
+        given = self.marks.get(keys)
+        if isinstance(given, Given):
+            text = self.texts.get(keys, given.text)
+            parent[last] = as_due(given, parent[last], text, annotation, optional=optional)
+        return parent[last]
+
     def error(self, key: str, problem: str, hint: str = "") -> RecipeError:
         """A mistake at a key of this recipe, to be raised."""
         return RecipeError(problem, where=self.where(key), key=key, hint=hint)
@@ -207,5 +233,6 @@ class Recipe(RecipeSpec):
     def resolved(self) -> dict[str, Any]:
         """The recipe as one mapping of plain values: no ``extends``, no interpolation, every default written out."""
         unwanted = TRAINING_KEYS if self.is_pipeline else PIPELINE_KEYS
-        values = asdict(self)
-        return {item.name: values[item.name] for item in fields(RecipeSpec) if item.name not in unwanted}
+        kept = {item.name: getattr(self, item.name) for item in fields(RecipeSpec)}
+        values = asdict(RecipeSpec(**kept))
+        return {name: value for name, value in values.items() if name not in unwanted}

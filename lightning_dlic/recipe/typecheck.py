@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections import abc
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Union
 
@@ -32,6 +33,30 @@ def conforms(value: Any, annotation: Any) -> bool:
     """
     verdict = _judge(value, annotation)
     return verdict is not False
+
+
+def surely(value: Any, annotation: Any) -> bool:
+    """Whether a value suits an annotation that says something about plain values."""
+    return _judge(value, annotation) is True
+
+
+def alternatives(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation allows, one by one; None's own where it allows null."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        yield from alternatives(arguments[0])
+    elif origin in (Union, types.UnionType):
+        for member in arguments:
+            yield from alternatives(member)
+    else:
+        yield type(None) if annotation is None else annotation
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a type that stands alone is text: a string, a path, or a choice among words."""
+    if typing.get_origin(kind) is Literal:
+        return any(isinstance(choice, str) for choice in typing.get_args(kind))
+    return isinstance(kind, type) and issubclass(kind, (str, PurePath))
 
 
 def _judge(value: Any, annotation: Any) -> bool | None:

@@ -65,7 +65,6 @@ def test_values_and_lines(tmp_path: Path) -> None:
         "-3",
         ".inf",
         "1e5x",
-        "-",
         "2020-01-01",
         "",
         "${oc.env:X,a}",
