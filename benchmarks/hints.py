@@ -36,7 +36,8 @@ from lightning_dlic.codec import base_codec
 from lightning_dlic.codec.container import HINTS_CHUNK
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Coloring
-from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
+from lightning_dlic.codec.hints.chunk import find_hints, prefix
+from lightning_dlic.codec.hints.presets import PRESETS
 from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.numpy.color import merge

@@ -9,7 +9,7 @@ from lightning_dlic.codec.planes import Planes
 
 
 class BaseCodec(ABC):
-    """Codes the base layer. Subclasses are registered under the kind ``codec`` and built without arguments.
+    """Codes the base layer. Subclasses are registered under the kind ``codec``, and can be built without arguments.
 
     A payload holds what the decoder cannot rebuild and nothing else: it knows the size of the picture, whether it has
     chroma, and where the payload ends. A codec with a network in the loop names the network's weights in its payload by
@@ -24,6 +24,8 @@ class BaseCodec(ABC):
         max_side: Longest side in samples that the codec can code.
         auto_effort: Least effort at which ``auto`` tries the codec; None for one that ``auto`` leaves out.
         auto_pixels: Samples of luma of the largest base layer that ``auto`` has a slow codec code.
+        networks: Argument of the constructor that takes a list of weights of networks in its loop; None for a codec
+            without such. A file names them where they are given, and its decoder gives them.
         start: Where a search begins: the usual quality at a tenth of a bit a pixel, and the number of steps in which
             the bytes double.
     """
@@ -36,6 +38,7 @@ class BaseCodec(ABC):
     auto_effort: ClassVar[int | None] = 4
     auto_pixels: ClassVar[int] = 1 << 62
     start: ClassVar[tuple[float, float]] = (25.0, 15.0)
+    networks: ClassVar[str | None] = None
 
     @abstractmethod
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
@@ -75,6 +78,17 @@ class BaseCodec(ABC):
 
         Returns:
             About -1, finest, to 8; None for a codec that has no such step.
+        """
+        return None
+
+    def payload_step(self, payload: bytes) -> float | None:
+        """`log_step` as a payload tells it.
+
+        Args:
+            payload: Bytes that `decode` takes.
+
+        Returns:
+            None where a payload does not tell.
         """
         return None
 

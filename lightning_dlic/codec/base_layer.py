@@ -8,13 +8,17 @@ from lightning_dlic.codec.errors import BitstreamError, CodecError
 from lightning_dlic.codec.planes import Planes, chroma_size
 
 
-def decode_base(stream: Bitstream) -> Planes:
+def decode_base(stream: Bitstream, codec: BaseCodec | None = None) -> Planes:
     """Decodes the base layer and holds it against its checksum.
+
+    Args:
+        stream: The bitstream.
+        codec: What decodes it; by default the base codec that the stream names, with the networks that ship.
 
     Raises:
         BitstreamError: The payload is malformed, is not what was encoded, or its codec is not installed.
     """
-    codec = stream_codec(stream)
+    codec = codec or stream_codec(stream)
     if codec.exact != (stream.crc is not None):
         raise BitstreamError(f"byte 2: base codec {stream.codec} and the checksum's flag contradict each other")
     height, width = stream.base_size

@@ -5,6 +5,7 @@ docs/format.md specifies every byte.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,6 @@ MAGIC = b"\xd1\x1c"
 VERSION = 1
 MAX_PIXELS = 1 << 28
 """Pixels of the largest picture that is decoded unless the caller allows more."""
-MAX_SCALE = 16
 _COLOR, _PIPELINE, _CHUNKS, _CHECKED = 1, 2, 4, 8
 _NUMBERS = {"hevc": 1, "avif": 2, "webp": 3, "jpeg": 4, "jxl": 5, "vvc": 6, "intra": 7}
 _NAMES = {number: name for name, number in _NUMBERS.items()}
@@ -31,7 +31,7 @@ class Chunk:
     """Side information in a bitstream.
 
     Attributes:
-        tag: 1 to 127; `PIPELINE_CHUNK` and `HINTS_CHUNK` are taken.
+        tag: 1 to 127; `KNOWN_CHUNKS` are taken.
         body: Its bytes.
         required: Whether a decoder that does not know the tag must refuse the stream.
     """
@@ -43,7 +43,8 @@ class Chunk:
 
 PIPELINE_CHUNK = 1
 HINTS_CHUNK = 2
-KNOWN_CHUNKS = frozenset({PIPELINE_CHUNK, HINTS_CHUNK})
+NETWORKS_CHUNK = 3
+KNOWN_CHUNKS = frozenset({PIPELINE_CHUNK, HINTS_CHUNK, NETWORKS_CHUNK})
 
 
 @dataclass(frozen=True)
@@ -190,25 +191,35 @@ def _chunks(data: bytes, at: int) -> tuple[tuple[Chunk, ...], int]:
     return tuple(found), at + 1
 
 
-def base_codec(name: str) -> BaseCodec:
+def base_codec(name: str, arguments: Mapping[str, Any] | None = None) -> BaseCodec:
     """The base codec registered under a name.
+
+    Args:
+        name: Its registered name.
+        arguments: What it is built with.
 
     Raises:
         RegistryError: No such codec, or it does not import.
+        DlicError: It refuses an argument.
     """
     found: Any = load("codec", name)
-    codec: BaseCodec = found()
+    codec: BaseCodec = found(**(arguments or {}))
     return codec
 
 
-def stream_codec(stream: Bitstream) -> BaseCodec:
+def stream_codec(stream: Bitstream, networks: Sequence[str] = ()) -> BaseCodec:
     """The base codec that a stream names.
+
+    Args:
+        stream: The stream.
+        networks: Weights of the networks in the codec's loop, where the stream names some.
 
     Raises:
         BitstreamError: It is not registered here.
     """
     try:
-        return base_codec(stream.codec)
+        codec = base_codec(stream.codec)
+        return codec if not networks or codec.networks is None else type(codec)(**{codec.networks: list(networks)})
     except RegistryError as error:
         message = f"byte 3: base codec {stream.codec!r} is not installed here: {str(error).splitlines()[0]}"
         raise BitstreamError(message) from error

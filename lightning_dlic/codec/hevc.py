@@ -55,6 +55,10 @@ class HEVC(BaseCodec):
         """See `BaseCodec.log_step`."""
         return (51 - quality - 4) / 6
 
+    def payload_step(self, payload: bytes) -> float:
+        """See `BaseCodec.payload_step`."""
+        return ((payload[0] & 63) - 4) / 6
+
 
 def _options(size: tuple[int, int], quality: int, effort: int) -> dict[str, str]:
     ctu = ctu_size(*size)

@@ -12,3 +12,4 @@ class ColorizationKind(Kind):
 
     stage: ClassVar[str] = "lightning_dlic.stages.colorization.base:Colorization"
     slot: ClassVar[Slot | None] = Slot(after=("sr",))
+    hints: ClassVar[bool] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +19,8 @@ from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.guided import guided_lines
 from lightning_dlic.nets.colorization.base import ColorNet
+from lightning_dlic.operators.color import color
+from lightning_dlic.operators.layers import Layers
 from lightning_dlic.zoo import load_net
 from lightning_dlic.zoo.files import WeightsError
 
@@ -62,6 +65,13 @@ class Colorizer:
             chroma = _enlarge(chroma, small, whole, factor)
         levels: F32 = finite(chroma[0] * 255.0).cpu().numpy()
         return levels
+
+    def advance(self, layers: Layers) -> Layers:
+        """Colours the enlarged luma, where the hints leave that to a network."""
+        if layers.coloring is None or not layers.coloring.head.net:
+            return layers
+        made = color(layers.enlarged(), layers.base.y, layers.coloring, layers.scale, self)
+        return replace(layers, picture=made)
 
     def _chroma(self, luma: Tensor, hints: Coloring | None) -> Tensor:
         if hints is None or not self.net.takes_hints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.tiles import enlarge, net_halo
+from lightning_dlic.operators.layers import Layers
 from lightning_dlic.zoo import load_net
 from lightning_dlic.zoo.files import WeightsError
 
@@ -19,7 +20,7 @@ U8 = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Enlarger:
+class LumaEnlarger:
     """Enlarges 8-bit luma by a network.
 
     Attributes:
@@ -38,6 +39,10 @@ class Enlarger:
         whole = enlarge(self.net, picture, self.scale, halo=self.halo, prepare=_to_unit, finish=_to_uint8)
         return np.ascontiguousarray(whole[0, 0, :height, :width].numpy())
 
+    def advance(self, layers: Layers) -> Layers:
+        """Enlarges the luma of the base layer."""
+        return replace(layers, luma=self(layers.planes.y, layers.height, layers.width))
+
 
 def _to_unit(part: Tensor) -> Tensor:
     return part.float().div(255.0)
@@ -48,7 +53,7 @@ def _to_uint8(part: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def load_enlarger(target: str, scale: int) -> Enlarger:
+def load_enlarger(target: str, scale: int) -> LumaEnlarger:
     """Loads a network for luma.
 
     Args:
@@ -63,4 +68,4 @@ def load_enlarger(target: str, scale: int) -> Enlarger:
     if meta.get("scale") != scale or meta.get("channels") != 1:
         found = f"scale {meta.get('scale')} and {meta.get('channels')} channels"
         raise WeightsError(f"{target}: has {found}; here it must have scale {scale} and 1 channel, luma")
-    return Enlarger(net.eval(), scale, net_halo(net, 1))
+    return LumaEnlarger(net.eval(), scale, net_halo(net, 1))

@@ -59,7 +59,8 @@ def parse(text: str) -> Ask:
     Raises:
         DlicError: There are no such hints, or the bytes are no number.
     """
-    from lightning_dlic.codec.hints.chunk import PRESETS, sending
+    from lightning_dlic.codec.hints.chunk import sending
+    from lightning_dlic.codec.hints.presets import PRESETS
 
     name, comma, number = text.partition(",")
     if comma and (not number.isdigit() or not _LEAST <= int(number) <= 1 << 16):
@@ -123,7 +124,7 @@ class HintedSearch:
         from lightning_dlic.codec.hints.aim import Aim
         from lightning_dlic.codec.hints.chunk import find_hints
         from lightning_dlic.codec.hints.encoder import search
-        from lightning_dlic.pipeline.color import color
+        from lightning_dlic.operators.color import color
 
         self._find, self._aim, self._search, self._color = find_hints, Aim, search, color
         self._chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128

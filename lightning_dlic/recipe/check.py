@@ -10,13 +10,14 @@ from typing import Any
 from dlic_registry import RegistryError, get, import_plugins, load, stage_kinds, suggest
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import shipped_names
+from lightning_dlic.recipe.loaded import Loaded
 from lightning_dlic.recipe.schema import Recipe
 from lightning_dlic.recipe.signature import Argument, signature
 from lightning_dlic.recipe.typecheck import conforms, describe, remedy
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """A component that a recipe names.
 
     Attributes:
@@ -64,32 +65,26 @@ def check(recipe: Recipe, *, weights: bool = True) -> None:
     parts = list(_parts(recipe))
     # All names first: a typing mistake must not wait for the import of torch.
     for part in parts:
-        _look_up(recipe, part)
+        look_up(recipe, part)
     if weights:
         for problem in missing_weights(recipe):
             raise problem
-    classes = {part.key: _check_part(recipe, part) for part in parts}
+    classes = {part.key: check_part(recipe, part) for part in parts}
     trained = {recipe.stages[kind].name: classes[f"stages.{kind}"] for kind in recipe.train}
     _check_names(recipe, "optim", "role", recipe.optim, trained, "roles")
     _check_names(recipe, "losses", "term", recipe.losses, trained, "loss_terms")
 
 
-def _parts(recipe: Recipe) -> Iterator[_Part]:
+def _parts(recipe: Recipe) -> Iterator[Part]:
     for kind, stage in recipe.stages.items():
-        yield _Part(kind, stage.name, f"stages.{kind}", f"stages.{kind}.args", stage.args)
-    if recipe.is_pipeline:
-        if recipe.base.name != "auto":
-            yield _Part("codec", recipe.base.name, "base", "base.args", recipe.base.args)
-        if recipe.hints.name != "none":
-            yield _Part("hints", recipe.hints.name, "hints", "hints.args", recipe.hints.args)
-        return
-    yield _Part("data", recipe.data.name, "data", "data.args", recipe.data.args)
+        yield Part(kind, stage.name, f"stages.{kind}", f"stages.{kind}.args", stage.args)
+    yield Part("data", recipe.data.name, "data", "data.args", recipe.data.args)
     for role, spec in recipe.optim.items():
         yield _inline("optimizer", spec, f"optim.{role}", ("schedule", "groups"), provided=("params",))
         for group, own in spec.get("groups", {}).items():
             key = f"optim.{role}.groups.{group}"
             args = {name: value for name, value in own.items() if name != "match"}
-            yield _Part("optimizer", spec["name"], key, key, args, ("params",), partial=True)
+            yield Part("optimizer", spec["name"], key, key, args, ("params",), partial=True)
         if spec.get("schedule") is not None:
             key = f"optim.{role}.schedule"
             lengths = ("T_max", "total_steps", "max_lr")
@@ -108,13 +103,18 @@ def _inline(
     aside: Iterable[str] = (),
     provided: tuple[str, ...] = (),
     default: tuple[str, ...] = (),
-) -> _Part:
+) -> Part:
     """A component whose arguments stand beside its name."""
     args = {name: value for name, value in spec.items() if name != "name" and name not in aside}
-    return _Part(kind, spec["name"], key, key, args, provided, default)
+    return Part(kind, spec["name"], key, key, args, provided, default)
 
 
-def _look_up(recipe: Recipe, part: _Part) -> None:
+def look_up(recipe: Loaded, part: Part) -> None:
+    """Makes sure that a component's name is registered; imports nothing.
+
+    Raises:
+        RecipeError: It is not.
+    """
     try:
         get(part.kind, part.name)
     except RegistryError as error:
@@ -140,8 +140,13 @@ def missing_weights(recipe: Recipe) -> Iterator[RecipeError]:
                 yield recipe.error(f"stages.{kind}.{field}", f"no file {source!r}", hint)
 
 
-def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
-    """Checks a component's arguments; returns its class."""
+def check_part(recipe: Loaded, part: Part) -> type[Any]:
+    """Checks a component's arguments; returns its class.
+
+    Raises:
+        RecipeError: An argument is unknown, missing or of another type.
+        RegistryError: The class is broken.
+    """
     cls = load(part.kind, part.name)
     known = signature(cls)
     title = f"{part.kind} {part.name}"
@@ -161,7 +166,7 @@ def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
     return cls
 
 
-def _other_arguments(recipe: Recipe, part: _Part, name: str, known: Iterable[str]) -> str:
+def _other_arguments(recipe: Loaded, part: Part, name: str, known: Iterable[str]) -> str:
     hint = nearest(name, known, f"{part.kind} {part.name} takes")
     inherited = recipe.where(f"{part.key}.name") != recipe.where(f"{part.inside}.{name}")
     if suggest(name, known) or not inherited:
@@ -170,7 +175,7 @@ def _other_arguments(recipe: Recipe, part: _Part, name: str, known: Iterable[str
     return f"{hint}\nTo drop what was inherited, empty it first: {part.inside}=null"
 
 
-def _check_value(recipe: Recipe, key: str, argument: Argument, title: str) -> None:
+def _check_value(recipe: Loaded, key: str, argument: Argument, title: str) -> None:
     optional = not argument.required and argument.default is None
     value = recipe.take(key, argument.annotation, optional=optional)
     if value is None and optional:
@@ -181,8 +186,8 @@ def _check_value(recipe: Recipe, key: str, argument: Argument, title: str) -> No
             hint = f"Write {argument.name}: {example}"
             raise recipe.error(key, f"{show(value)} is not a mapping with a name", hint)
         part = _inline(argument.component.kind, value, key, provided=argument.component.provides)
-        _look_up(recipe, part)
-        _check_part(recipe, part)
+        look_up(recipe, part)
+        check_part(recipe, part)
     elif not conforms(value, argument.annotation):
         hint = remedy(value, argument.annotation) or f"{title} takes {argument.name}={argument.default!r} by default."
         raise recipe.error(key, f"{show(value)} is not {describe(argument.annotation)}", hint)

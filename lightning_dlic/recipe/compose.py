@@ -47,7 +47,8 @@ def _compose(path: Path, chain: tuple[Path, ...]) -> Document:
             hint = "Remove one of these from its extends."
             raise RecipeError(f"a circle: {' -> '.join(circle)}", where=here, key="extends", hint=hint)
         inherited = _compose(parent, chain)
-        inherited.values.pop("name", None)
+        for own_alone in ("name", "number"):
+            inherited.values.pop(own_alone, None)
         merge(merged, inherited)
     merge(merged, own)
     return merged

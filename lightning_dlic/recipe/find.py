@@ -11,6 +11,8 @@ from dlic_registry import suggest
 from lightning_dlic.recipe.errors import RecipeError
 
 _SUFFIXES = ("", ".yaml", ".yml")
+PIPELINES = "pipelines"
+"""Folder of the pipelines among the recipes that ship; their names go without it."""
 
 
 @cache
@@ -68,7 +70,8 @@ def _candidates(text: str, folder: Path) -> Iterator[Path]:
     yield from (folder / f"{text}{suffix}" for suffix in suffixes)
     shipped = shipped_folder()
     if shipped is not None and not Path(text).is_absolute():
-        yield from (shipped / f"{text.removeprefix('recipes/')}{suffix}" for suffix in _SUFFIXES)
+        for room in (shipped, shipped / PIPELINES):
+            yield from (room / f"{text.removeprefix('recipes/')}{suffix}" for suffix in _SUFFIXES)
 
 
 def _remedy(text: str, folder: Path) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lightning_dlic.recipe.compose import compose, override, shown_path
-from lightning_dlic.recipe.document import dump
-from lightning_dlic.recipe.errors import nearest, show
+from lightning_dlic.recipe.document import Document, dump
+from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.loaded import Loaded
 from lightning_dlic.recipe.resolve import resolve
 from lightning_dlic.recipe.schema import (
     NamedSpec,
@@ -23,15 +24,12 @@ from lightning_dlic.recipe.schema import (
 from lightning_dlic.recipe.typecheck import conforms, describe, remedy
 
 
-def load_recipe(
-    source: str | Path, overrides: Sequence[str] = (), *, purpose: Literal["training", "pipeline"] = "training"
-) -> Recipe:
-    """Loads a recipe. Nothing that it names is imported; see `check`.
+def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Loads a training's recipe. Nothing that it names is imported; see `check`.
 
     Args:
         source: Path of a recipe, or the name of one that ships, such as ``quickstart``.
         overrides: ``key=value`` texts that win over the file, in their order.
-        purpose: A recipe for training must say what it trains; a pipeline must name a base codec.
 
     Returns:
         The recipe.
@@ -44,7 +42,8 @@ def load_recipe(
     document = compose(path)
     for text in overrides:
         override(document, text)
-    values, texts = resolve(document, shown)
+    _refuse_pipelines(document, shown)
+    values, texts = resolve(document, shown, RecipeSpec)
     values["name"] = values["name"] or path.stem
     recipe = Recipe(**_specs(values), path=path, marks=document.marks, texts=texts, shown=shown)
     recipe.train = _train(recipe, values["train"])
@@ -52,10 +51,18 @@ def load_recipe(
     recipe.losses = {term: _loss(recipe, term, value) for term, value in recipe.losses.items()}
     if recipe.logger is not None:
         named(recipe, "logger", recipe.logger)
-    _limits(recipe, recipe, "")
-    _limits(recipe, recipe.trainer, "trainer.")
-    _purpose(recipe, purpose)
+    check_ranges(recipe, recipe, "")
+    check_ranges(recipe, recipe.trainer, "trainer.")
+    if not recipe.train:
+        raise recipe.error("train", "missing: this recipe trains nothing", "Say which stage it trains: train: sr")
     return recipe
+
+
+def _refuse_pipelines(document: Document, shown: str) -> None:
+    """Says what a pipeline is for, rather than that its keys are unknown."""
+    if document.values.get("train") is None and {"base", "scale", "hints", "number"} & set(document.values):
+        hint = "Use it with dlic compress --pipeline, or say which stage it trains: train: sr"
+        raise RecipeError("missing: this is a pipeline, which trains nothing", where=shown, key="train", hint=hint)
 
 
 def to_yaml(recipe: Recipe) -> str:
@@ -87,8 +94,6 @@ def _specs(values: dict[str, Any]) -> dict[str, Any]:
         "data": NamedSpec(**values["data"]),
         "trainer": TrainerSpec(**values["trainer"]),
         "run": RunSpec(**values["run"]),
-        "base": NamedSpec(**values["base"]),
-        "hints": NamedSpec(**values["hints"]),
     }
 
 
@@ -168,8 +173,17 @@ def _typed(recipe: Recipe, key: str, value: Any, annotation: Any) -> None:
         raise recipe.error(key, f"{show(value)} is not {describe(annotation)}", remedy(value, annotation))
 
 
-def _limits(recipe: Recipe, spec: RecipeSpec | TrainerSpec, prefix: str) -> None:
-    """Checks the ranges and choices that the schema's fields declare."""
+def check_ranges(recipe: Loaded, spec: Any, prefix: str) -> None:
+    """Checks the ranges and choices that a schema's fields declare.
+
+    Args:
+        recipe: Whose values they are.
+        spec: What holds them.
+        prefix: Dotted key of that, with a point behind it.
+
+    Raises:
+        RecipeError: A value is out of its range.
+    """
     for item in fields(spec):
         value, limits = getattr(spec, item.name), item.metadata
         if value is None or not limits:
@@ -181,15 +195,7 @@ def _limits(recipe: Recipe, spec: RecipeSpec | TrainerSpec, prefix: str) -> None
             raise recipe.error(key, f"{value} is too small", f"The least is {limits['least']}.")
         if "above" in limits and not value > limits["above"]:
             raise recipe.error(key, f"{value} is too small", f"It must be above {limits['above']}.")
+        if "most" in limits and not value <= limits["most"]:
+            raise recipe.error(key, f"{value} is too large", f"The most is {limits['most']}.")
         if "below" in limits and not value < limits["below"]:
             raise recipe.error(key, f"{value} is too large", f"It must be below {limits['below']}.")
-
-
-def _purpose(recipe: Recipe, purpose: str) -> None:
-    if purpose == "training" and recipe.is_pipeline:
-        raise recipe.error("train", "missing: this recipe trains nothing", "Say which stage it trains: train: sr")
-    if purpose == "pipeline":
-        if not recipe.is_pipeline:
-            raise recipe.error("train", "a pipeline trains nothing", "Remove train, or run it with dlic-fit.")
-        if not conforms(recipe.scale, int) and recipe.scale != "auto":
-            raise recipe.error("scale", f"{show(recipe.scale)} is not a whole number or auto")

@@ -23,34 +23,35 @@ from omegaconf.errors import (
 from lightning_dlic.recipe.document import Document, Keys
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.given import Given, as_due
-from lightning_dlic.recipe.schema import RecipeSpec
 from lightning_dlic.recipe.typecheck import describe, remedy
 
 _MAX_DEPTH = 60
 # Emptied mappings and lists fall back on their defaults.
 _EMPTIABLE = ("plugins", "train", "stages", "optim", "losses", "data", "trainer", "run", "base", "scale", "hints")
+_NAMED = ("data", "base", "hints", "downsize")
 
 
-def resolve(document: Document, shown: str) -> tuple[dict[str, Any], dict[Keys, str]]:
+def resolve(document: Document, shown: str, spec: type[Any]) -> tuple[dict[str, Any], dict[Keys, str]]:
     """Checks keys and types against the schema, fills defaults and resolves interpolations.
 
     Args:
         document: A composed recipe.
         shown: How messages name its file.
+        spec: The schema: `RecipeSpec` or `PipelineSpec`.
 
     Returns:
-        Plain values of all keys of `RecipeSpec`; and, by key, the texts that stand on the command line for keys whose
+        Plain values of all keys of the schema; and, by key, the texts that stand on the command line for keys whose
         type only a class knows.
 
     Raises:
         RecipeError: An unknown key, a value of the wrong type, or an interpolation that gives nothing.
     """
-    resolver = _Resolver(document, shown)
-    _take_texts(document)
+    resolver = _Resolver(document, shown, spec)
+    _take_texts(document, spec)
     values = _without_empty(document.values)
-    resolver.check_shape(values, RecipeSpec, ())
+    resolver.check_shape(values, spec, ())
     try:
-        config = OmegaConf.merge(OmegaConf.structured(RecipeSpec), values)
+        config = OmegaConf.merge(OmegaConf.structured(spec), values)
     except OmegaConfBaseException as error:
         keys = tuple(part for part in str(error.full_key or "").replace("[", ".").replace("]", "").split(".") if part)
         raise resolver.explain(error, keys) from error
@@ -58,10 +59,10 @@ def resolve(document: Document, shown: str) -> tuple[dict[str, Any], dict[Keys, 
     return plain, resolver.texts(config)
 
 
-def _take_texts(document: Document) -> None:
+def _take_texts(document: Document, spec: type[Any]) -> None:
     """Puts text where the schema has text, as it stands on the command line."""
     for keys, given in document.marks.items():
-        hint = _inline_hint(keys) or _hint_at(keys)
+        hint = _inline_hint(keys, spec) or _hint_at(spec, keys)
         if not isinstance(given, Given) or (hint is Any and not _is_component(keys)):
             continue
         parent: Any = document.values
@@ -71,8 +72,10 @@ def _take_texts(document: Document) -> None:
             parent[keys[-1]] = as_due(given, parent[keys[-1]], given.text, hint)
 
 
-def _inline_hint(keys: Keys) -> Any:
-    """The type of a component's name where arguments stand beside it, and of a group's pattern."""
+def _inline_hint(keys: Keys, spec: type[Any]) -> Any:
+    """The type of a component's name where arguments stand beside it, of a group's pattern, of weights by scale."""
+    if keys[0] == "stages" and _hint_at(spec, keys) is Any:
+        return {"name": str, "weights": str}.get(keys[-1])
     if keys[0] not in ("optim", "losses", "logger"):
         return None
     return {"name": str, "match": str | list[str]}.get(keys[-1])
@@ -90,7 +93,7 @@ def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(kept.get(key), dict):
             kept[key] = {name: item for name, item in kept[key].items() if item is not None}
     stages = kept.get("stages")
-    named = [kept.get(key) for key in ("data", "base", "hints")]
+    named = [kept.get(key) for key in _NAMED]
     for spec in [*named, *(stages.values() if isinstance(stages, dict) else ())]:
         if isinstance(spec, dict) and spec.get("args", ...) is None:
             del spec["args"]
@@ -100,9 +103,10 @@ def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
 class _Resolver:
     """Walks a configuration, and puts OmegaConf's errors into a recipe's words."""
 
-    def __init__(self, document: Document, shown: str) -> None:
+    def __init__(self, document: Document, shown: str, spec: type[Any]) -> None:
         self.document = document
         self.shown = shown
+        self.spec = spec
 
     def check_shape(self, value: Any, hint: Any, keys: Keys) -> None:
         """Mappings and lists where the schema has them: OmegaConf does not say where one is missing."""
@@ -115,7 +119,7 @@ class _Resolver:
             if not isinstance(value, dict):
                 raise self._not_a_mapping(keys, value, hint)
             for key, item in value.items():
-                self.check_shape(item, _hint_at((*keys, key)), (*keys, key))
+                self.check_shape(item, _hint_at(self.spec, (*keys, key)), (*keys, key))
 
     def plain(self, node: Any, keys: Keys) -> Any:
         """A node as plain values, all interpolations resolved."""
@@ -142,7 +146,7 @@ class _Resolver:
         """What stands on the command line for classes' arguments, interpolations resolved."""
         found = {}
         for keys, given in self.document.marks.items():
-            if not isinstance(given, Given) or given.text is None or _hint_at(keys) is not Any:
+            if not isinstance(given, Given) or given.text is None or _hint_at(self.spec, keys) is not Any:
                 continue
             found[keys] = given.text
             if "${" in given.text:
@@ -158,7 +162,7 @@ class _Resolver:
         """The error of a key in a recipe's words."""
         value = self._written(keys)
         if isinstance(error, (ConfigKeyError, ConfigAttributeError)) and not isinstance(error, InterpolationKeyError):
-            spec = _hint_at(keys[:-1])
+            spec = _hint_at(self.spec, keys[:-1])
             right = [item.name for item in fields(spec)] if is_dataclass(spec) else []
             right += [] if keys[:-1] else ["extends"]
             return self._error(keys, "unknown key", nearest(keys[-1], right, "Keys here"))
@@ -166,14 +170,14 @@ class _Resolver:
             dotted = ".".join(keys)
             return self._error(keys, "has no value", f"Give it one in the recipe, or on the command line: {dotted}=...")
         if isinstance(error, InterpolationValidationError):
-            return self._error(keys, f"{show(value)} does not give {describe(_hint_at(keys))}")
+            return self._error(keys, f"{show(value)} does not give {describe(_hint_at(self.spec, keys))}")
         if isinstance(error, ValidationError):
             return self._wrong_type(keys, value)
         return self._error(keys, *_interpolation(error, value))
 
     def _wrong_type(self, keys: Keys, value: Any) -> RecipeError:
-        hint = _hint_at(keys)
-        default = _default_at(keys)
+        hint = _hint_at(self.spec, keys)
+        default = _default_at(self.spec, keys)
         usual = f"The default is {'null' if default is None else default}."
         return self._error(keys, f"{show(value)} is not {describe(hint)}", remedy(value, hint) or usual)
 
@@ -217,9 +221,9 @@ def _interpolation(error: OmegaConfBaseException, value: Any) -> tuple[str, str]
     return f"{show(value)}: {reason}", ""
 
 
-def _hint_at(keys: Keys) -> Any:
-    """The type that the schema gives a key; `Any` below what it leaves open."""
-    hint: Any = RecipeSpec
+def _hint_at(spec: type[Any], keys: Keys) -> Any:
+    """The type that a schema gives a key; `Any` below what it leaves open."""
+    hint: Any = spec
     for key in keys:
         if is_dataclass(hint):
             hint = typing.get_type_hints(hint).get(key, Any)
@@ -230,6 +234,6 @@ def _hint_at(keys: Keys) -> Any:
     return hint
 
 
-def _default_at(keys: Keys) -> Any:
-    spec = _hint_at(keys[:-1])
-    return getattr(spec(), keys[-1], None) if isinstance(spec, type) and is_dataclass(spec) else None
+def _default_at(spec: type[Any], keys: Keys) -> Any:
+    above = _hint_at(spec, keys[:-1])
+    return getattr(above(), keys[-1], None) if isinstance(above, type) and is_dataclass(above) else None

@@ -1,16 +1,13 @@
-"""What a recipe may say. Keys are checked against these classes, types by OmegaConf's structured configs."""
+"""What a training's recipe may say. Keys are checked against these classes, types by OmegaConf's structured configs."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
-from lightning_dlic.recipe.document import Keys, Where
-from lightning_dlic.recipe.errors import RecipeError
-from lightning_dlic.recipe.given import Given, as_due
+from lightning_dlic.recipe.loaded import Loaded
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
@@ -128,7 +125,7 @@ class RecipeSpec:
     """Seed of weights, crops and everything else drawn."""
 
     train: Any = None
-    """The stage, or list of stages, to train; a pipeline trains none."""
+    """The stage, or list of stages, to train."""
 
     stages: dict[str, StageSpec] = field(default_factory=dict)
     """Stages by kind: ``{sr: {name: srgan, args: {scale: 4}}}``."""
@@ -151,88 +148,16 @@ class RecipeSpec:
     run: RunSpec = field(default_factory=RunSpec)
     """Where the run's folder goes."""
 
-    base: NamedSpec = field(default_factory=lambda: NamedSpec("auto"))
-    """A pipeline's base codec, or ``{name: auto}``."""
-
-    scale: Any = "auto"
-    """A pipeline's scale: auto, or a whole number."""
-
-    hints: NamedSpec = field(default_factory=lambda: NamedSpec("none"))
-    """A pipeline's colour hints."""
-
-
-PIPELINE_KEYS = ("base", "scale", "hints")
-TRAINING_KEYS = ("seed", "train", "optim", "losses", "data", "trainer", "logger", "run")
-
 
 @dataclass(kw_only=True)
-class Recipe(RecipeSpec):
-    """A recipe as loaded: composed, interpolated, checked against the schema, plain Python values throughout.
-
-    Attributes:
-        path: The file.
-    """
+class Recipe(RecipeSpec, Loaded):
+    """A training's recipe as loaded: composed, interpolated, checked against the schema, plain values throughout."""
 
     train: list[str] = field(default_factory=list)
     optim: dict[str, dict[str, Any]] = field(default_factory=dict)
     losses: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     logger: dict[str, Any] | None = None
-    scale: int | str = "auto"
-    path: Path = field(default=Path(), compare=False)
-    marks: dict[Keys, Where] = field(default_factory=dict, compare=False, repr=False)
-    texts: dict[Keys, str] = field(default_factory=dict, compare=False, repr=False)
-    shown: str = field(default="", compare=False, repr=False)
-
-    @property
-    def is_pipeline(self) -> bool:
-        """Whether it composes a codec and trains nothing."""
-        return not self.train
-
-    def where(self, key_path: str) -> str:
-        """Says where a key was written last.
-
-        Args:
-            key_path: Dotted key, such as ``optim.generator.lr``.
-
-        Returns:
-            ``file:line`` or ``command line``; for a key that was left to its default, the place of the nearest mapping
-            around it, or the file.
-        """
-        keys = tuple(part for part in key_path.replace("[", ".").replace("]", "").split(".") if part)
-        places = (self.marks.get(keys[:depth]) for depth in range(len(keys), 0, -1))
-        return str(next((place for place in places if place is not None), self.shown))
-
-    def take(self, key: str, annotation: Any, *, optional: bool) -> Any:
-        """The value of a class's argument; text as it stands on the command line, where the class takes text.
-
-        Args:
-            key: Its dotted key.
-            annotation: What the class takes.
-            optional: Whether it may be null, whatever the annotation says.
-
-        Returns:
-            The value, which is the recipe's from now on.
-
-        Raises:
-            RecipeError: It looks like a list or a mapping, and YAML does not read it.
-        """
-        *above, last = keys = tuple(key.split("."))
-        parent: Any = self
-        for part in above:
-            parent = parent[part] if isinstance(parent, dict) else getattr(parent, part)
-        given = self.marks.get(keys)
-        if isinstance(given, Given):
-            text = self.texts.get(keys, given.text)
-            parent[last] = as_due(given, parent[last], text, annotation, optional=optional)
-        return parent[last]
-
-    def error(self, key: str, problem: str, hint: str = "") -> RecipeError:
-        """A mistake at a key of this recipe, to be raised."""
-        return RecipeError(problem, where=self.where(key), key=key, hint=hint)
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as one mapping of plain values: no ``extends``, no interpolation, every default written out."""
-        unwanted = TRAINING_KEYS if self.is_pipeline else PIPELINE_KEYS
-        kept = {item.name: getattr(self, item.name) for item in fields(RecipeSpec)}
-        values = asdict(RecipeSpec(**kept))
-        return {name: value for name, value in values.items() if name not in unwanted}
+        return asdict(RecipeSpec(**{item.name: getattr(self, item.name) for item in fields(RecipeSpec)}))

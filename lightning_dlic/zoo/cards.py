@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import DlicError, suggest
+from dlic_registry import DlicError, load, suggest
 
 _HERE = Path(__file__).parent
+OURS = "zoo"
+"""Owner that stands for our own zoo."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -83,20 +88,47 @@ def cards() -> dict[str, Card]:
 def find_card(name: str) -> Card:
     """The card of a name.
 
+    Args:
+        name: ``NAME`` or ``zoo:NAME`` of our own zoo and those of ``$DLIC_ZOO``, or ``OWNER:NAME`` of the zoo that an
+            installed package registers as OWNER under the kind ``zoo``.
+
     Raises:
-        DlicError: There is no such network, its card cannot be read, or its weights are missing.
+        DlicError: There is no such network or owner, its card cannot be read, or its weights are missing.
     """
-    path = next((p for folder in folders() if (p := folder / f"{name}.yaml").is_file()), None)
-    if path is None or path.stem != name:
-        known = sorted({p.stem for folder in folders() for p in folder.glob("*.yaml")})
-        nearest = suggest(name, known)
-        hint = f" Did you mean {nearest!r}?" if nearest else ""
-        listing = f"The zoo has: {', '.join(known)}." if known else "The zoo is empty."
-        raise DlicError(f"unknown zoo network {name[:80]!r}.{hint} {listing}")
+    owner, _, bare = name.rpartition(":")
+    rooms = folders() if owner in ("", OURS) else [shelf_folder(owner)]
+    path = next((p for room in rooms if _NAME.fullmatch(bare) and (p := room / f"{bare}.yaml").is_file()), None)
+    if path is None or path.stem != bare:
+        raise DlicError(_unknown(name, bare, rooms))
     card = read_card(path)
     if not card.weights.is_file():
-        raise DlicError(f"{path}: its weights {card.weights.name} are missing beside it; reinstall lightning-dlic")
+        raise DlicError(f"{path}: its weights {card.weights.name} are missing beside it; reinstall its package")
     return card
+
+
+def names_card(text: str) -> bool:
+    """Whether a text is of the form ``zoo:NAME`` or ``OWNER:NAME``, rather than a path."""
+    owner, colon, bare = text.partition(":")
+    # A single letter before a colon is a drive.
+    return bool(colon) and len(owner) > 1 and bool(_NAME.fullmatch(owner) and _NAME.fullmatch(bare))
+
+
+def shelf_folder(owner: str) -> Path:
+    """Folder of the zoo that an installed package registers.
+
+    Raises:
+        RegistryError: No package registers one of this name, or it does not import.
+    """
+    shelf = load("zoo", owner)
+    return Path(sys.modules[shelf.__module__].__file__ or "").parent
+
+
+def _unknown(name: str, bare: str, rooms: list[Path]) -> str:
+    known = sorted({p.stem for room in rooms for p in room.glob("*.yaml")})
+    nearest = suggest(bare, known)
+    hint = f" Did you mean {nearest!r}?" if nearest else ""
+    listing = f"The zoo has: {', '.join(known)}." if known else "The zoo is empty."
+    return f"unknown zoo network {name[:80]!r}.{hint} {listing}"
 
 
 def read_card(path: Path) -> Card:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlic_registry import DlicError, get, load, load_entry, recorded
-from lightning_dlic.zoo.cards import find_card
+from lightning_dlic.zoo.cards import find_card, names_card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,14 +78,14 @@ def locate(target: str | Path) -> Path:
     """The file of a target.
 
     Args:
-        target: A path, or ``zoo:NAME``.
+        target: A path, ``zoo:NAME`` or ``OWNER:NAME``.
 
     Raises:
-        DlicError: No such file, or no such name in the zoo.
+        DlicError: No such file, or no such name in that zoo.
     """
-    if isinstance(target, str) and target.startswith(ZOO):
-        return find_card(target.removeprefix(ZOO)).weights
     path = Path(target)
+    if isinstance(target, str) and names_card(target) and not path.is_file():
+        return find_card(target).weights
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file. (Networks that ship are written zoo:NAME.)")
     return path

@@ -14,6 +14,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
     {
         "kind": "lightning_dlic.kinds.base:Kind",
         "net": "torch.nn:Module",
+        "zoo": "lightning_dlic.zoo.shelf:Shelf",
         "codec": "lightning_dlic.codec.base:BaseCodec",
         "hints": "lightning_dlic.codec.hints.base:Hints",
         "downsize": "torch.nn:Module",

@@ -10,13 +10,6 @@ from lightning_dlic.codec.errors import BitstreamError, CodecError
 from lightning_dlic.codec.hints.base import U8, Coloring, Hints, read_head
 
 _NAMED = 255
-PRESETS = {
-    "grid-small": ("grid", 137),
-    "grid-large": ("grid", 419),
-    "segmentation-small": ("segmentation", 152),
-    "segmentation-large": ("segmentation", 601),
-}
-"""Names for a kind of hints and its bytes."""
 
 
 def find_hints(name: str) -> Hints:

@@ -43,18 +43,20 @@ class IntraCodec(BaseCodec):
     auto_effort: ClassVar[int | None] = 8
     auto_pixels: ClassVar[int] = 1 << 15
     start: ClassVar[tuple[float, float]] = (10.0, 8.0)
+    networks: ClassVar[str | None] = "nets"
 
-    def __init__(self, predictors: Sequence[IntegerPredictor] | None = None) -> None:
+    def __init__(self, nets: Sequence[str | IntegerPredictor] | None = None) -> None:
         """Chooses networks.
 
         Args:
-            predictors: At most one for blocks of 4, of 8 and of 16; those of the zoo by default, none where empty.
+            nets: At most one network for blocks of 4, of 8 and of 16, loaded or as its weights, ``zoo:NAME``,
+                ``OWNER:NAME`` or a path; those of the zoo by default, none where empty.
 
         Raises:
-            DlicError: Two are for the same size, or one for another.
+            DlicError: Two are for the same size, or one for another; or weights cannot be loaded.
         """
-        self._given = None if predictors is None else tuple(predictors)
-        sides = [predictor.m for predictor in predictors or ()]
+        self._given = None if nets is None else tuple(map(_loaded, nets))
+        sides = [predictor.m for predictor in self._given or ()]
         if len(set(sides)) < len(sides) or set(sides) - set(SIDES):
             raise DlicError(f"intra takes at most one predictor for blocks of 4, 8 and 16 each, not {sides}")
 
@@ -102,6 +104,10 @@ class IntraCodec(BaseCodec):
                     return first & (STEPS - 1), chosen, payload[start:]
         mine = f"those here begin {digest(here)[: len(wanted)].hex()}" if here else "there are none here"
         raise BitstreamError(f"intra payload: made with predictors whose SHA-256 begins {wanted.hex()}; {mine}")
+
+
+def _loaded(net: str | IntegerPredictor) -> IntegerPredictor:
+    return net if isinstance(net, IntegerPredictor) else IntegerPredictor.load(net)
 
 
 def digest(predictors: Sequence[IntegerPredictor]) -> bytes:

@@ -1,0 +1,234 @@
+"""Pipelines as plain data: which base codec codes the small picture, and which networks stand behind it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dlic_registry import DlicError, load
+from lightning_dlic.codec.hints.presets import PRESETS
+from lightning_dlic.codec.networks import DIGEST, Network
+from lightning_dlic.kinds.order import in_order
+from lightning_dlic.recipe.errors import RecipeError
+from lightning_dlic.recipe.find import PIPELINES, shipped_folder
+from lightning_dlic.recipe.pipeline import (
+    AUTO,
+    NONE,
+    PipelineRecipe,
+    check_pipeline,
+    load_pipeline,
+    scales_of,
+)
+from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.files import inspect_net, locate
+
+
+class PipelineError(DlicError):
+    """A bitstream asks for a pipeline that is not here, or a pipeline cannot do what is asked of it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A network in a pipeline.
+
+    Attributes:
+        kind: Its kind.
+        role: Scale that it serves at; 0 for every scale.
+        target: Its weights: ``zoo:NAME``, ``OWNER:NAME`` or a path.
+    """
+
+    kind: str
+    role: int
+    target: str
+
+    def named(self) -> Network:
+        """What a bitstream says of it.
+
+        Raises:
+            DlicError: The weights are not there.
+        """
+        path = locate(self.target)
+        name = self.target if names_card(self.target) else path.stem
+        digest = hashlib.sha256(path.read_bytes()).digest()[:DIGEST]
+        return Network(self.kind, self.role, name[:255], digest)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A codec's composition.
+
+    Attributes:
+        name: What it is called in tables.
+        number: Byte that names it in a bitstream; None for one that does not ship.
+        base: Name of the base codec, or ``auto``.
+        base_args: The base codec's arguments.
+        scale: Factor of downsizing, or None for whatever does best.
+        networks: Weights by kind and scale; 0 stands for every scale.
+        hints: What `lightning_dlic.pipeline.compress.compress` takes as ``hints``.
+        downsize: What makes the base layer small: a registered name with its arguments; None is MATLAB's bicubic.
+        always: Whether networks are used wherever there are some; otherwise only where they score better than
+            interpolation, which networks trained for looks rather than for fidelity do not.
+    """
+
+    name: str
+    number: int | None = None
+    base: str = AUTO
+    base_args: Mapping[str, Any] = field(default_factory=dict)
+    scale: int | None = None
+    networks: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    hints: str = "base"
+    downsize: Mapping[str, Any] | None = None
+    always: bool = False
+
+    def places(self, scale: int, *, hints: bool | None = None) -> list[Place]:
+        """The networks that serve at a scale, in their order.
+
+        Args:
+            scale: The scale.
+            hints: True for those alone that work on hints, False for those alone that do without; None for both.
+        """
+        found = []
+        for kind in in_order(self.networks):
+            by_role = self.networks[kind]
+            role = scale if scale in by_role else 0
+            if role in by_role and hints in (None, on_hints(kind)):
+                found.append(Place(kind, role, by_role[role]))
+        return found
+
+    @property
+    def colors(self) -> bool:
+        """Whether a network makes colour of hints, or of luma alone."""
+        return any(on_hints(kind) for kind in self.networks)
+
+
+def on_hints(kind: str) -> bool:
+    """Whether networks of a kind work on hints."""
+    found: bool = load("kind", kind).hints
+    return found
+
+
+def numbered(number: int) -> Pipeline | None:
+    """The pipeline that ships under a number; None where this version has no such."""
+    name = numbers().get(number)
+    return None if name is None else find_pipeline(name)
+
+
+@cache
+def numbers() -> Mapping[int, str]:
+    """Names of the pipelines that ship under a number, past ones included."""
+    found: dict[int, str] = {}
+    for name in shipped():
+        number = _load(name, ()).number
+        if number is not None:
+            found[number] = name
+    return found
+
+
+@cache
+def shipped() -> tuple[str, ...]:
+    """Names of the pipelines that ship, such as ``photo``, or ``past/photo_1`` of one that is decoded only."""
+    folder = shipped_folder()
+    if folder is None:
+        return ()
+    room = folder / PIPELINES
+    return tuple(sorted(path.relative_to(room).with_suffix("").as_posix() for path in room.rglob("*.yaml")))
+
+
+def find_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline:
+    """A pipeline by the name of one that ships, by its file, or by the folder of the run that trained it.
+
+    Args:
+        source: Name or path.
+        overrides: ``key=value`` texts that win over the file.
+
+    Raises:
+        RecipeError: There is none, or something in it is wrong.
+    """
+    recipe = _load(str(source), tuple(overrides))
+    check_pipeline(recipe, lambda: [NONE, *PRESETS])
+    made = _made(recipe)
+    if recipe.number is not None and not _ships(made, recipe):
+        made = Pipeline(**{**vars(made), "number": None})
+    return made
+
+
+def _load(source: str, overrides: tuple[str, ...]) -> PipelineRecipe:
+    return load_pipeline(source, overrides)
+
+
+def _made(recipe: PipelineRecipe) -> Pipeline:
+    networks = {kind: _by_scale(kind, roles) for kind, roles in recipe.networks.items()}
+    budget = recipe.hints.args.get("budget", AUTO)
+    hints = recipe.hints.name if budget == AUTO else f"{recipe.hints.name},{budget}"
+    downsize = {"name": recipe.downsize.name, **recipe.downsize.args}
+    return Pipeline(
+        recipe.name,
+        recipe.number,
+        recipe.base.name,
+        recipe.base.args,
+        None if isinstance(recipe.scale, str) else recipe.scale,
+        networks,
+        hints,
+        None if downsize == {"name": "bicubic"} else downsize,
+        recipe.always,
+    )
+
+
+def _by_scale(kind: str, roles: Mapping[int, str]) -> dict[int, str]:
+    """Weights that name no scale serve at the scales that their file states, where the kind has such."""
+    if set(roles) != {0} or not {"scale", "scales"} & set(load("kind", kind).facts):
+        return dict(roles)
+    return {scale: roles[0] for scale in scales_of(inspect_net(roles[0]))}
+
+
+def _ships(pipeline: Pipeline, recipe: PipelineRecipe) -> bool:
+    """Whether all that decoding depends on is that of the pipeline that ships under this number.
+
+    Raises:
+        RecipeError: No pipeline ships under it.
+    """
+    name = numbers().get(pipeline.number or 0)
+    if name is None:
+        hint = "Leave it out: bitstreams then name each network, with a digest of its weights."
+        raise recipe.error("number", f"{recipe.number} is no pipeline that ships", hint)
+    return _made(_load(name, ())).networks == pipeline.networks
+
+
+def named_in_stream(pipeline: Pipeline, scale: int, used: Iterable[str], *, hints: bool) -> tuple[int | None, list[Network]]:
+    """How a bitstream says which networks it was made with.
+
+    Args:
+        pipeline: The pipeline.
+        scale: The bitstream's scale.
+        used: Kinds of the networks that make its picture.
+        hints: Whether its colour comes from hints; otherwise networks that work on them have nothing to do.
+
+    Returns:
+        The pipeline's number where that says it all, and else the networks one by one.
+    """
+    kinds = set(used)
+    if not kinds:
+        return None, []
+    places = pipeline.places(scale)
+    busy = {place.kind for place in places if hints or not on_hints(place.kind)}
+    if pipeline.number is not None and busy == kinds:
+        return pipeline.number, []
+    return None, [place.named() for place in places if place.kind in kinds]
+
+
+__all__ = [
+    "Pipeline",
+    "PipelineError",
+    "Place",
+    "RecipeError",
+    "find_pipeline",
+    "named_in_stream",
+    "numbered",
+    "numbers",
+    "on_hints",
+    "shipped",
+]

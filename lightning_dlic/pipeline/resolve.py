@@ -1,0 +1,120 @@
+"""From what a bitstream names to networks at work: once, after all that could be malformed has been decoded."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable
+
+from dlic_registry import DlicError
+from lightning_dlic.codec import Bitstream
+from lightning_dlic.codec.networks import DIGEST, Network, named_networks
+from lightning_dlic.kinds.order import in_order
+from lightning_dlic.operators.layers import Advances
+from lightning_dlic.pipeline.plan import Pipeline, PipelineError, Place, numbered
+from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.files import locate
+
+Complain = Callable[[str], None]
+
+
+def resolve(stream: Bitstream, given: Pipeline | None = None, strict: bool = False) -> list[Advances]:
+    """The networks that a bitstream asks for, ready to work, in their order.
+
+    A bitstream never makes a path be opened or anything be downloaded: its networks are those of a pipeline that ships, of
+    the zoos of installed packages, or of the pipeline that the caller gives.
+
+    Args:
+        stream: The bitstream.
+        given: The pipeline that it was made with, where that is none that ships.
+        strict: Whether a network that is not here is an error; otherwise it is left out, with a warning.
+
+    Raises:
+        BitstreamError: The records of networks are malformed.
+        PipelineError: ``strict``, and a network is not here.
+    """
+
+    def complain(what: str) -> None:
+        if strict:
+            raise PipelineError(f"the bitstream asks for more than is here: {what}")
+        warnings.warn(f"decoded in part: {what}", stacklevel=4)
+
+    found = [(place, opened) for place in _places(stream, given, complain) if (opened := _open(place, complain))]
+    order = _ordered([place.kind for place, _ in found], complain)
+    return [opened for kind in order for place, opened in found if place.kind == kind]
+
+
+def open_place(place: Place) -> Advances:
+    """A network of a pipeline, ready to work.
+
+    Raises:
+        DlicError: The weights cannot be found or used, or their kind is not registered or does nothing in a decoder.
+    """
+    # Before torch is imported, which takes seconds: there may be nothing to load.
+    locate(place.target)
+    from lightning_dlic.operators.base import load_operator
+
+    return load_operator(place.target)
+
+
+def _places(stream: Bitstream, given: Pipeline | None, complain: Complain) -> list[Place]:
+    if stream.pipeline is not None:
+        try:
+            shipped = numbered(stream.pipeline)
+        except DlicError as error:
+            complain(str(error).splitlines()[0])
+            return []
+        if shipped is None:
+            complain(f"pipeline {stream.pipeline} is not in this version of lightning-dlic")
+            return []
+        # Networks that colour by hints are not looked for where there are none.
+        return shipped.places(stream.scale, hints=None if _has_hints(stream) else False)
+    named = named_networks(stream) or ()
+    wanted = [network for network in named if network.role in (0, stream.scale)]
+    places = [_find(network, given, complain) for network in wanted]
+    return [place for place in places if place is not None]
+
+
+def _has_hints(stream: Bitstream) -> bool:
+    from lightning_dlic.codec.container import HINTS_CHUNK
+
+    return stream.chunk(HINTS_CHUNK) is not None
+
+
+def _find(network: Network, given: Pipeline | None, complain: Complain) -> Place | None:
+    """Where the weights are that a bitstream names."""
+    target = given.networks.get(network.kind, {}).get(network.role) if given else None
+    if target is None:
+        target = network.name if names_card(network.name) else None
+    if target is None:
+        # A path in a file of unknown origin is never opened.
+        complain(f"it was made with the network {network.name!r}; pass its pipeline's recipe")
+        return None
+    try:
+        actual = hashlib.sha256(locate(target).read_bytes()).digest()[:DIGEST]
+    except DlicError as error:
+        complain(str(error).splitlines()[0])
+        return None
+    if actual != network.digest:
+        complain(f"{target} is not the network it was made with: its SHA-256 begins otherwise")
+        return None
+    return Place(network.kind, network.role, target)
+
+
+def _open(place: Place, complain: Complain) -> Advances | None:
+    try:
+        return open_place(place)
+    except DlicError as error:
+        complain(str(error).splitlines()[0])
+        return None
+
+
+def _ordered(kinds: list[str], complain: Complain) -> list[str]:
+    try:
+        return in_order(dict.fromkeys(kinds))
+    except DlicError as error:
+        complain(str(error).splitlines()[0])
+        return []
+
+
+__all__ = ["open_place", "resolve"]

@@ -1,0 +1,259 @@
+"""Pipelines as recipes: what they may say, loaded by the rules of all recipes and checked against what they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from dlic_registry import DlicError, RegistryError, get, import_plugins, load, stage_kinds
+from lightning_dlic.imaging.limits import MAX_SCALE
+from lightning_dlic.kinds.order import in_order
+from lightning_dlic.recipe.check import Part, check_part, look_up
+from lightning_dlic.recipe.compose import compose, override, shown_path
+from lightning_dlic.recipe.errors import nearest, show
+from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.load import check_ranges
+from lightning_dlic.recipe.loaded import Loaded
+from lightning_dlic.recipe.resolve import resolve
+from lightning_dlic.recipe.schema import NamedSpec
+from lightning_dlic.zoo.files import inspect_net
+
+AUTO, BASE, NONE = "auto", "base", "none"
+_FILE = "pipeline.yaml"
+_TRAINING = ("train", "optim", "losses", "data", "trainer", "logger", "run")
+_SCALE = re.compile(r"x([1-9]\d?)")
+
+
+@dataclass
+class PipelineSpec:
+    """A pipeline's file, ``extends`` aside."""
+
+    name: str = MISSING
+    """Name in tables; the file's name by default, and never inherited."""
+
+    number: int | None = field(default=None, metadata={"least": 0, "most": 255})
+    """Its byte in a bitstream; never inherited, and given to pipelines that ship alone."""
+
+    plugins: list[str] = field(default_factory=list)
+    """Modules to import first: they register classes by decorator."""
+
+    base: NamedSpec = field(default_factory=lambda: NamedSpec(AUTO))
+    """Base codec, or ``{name: auto}`` for the one that does best on each picture."""
+
+    scale: Any = AUTO
+    """Factor of downsizing: auto, or a whole number."""
+
+    stages: dict[str, Any] = field(default_factory=dict)
+    """Networks by kind: ``{weights: zoo:NAME}``, or by scale ``{x2: {weights: ...}, x4: ...}``."""
+
+    hints: NamedSpec = field(default_factory=lambda: NamedSpec(BASE))
+    """Where colour comes from: base, none, auto, or a kind of hints, with ``args: {budget: BYTES}``."""
+
+    downsize: NamedSpec = field(default_factory=lambda: NamedSpec("bicubic"))
+    """What makes the base layer small; the encoder's alone."""
+
+    always: bool = False
+    """Whether networks are used wherever there are some, rather than where they score better than interpolation."""
+
+
+@dataclass(kw_only=True)
+class PipelineRecipe(PipelineSpec, Loaded):
+    """A pipeline as loaded: composed, interpolated, checked, plain Python values throughout."""
+
+    scale: int | str = AUTO
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as one mapping of plain values: no ``extends``, no interpolation, every default written out."""
+        return asdict(PipelineSpec(**{item.name: getattr(self, item.name) for item in fields(PipelineSpec)}))
+
+    @property
+    def networks(self) -> dict[str, dict[int, str]]:
+        """Weights by kind and scale; 0 stands for a network that serves at every scale."""
+        found: dict[str, dict[int, str]] = {}
+        for kind, role, spec, _ in placed(self):
+            found.setdefault(kind, {})[role] = self.located(spec["weights"])
+        return found
+
+    def located(self, weights: str) -> str:
+        """Weights as everyone finds them: a path is taken from the recipe's folder first, then from the working one."""
+        beside = self.path.parent / weights
+        return str(beside.resolve()) if not Path(weights).is_absolute() and beside.is_file() else weights
+
+
+def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> PipelineRecipe:
+    """Loads a pipeline. Nothing that it names is imported; see `check_pipeline`.
+
+    Args:
+        source: Path of a recipe or of a run's folder, or the name of one that ships, such as ``photo``.
+        overrides: ``key=value`` texts that win over the file, in their order.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        RecipeError: Whatever is wrong with it.
+    """
+    path = Path(source) / _FILE if (Path(source) / _FILE).is_file() else find(source)
+    shown = shown_path(path)
+    document = compose(path)
+    for text in overrides:
+        override(document, text)
+    for key in _TRAINING:
+        if document.values.get(key) is not None:
+            # Checked here, where it can be said what the file is, rather than that its key is unknown.
+            loaded = PipelineRecipe(name=path.stem, path=path, marks=document.marks, shown=shown)
+            hint = "This is a training's recipe: run it with dlic-fit, and give the folder of its run as a pipeline."
+            raise loaded.error(key, "a pipeline trains nothing", hint)
+    values, texts = resolve(document, shown, PipelineSpec)
+    values["name"] = values["name"] or path.stem
+    named = {key: NamedSpec(**values[key]) for key in ("base", "hints", "downsize")}
+    recipe = PipelineRecipe(**{**values, **named}, path=path, marks=document.marks, texts=texts, shown=shown)
+    check_ranges(recipe, recipe, "")
+    _check_scale(recipe)
+    _check_stages(recipe)
+    _check_budget(recipe)
+    return recipe
+
+
+def _check_scale(recipe: PipelineRecipe) -> None:
+    scale = recipe.scale
+    if scale != AUTO and (not isinstance(scale, int) or isinstance(scale, bool) or not 1 <= scale <= MAX_SCALE):
+        hint = nearest(scale, [AUTO], "It may be") if isinstance(scale, str) else ""
+        raise recipe.error("scale", f"{show(scale)} is neither auto nor a whole number from 1 to {MAX_SCALE}", hint)
+
+
+def _check_stages(recipe: PipelineRecipe) -> None:
+    recipe.stages = {kind: spec for kind, spec in recipe.stages.items() if spec is not None}
+    for _, _, spec, key in placed(recipe):
+        for name in spec:
+            if name not in ("name", "weights"):
+                raise recipe.error(f"{key}.{name}", "unknown key", nearest(name, ("name", "weights"), "Keys here"))
+        if not isinstance(spec.get("weights"), str):
+            hint = f"Write {key.rpartition('.')[2]}: {{weights: zoo:NAME}}, or a path."
+            raise recipe.error(key, "names no weights", hint)
+
+
+def placed(recipe: PipelineRecipe) -> Iterator[tuple[str, int, dict[str, Any], str]]:
+    """The networks of a pipeline.
+
+    Args:
+        recipe: The pipeline.
+
+    Yields:
+        Kind, scale (0: every scale), what the recipe says, and its dotted key.
+
+    Raises:
+        RecipeError: A stage is no mapping, or a key under it no scale.
+    """
+    for kind, spec in recipe.stages.items():
+        key = f"stages.{kind}"
+        if not isinstance(spec, dict):
+            raise recipe.error(key, f"{show(spec)} is not a mapping", f"Write {kind}: {{weights: {spec}}}")
+        if not spec or {"weights", "name"} & set(spec):
+            yield kind, 0, spec, key
+            continue
+        for name, inner in spec.items():
+            scale = _SCALE.fullmatch(name)
+            if scale is None or int(scale[1]) > MAX_SCALE:
+                known = ["weights", "name", *(f"x{factor}" for factor in range(1, MAX_SCALE + 1))]
+                raise recipe.error(f"{key}.{name}", "neither a scale nor weights", nearest(name, known, "Keys here"))
+            if inner is None:
+                continue
+            if not isinstance(inner, dict):
+                hint = f"Write {name}: {{weights: {inner}}}"
+                raise recipe.error(f"{key}.{name}", f"{show(inner)} is not a mapping", hint)
+            yield kind, int(scale[1]), inner, f"{key}.{name}"
+
+
+def _check_budget(recipe: PipelineRecipe) -> None:
+    for name, value in recipe.hints.args.items():
+        if name != "budget":
+            raise recipe.error(f"hints.args.{name}", "unknown key", nearest(name, ("budget",), "Keys here"))
+        if value != AUTO and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise recipe.error("hints.args.budget", f"{show(value)} is neither auto nor a number of bytes")
+
+
+def check_pipeline(recipe: PipelineRecipe, hints: Callable[[], Sequence[str]] = tuple) -> None:
+    """Checks a pipeline against what it names: base codec, hints, kinds and their order, weights.
+
+    Imports its plug-ins and the classes it names, and no network.
+
+    Args:
+        recipe: A loaded pipeline.
+        hints: Gives words that stand for hints, beside registered kinds of hints.
+
+    Raises:
+        RecipeError: A name is not registered, an argument does not fit its class, or weights are not there, of another
+            kind, or of another scale.
+    """
+    try:
+        import_plugins(recipe.plugins)
+    except RegistryError as error:
+        raise recipe.error("plugins", str(error)) from error
+    _check_hints(recipe, hints)
+    for kind, name, key in (("codec", recipe.base, "base"), ("downsize", recipe.downsize, "downsize")):
+        if kind != "codec" or name.name != AUTO:
+            part = Part(kind, name.name, key, f"{key}.args", name.args, _provided(kind))
+            look_up(recipe, part)
+            check_part(recipe, part)
+    if recipe.base.name == AUTO and recipe.base.args:
+        raise recipe.error("base.args", "auto takes none", "Name a base codec: base: {name: intra, args: {...}}")
+    _check_kinds(recipe)
+    for kind, role, spec, key in placed(recipe):
+        _check_network(recipe, kind, role, spec, key)
+
+
+def _provided(kind: str) -> tuple[str, ...]:
+    return ("scale",) if kind == "downsize" else ()
+
+
+def _check_hints(recipe: PipelineRecipe, words: Callable[[], Sequence[str]]) -> None:
+    name = recipe.hints.name
+    known = [BASE, AUTO, *words()]
+    if name in known:
+        return
+    try:
+        get("hints", name)
+    except RegistryError as error:
+        raise recipe.error("hints.name", str(error), f"Besides these there are {', '.join(known)}.") from error
+
+
+def _check_kinds(recipe: PipelineRecipe) -> None:
+    kinds = stage_kinds()
+    for kind in recipe.stages:
+        if kind not in kinds:
+            raise recipe.error(f"stages.{kind}", "no such kind of stage", nearest(kind, kinds, "Kinds"))
+    try:
+        in_order(recipe.stages)
+    except DlicError as error:
+        raise recipe.error("stages", str(error)) from error
+
+
+def _check_network(recipe: PipelineRecipe, kind: str, role: int, spec: dict[str, Any], key: str) -> None:
+    if spec.get("name") is not None:
+        try:
+            get(kind, spec["name"])
+        except RegistryError as error:
+            raise recipe.error(f"{key}.name", str(error)) from error
+    try:
+        meta = inspect_net(recipe.located(spec["weights"]))
+    except DlicError as error:
+        raise recipe.error(f"{key}.weights", str(error)) from error
+    if meta.get("kind") != kind:
+        raise recipe.error(f"{key}.weights", f"a network of kind {meta.get('kind')!r}, not {kind!r}")
+    facts = load("kind", kind).facts
+    scales = scales_of(meta) if {"scale", "scales"} & set(facts) else []
+    if role and scales and role not in scales:
+        made = ", ".join(f"x{scale}" for scale in scales)
+        raise recipe.error(f"{key}.weights", f"a network for {made}, not for x{role}")
+
+
+def scales_of(meta: dict[str, Any]) -> list[int]:
+    """Scales that a network enlarges by, as its file states them."""
+    stated = meta.get("scales", meta.get("scale"))
+    return [scale for scale in (stated if isinstance(stated, list) else [stated]) if isinstance(scale, int)]
