@@ -37,8 +37,8 @@ from lightning_dlic.codec.container import HINTS_CHUNK
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
-from lightning_dlic.codec.hints.presets import PRESETS
 from lightning_dlic.codec.hints.encoder import search
+from lightning_dlic.codec.hints.presets import PRESETS
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.imaging.numpy.color import merge
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink

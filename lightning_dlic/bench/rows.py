@@ -18,7 +18,7 @@ from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.hinted import BASE, NONE, HintedSearch, parse
-from lightning_dlic.pipeline.recipe import find_pipeline
+from lightning_dlic.pipeline.plan import find_pipeline
 from lightning_dlic.pipeline.search import SCALES, Search, Settings, sensible
 from lightning_dlic.pipeline.source import Source
 

@@ -49,7 +49,7 @@ def decompress(
 def _one(pipeline: str | None, strict: bool, max_pixels: int, source: str | Path, target: str | Path) -> str:
     from lightning_dlic.pipeline.decompress import decompress as run
     from lightning_dlic.pipeline.pictures import save_picture
-    from lightning_dlic.pipeline.recipe import find_pipeline
+    from lightning_dlic.pipeline.plan import find_pipeline
 
     given = find_pipeline(pipeline) if pipeline else None
     picture = run(_read(source), pipeline=given, strict=strict, max_pixels=max_pixels)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from dlic_registry import DlicError
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
-from lightning_dlic.codec.hints.presets import PRESETS
 from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.oracle import Oracle
+from lightning_dlic.codec.hints.presets import PRESETS
 from lightning_dlic.imaging.chroma import to_cbcr
-from lightning_dlic.operators.colorizer import Colorizer
 from lightning_dlic.operators.color import color
+from lightning_dlic.operators.colorizer import Colorizer
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_dlic.codec import BaseCodec, Bitstream, Chunk
+from lightning_dlic.codec import BaseCodec, Bitstream
 from lightning_dlic.codec.base_layer import decode_payload
-from lightning_dlic.codec.container import PIPELINE_CHUNK
+from lightning_dlic.codec.networks import Network, networks_chunk
 from lightning_dlic.codec.planes import Planes
-from lightning_dlic.pipeline.decompress import LumaEnlarger, assemble
-from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.operators.layers import Layers
+from lightning_dlic.pipeline.assemble import assemble
+from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
+from lightning_dlic.pipeline.resolve import Chain
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
@@ -28,11 +31,13 @@ class Candidate:
         stream: The bitstream.
         quality: The base codec's quality step.
         score: How good the decoded picture is; more is better.
+        kinds: Kinds of the networks that make the picture.
     """
 
     stream: Bitstream
     quality: int
     score: float
+    kinds: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:
@@ -50,8 +55,8 @@ class Branch:
         codec: The base codec.
         scale: Factor of downsizing.
         effort: Given to the encoder.
-        pipeline: Says which network enlarges.
-        enlarger: That network; None for bicubic interpolation only.
+        pipeline: Says how a bitstream names its networks.
+        chain: Networks that need no hints; empty for bicubic interpolation only.
         score: Judges a decoded picture.
     """
 
@@ -61,7 +66,7 @@ class Branch:
     scale: int
     effort: int
     pipeline: Pipeline
-    enlarger: LumaEnlarger | None
+    chain: Chain
     score: Score
     _payloads: dict[int, bytes] = field(default_factory=dict, repr=False)
     _scored: dict[int, Candidate] = field(default_factory=dict, repr=False)
@@ -76,7 +81,7 @@ class Branch:
     @property
     def overhead(self) -> int:
         """Bytes of the file besides the payload."""
-        stream = self._stream(b"", self.enlarger is not None)
+        stream = self._stream(b"", bool(self.chain.operators))
         return len(stream.head()) + len(stream.tail())
 
     def candidate(self, quality: int) -> Candidate:
@@ -91,13 +96,13 @@ class Branch:
     def interpolated(self, quality: int) -> Candidate:
         """Decodes a quality's payload and scores it without the network, which takes most of the time."""
         if quality not in self._interpolated:
-            self._interpolated[quality] = self._enlarge(quality, self._planes(quality), None)
+            self._interpolated[quality] = self._judged(quality, Chain())
         return self._interpolated[quality]
 
     def _decode(self, quality: int) -> Candidate:
-        if self.enlarger is None:
+        if not self.chain.operators:
             return self.interpolated(quality)
-        net = self._enlarge(quality, self._planes(quality), self.enlarger)
+        net = self._judged(quality, self.chain)
         found = [net] if self.pipeline.always else [self.interpolated(quality), net]
         return max(found, key=lambda candidate: (candidate.score, -candidate.size))
 
@@ -105,19 +110,22 @@ class Branch:
         self.size(quality)
         return decode_payload(self.codec, self._payloads[quality], self.source.small(self.scale))
 
-    def _enlarge(self, quality: int, planes: Planes, enlarger: LumaEnlarger | None) -> Candidate:
-        picture = assemble(planes, self.scale, self.source.height, self.source.width, enlarger)
+    def _judged(self, quality: int, chain: Chain) -> Candidate:
+        planes, source = self._planes(quality), self.source
+        step = self.codec.log_step(quality)
+        picture = assemble(Layers(planes, planes, self.scale, source.height, source.width, step), chain.operators)
         crc = planes.crc32() if self.codec.exact else None
-        stream = replace(self._stream(self._payloads[quality], enlarger is not None), crc=crc)
-        return Candidate(stream, quality, self.score(picture))
+        stream = replace(self._stream(self._payloads[quality], bool(chain.operators)), crc=crc)
+        return Candidate(stream, quality, self.score(picture), chain.kinds)
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:
-        number: int | None = None
-        chunks: tuple[Chunk, ...] = ()
-        if net:
-            number = self.pipeline.number
-            chunks = () if number is not None else (Chunk(PIPELINE_CHUNK, self.pipeline.names),)
+        number, named = self._named if net else (None, [])
+        chunks = (networks_chunk(named),) if named else ()
         source = self.source
         size = source.width, source.height
         crc = 0 if self.codec.exact else None
         return Bitstream(*size, self.scale, self.name, source.color, payload, crc, number, chunks)
+
+    @cached_property
+    def _named(self) -> tuple[int | None, list[Network]]:
+        return named_in_stream(self.pipeline, self.scale, self.chain.kinds, hints=False)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from dlic_registry import DlicError, suggest
 from lightning_dlic.codec import Bitstream
-from lightning_dlic.codec.container import MAX_SCALE
+from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.hinted import BASE, NONE, hinted_within
-from lightning_dlic.pipeline.recipe import COLOUR, Pipeline, find_pipeline
+from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.scorers import METRICS, scorer
 from lightning_dlic.pipeline.search import EFFORTS, SCALES, Search, Settings
 from lightning_dlic.pipeline.source import Source
@@ -92,7 +92,7 @@ def compress(
     recipe = pipeline if isinstance(pipeline, Pipeline) else find_pipeline(pipeline)
     asked = recipe.hints if hints is None else hints
     # Without a network that guesses, no hints means chroma by the base codec.
-    asked = BASE if asked == NONE and COLOUR not in recipe.weights else asked
+    asked = BASE if asked == NONE and not recipe.colors else asked
     hinted = asked != BASE and picture.ndim == 3
     metric = metric or ("color" if hinted else "ssim")
     _check(picture, metric, effort)

@@ -42,7 +42,8 @@ def decompress(
     stream = Bitstream.from_bytes(data, max_pixels)
     # Before any network is looked for: whatever is malformed ends here.
     layers = decode_layers(stream)
-    return assemble(layers, resolve(stream, pipeline, strict))
+    colored = layers.coloring is not None and layers.coloring.head.net
+    return assemble(layers, resolve(stream, pipeline, strict, colored=colored))
 
 
 def decode_layers(stream: Bitstream) -> Layers:

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream, Chunk, decode_base
-from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
+from lightning_dlic.codec.container import HINTS_CHUNK, NETWORKS_CHUNK
+from lightning_dlic.codec.networks import networks_chunk
 from lightning_dlic.codec.planes import Planes
+from lightning_dlic.operators.layers import Layers
+from lightning_dlic.pipeline.assemble import advanced
 from lightning_dlic.pipeline.candidates import Candidate
-from lightning_dlic.pipeline.decompress import assemble
-from lightning_dlic.pipeline.recipe import COLOUR, Pipeline
+from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
+from lightning_dlic.pipeline.resolve import Chain, open_chain
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.search import BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
@@ -136,15 +139,15 @@ class HintedSearch:
             raise DlicError(
                 f"hints need a base codec that decodes alike everywhere, which {self.settings.codec} does not"
             )
-        self._colorist = _network(self.settings.pipeline)
-        if not self.ask.kinds and self._colorist is None:
+        self._chains: dict[int, Chain] = {}
+        if not self.ask.kinds and self._net(self.settings.scales[0]) is None:
             raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
 
     def within(self, limit: int) -> Iterable[Candidate]:
         """The best bitstreams of at most ``limit`` bytes, one or more for each kind of hints."""
         if not self._exact:
             return
-        if self._colorist is not None and (not self.ask.kinds or self.ask.base):
+        if (not self.ask.kinds or self.ask.base) and self._net(self.settings.scales[0]) is not None:
             yield from self._guessed(limit)
         if not self.ask.kinds:
             return
@@ -195,10 +198,11 @@ class HintedSearch:
 
         planes, hints = decode_base(base.stream), self._find(kind)
         aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
-        luma = self._luma(base.stream, planes)
+        luma = self._luma(base, planes)
         ways: list[tuple[Any, Any, Any]] = [(None, None, None)]
-        if self._colorist is not None and effort > 1:
-            net, small = self._colorist, guide(planes.y)
+        net = self._net(base.stream.scale) if effort > 1 else None
+        if net is not None:
+            small = guide(planes.y)
             full = effort >= _FULL_FROM
             branches = partial(net.hypotheses, small) if full else None
             final = net.final(luma, aim) if full else None
@@ -206,13 +210,13 @@ class HintedSearch:
         made = []
         for render, branches, final in ways:
             # What the base layer has left over goes to the hints, where the user has not said how many they get.
-            frame = len(_hinted(base.stream, bytes(128), render is not None, self.settings.pipeline).head()) - 128
+            frame = len(self._hinted(base, bytes(128), render is not None).head()) - 128
             room = limit - len(base.stream.payload) - len(base.stream.tail()) - frame
             least = room if self.ask.budget is None else min(room, budget)
             start = prefix(hints)
             found = self._search(hints, aim, least - len(start) + 1, effort, render, branches, final=final)
             if found is not None:
-                stream = _hinted(base.stream, start + found.body, render is not None, self.settings.pipeline)
+                stream = self._hinted(base, start + found.body, render is not None)
                 made.append(self._judged(stream, base.quality, luma))
         return [candidate for candidate in made if candidate.size <= limit]
 
@@ -221,10 +225,13 @@ class HintedSearch:
         from lightning_dlic.codec.hints.chunk import prefix
 
         body = prefix(self._find(NONE))
-        base = self._base(limit, len(_hinted(_EMPTY, body, True, self.settings.pipeline).head()))
+        base = self._base(
+            limit,
+            len(self._hinted(_empty(self.settings.scales[0]), body, True).head()),
+        )
         if base is not None:
-            stream = _hinted(base.stream, body, True, self.settings.pipeline)
-            yield self._judged(stream, base.quality, self._luma(stream, decode_base(stream)))
+            stream = self._hinted(base, body, True)
+            yield self._judged(stream, base.quality, self._luma(base, decode_base(stream)))
 
     def _judged(self, stream: Bitstream, quality: int, luma: NDArray[np.uint8]) -> Candidate:
         """A bitstream with hints, whose luma is this, decoded and scored."""
@@ -232,40 +239,40 @@ class HintedSearch:
 
         planes = decode_base(stream)
         hints = decode_hints(stream.chunk(HINTS_CHUNK) or b"", planes.y)
-        colorist = self._colorist if hints.head.net else None
+        colorist = self._net(stream.scale) if hints.head.net else None
         made = self._color(luma, planes.y, hints, stream.scale, colorist)
         return Candidate(stream, quality, self._score(made))
 
-    def _luma(self, stream: Bitstream, planes: Planes) -> NDArray[np.uint8]:
+    def _luma(self, base: Candidate, planes: Planes) -> NDArray[np.uint8]:
         """Luma as the decoder has it."""
-        enlarger = self.settings.pipeline.enlarger(stream.scale) if _enlarges(stream) else None
-        return assemble(planes, stream.scale, stream.height, stream.width, enlarger)
+        stream = base.stream
+        layers = Layers(planes, planes, stream.scale, stream.height, stream.width)
+        chain = open_chain(self.settings.pipeline, stream.scale, hints=False) if base.kinds else Chain()
+        return advanced(layers, chain.operators).enlarged()
+
+    def _net(self, scale: int) -> Colorizer | None:
+        """The network that makes colour of hints."""
+        if scale not in self._chains:
+            self._chains[scale] = _chain(self.settings.pipeline, scale)
+        operators: Any = self._chains[scale].operators
+        return operators[-1] if operators else None
+
+    def _hinted(self, base: Candidate, body: bytes, net: bool) -> Bitstream:
+        """A grey stream with a chunk of hints, and with its networks named."""
+        kinds = base.kinds | (self._chains[base.stream.scale].kinds if net else frozenset())
+        number, named = named_in_stream(self.settings.pipeline, base.stream.scale, kinds, hints=net)
+        chunks = [chunk for chunk in base.stream.chunks if chunk.tag != NETWORKS_CHUNK]
+        chunks += [networks_chunk(named)] if named else []
+        return replace(base.stream, pipeline=number, chunks=(*chunks, Chunk(HINTS_CHUNK, body)))
 
 
-_EMPTY = Bitstream(1, 1, 1, "hevc", False, b"", 0)
+def _empty(scale: int) -> Candidate:
+    return Candidate(Bitstream(1, 1, scale, "hevc", False, b"", 0), 0, 0.0)
 
 
-def _network(pipeline: Pipeline) -> Colorizer | None:
+def _chain(pipeline: Pipeline, scale: int) -> Chain:
     try:
-        return pipeline.colorist()
+        return open_chain(pipeline, scale, hints=True)
     except DlicError as error:
         warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} A filter instead.", stacklevel=2)
-        return None
-
-
-def _enlarges(stream: Bitstream) -> bool:
-    """Whether a stream's luma is enlarged by a network: then it names one for its scale."""
-    records = stream.chunk(PIPELINE_CHUNK)
-    return stream.pipeline is not None or (records is not None and records[0] != COLOUR)
-
-
-def _hinted(stream: Bitstream, body: bytes, net: bool, pipeline: Pipeline) -> Bitstream:
-    """A grey stream with a chunk of hints, and with the colour network named where it is used."""
-    number, chunks = stream.pipeline, stream.chunks
-    if net and number is None:
-        named = stream.chunk(PIPELINE_CHUNK)
-        if named is None and pipeline.number is not None and stream.scale not in pipeline.weights:
-            number = pipeline.number
-        else:
-            chunks = (Chunk(PIPELINE_CHUNK, (named or b"") + pipeline.record(COLOUR)),)
-    return replace(stream, pipeline=number, chunks=(*chunks, Chunk(HINTS_CHUNK, body)))
+        return Chain()

@@ -182,7 +182,7 @@ def _by_scale(kind: str, roles: Mapping[int, str]) -> dict[int, str]:
     """Weights that name no scale serve at the scales that their file states, where the kind has such."""
     if set(roles) != {0} or not {"scale", "scales"} & set(load("kind", kind).facts):
         return dict(roles)
-    return {scale: roles[0] for scale in scales_of(inspect_net(roles[0]))}
+    return dict.fromkeys(scales_of(inspect_net(roles[0])), roles[0])
 
 
 def _ships(pipeline: Pipeline, recipe: PipelineRecipe) -> bool:
@@ -198,14 +198,16 @@ def _ships(pipeline: Pipeline, recipe: PipelineRecipe) -> bool:
     return _made(_load(name, ())).networks == pipeline.networks
 
 
-def named_in_stream(pipeline: Pipeline, scale: int, used: Iterable[str], *, hints: bool) -> tuple[int | None, list[Network]]:
+def named_in_stream(
+    pipeline: Pipeline, scale: int, used: Iterable[str], *, hints: bool
+) -> tuple[int | None, list[Network]]:
     """How a bitstream says which networks it was made with.
 
     Args:
         pipeline: The pipeline.
         scale: The bitstream's scale.
         used: Kinds of the networks that make its picture.
-        hints: Whether its colour comes from hints; otherwise networks that work on them have nothing to do.
+        hints: Whether its hints leave its colour to a network; otherwise networks that work on hints do nothing.
 
     Returns:
         The pipeline's number where that says it all, and else the networks one by one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream
@@ -18,16 +19,19 @@ from lightning_dlic.zoo.files import locate
 Complain = Callable[[str], None]
 
 
-def resolve(stream: Bitstream, given: Pipeline | None = None, strict: bool = False) -> list[Advances]:
+def resolve(
+    stream: Bitstream, given: Pipeline | None = None, strict: bool = False, *, colored: bool = False
+) -> list[Advances]:
     """The networks that a bitstream asks for, ready to work, in their order.
 
-    A bitstream never makes a path be opened or anything be downloaded: its networks are those of a pipeline that ships, of
-    the zoos of installed packages, or of the pipeline that the caller gives.
+    A bitstream never makes a path be opened or anything be downloaded: its networks are those of a pipeline that ships,
+    of the zoos of installed packages, or of the pipeline that the caller gives.
 
     Args:
         stream: The bitstream.
         given: The pipeline that it was made with, where that is none that ships.
         strict: Whether a network that is not here is an error; otherwise it is left out, with a warning.
+        colored: Whether the stream's hints leave its colour to a network; otherwise none such is looked for.
 
     Raises:
         BitstreamError: The records of networks are malformed.
@@ -39,9 +43,44 @@ def resolve(stream: Bitstream, given: Pipeline | None = None, strict: bool = Fal
             raise PipelineError(f"the bitstream asks for more than is here: {what}")
         warnings.warn(f"decoded in part: {what}", stacklevel=4)
 
-    found = [(place, opened) for place in _places(stream, given, complain) if (opened := _open(place, complain))]
+    found = [
+        (place, opened) for place in _places(stream, given, colored, complain) if (opened := _open(place, complain))
+    ]
     order = _ordered([place.kind for place, _ in found], complain)
     return [opened for kind in order for place, opened in found if place.kind == kind]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Networks ready to work, in their order, with what they are.
+
+    Attributes:
+        places: Where they stand in their pipeline.
+        operators: They themselves.
+    """
+
+    places: tuple[Place, ...] = ()
+    operators: tuple[Advances, ...] = ()
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Their kinds."""
+        return frozenset(place.kind for place in self.places)
+
+
+def open_chain(pipeline: Pipeline, scale: int, *, hints: bool) -> Chain:
+    """The networks of a pipeline at a scale, ready to work.
+
+    Args:
+        pipeline: The pipeline.
+        scale: The scale.
+        hints: Those that work on hints; otherwise those that do without.
+
+    Raises:
+        DlicError: The weights of one cannot be found or used.
+    """
+    places = tuple(pipeline.places(scale, hints=hints))
+    return Chain(places, tuple(map(open_place, places)))
 
 
 def open_place(place: Place) -> Advances:
@@ -54,10 +93,11 @@ def open_place(place: Place) -> Advances:
     locate(place.target)
     from lightning_dlic.operators.base import load_operator
 
-    return load_operator(place.target)
+    opened: Advances = load_operator(place.target)
+    return opened
 
 
-def _places(stream: Bitstream, given: Pipeline | None, complain: Complain) -> list[Place]:
+def _places(stream: Bitstream, given: Pipeline | None, colored: bool, complain: Complain) -> list[Place]:
     if stream.pipeline is not None:
         try:
             shipped = numbered(stream.pipeline)
@@ -67,18 +107,11 @@ def _places(stream: Bitstream, given: Pipeline | None, complain: Complain) -> li
         if shipped is None:
             complain(f"pipeline {stream.pipeline} is not in this version of lightning-dlic")
             return []
-        # Networks that colour by hints are not looked for where there are none.
-        return shipped.places(stream.scale, hints=None if _has_hints(stream) else False)
+        return shipped.places(stream.scale, hints=None if colored else False)
     named = named_networks(stream) or ()
     wanted = [network for network in named if network.role in (0, stream.scale)]
     places = [_find(network, given, complain) for network in wanted]
     return [place for place in places if place is not None]
-
-
-def _has_hints(stream: Bitstream) -> bool:
-    from lightning_dlic.codec.container import HINTS_CHUNK
-
-    return stream.chunk(HINTS_CHUNK) is not None
 
 
 def _find(network: Network, given: Pipeline | None, complain: Complain) -> Place | None:
@@ -117,4 +150,4 @@ def _ordered(kinds: list[str], complain: Complain) -> list[str]:
         return []
 
 
-__all__ = ["open_place", "resolve"]
+__all__ = ["Chain", "open_chain", "open_place", "resolve"]

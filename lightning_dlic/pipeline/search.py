@@ -12,8 +12,8 @@ from dlic_registry import BrokenPluginError, DlicError, entries
 from lightning_dlic.codec import BaseCodec, CodecError, base_codec
 from lightning_dlic.pipeline.budget import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
-from lightning_dlic.pipeline.decompress import LumaEnlarger
-from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.pipeline.plan import Pipeline
+from lightning_dlic.pipeline.resolve import Chain, open_chain
 from lightning_dlic.pipeline.source import Source
 
 SCALES = (1, 2, 3, 4)
@@ -55,10 +55,12 @@ def usable_codecs(settings: Settings) -> dict[str, BaseCodec]:
 
     Raises:
         RegistryError: The codec that was asked for is not registered.
+        DlicError: It refuses the pipeline's arguments.
         CodecError: Its encoder is not installed.
     """
     if settings.codec != "auto":
-        codec = base_codec(settings.codec)
+        own = settings.codec == settings.pipeline.base
+        codec = base_codec(settings.codec, settings.pipeline.base_args if own else None)
         if codec.missing():
             raise CodecError(f"base codec {settings.codec} cannot encode here. Install: {codec.missing()}")
         return {settings.codec: codec}
@@ -91,7 +93,7 @@ class Search:
         # By scale, how many times more bytes than usual this picture takes, as a power of two; the scout finds out.
         self._demand: dict[int, float] = {}
         self._known: dict[tuple[str, int], Branch] = {}
-        self._enlargers = {scale: _enlarger(settings.pipeline, scale) for scale in settings.scales}
+        self._chains = {scale: _chain(settings.pipeline, scale) for scale in settings.scales}
 
     def within(self, limit: int) -> Candidate:
         """The best bitstream of at most ``limit`` bytes.
@@ -137,8 +139,8 @@ class Search:
     def _branch(self, name: str, scale: int) -> Branch:
         """The branch of a codec and a scale, with what earlier calls have encoded."""
         if (name, scale) not in self._known:
-            settings, codec, enlarger = self.settings, self.codecs[name], self._enlargers[scale]
-            made = Branch(self.source, name, codec, scale, settings.effort, settings.pipeline, enlarger, self.score)
+            settings, codec, chain = self.settings, self.codecs[name], self._chains[scale]
+            made = Branch(self.source, name, codec, scale, settings.effort, settings.pipeline, chain, self.score)
             self._known[name, scale] = made
         return self._known[name, scale]
 
@@ -245,9 +247,9 @@ def sensible(limit: int, pixels: int) -> bool:
     return 8 * limit >= _LEAST_BITS * pixels
 
 
-def _enlarger(pipeline: Pipeline, scale: int) -> LumaEnlarger | None:
+def _chain(pipeline: Pipeline, scale: int) -> Chain:
     try:
-        return pipeline.enlarger(scale)
+        return open_chain(pipeline, scale, hints=False)
     except DlicError as error:
         warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} Bicubic instead.", stacklevel=3)
-        return None
+        return Chain()

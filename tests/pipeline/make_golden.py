@@ -15,8 +15,9 @@ from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
+from lightning_dlic.codec.networks import networks_chunk
 from lightning_dlic.pipeline.decompress import decompress
-from lightning_dlic.pipeline.recipe import COLOUR, find_pipeline
+from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.source import Source
 
 FOLDER = Path(__file__).parent / "golden"
@@ -58,6 +59,18 @@ def named(stream: Bitstream, *records: bytes) -> Bitstream:
     return replace(stream, chunks=(Chunk(PIPELINE_CHUNK, b"".join(records)), *stream.chunks))
 
 
+def record(pipeline: Pipeline, kind: str, scale: int) -> bytes:
+    """A record as the first version wrote it: a scale, or 0 for the network that colours."""
+    network = next(place.named() for place in pipeline.places(scale or 1) if place.kind == kind)
+    return bytes([network.role, len(network.name)]) + network.name.encode() + network.digest
+
+
+def with_networks(stream: Bitstream, pipeline: Pipeline) -> Bitstream:
+    """The stream with a chunk that names networks with their kinds."""
+    chunk = networks_chunk([place.named() for place in pipeline.places(stream.scale)])
+    return replace(stream, chunks=(chunk, *stream.chunks))
+
+
 def streams() -> dict[str, Bitstream]:
     """Each numbered pipeline at each scale at which it has a network, and networks by name and digest."""
     color = find_pipeline("color")
@@ -68,8 +81,10 @@ def streams() -> dict[str, Bitstream]:
         "color_x2": hinted(2, 2),
         "color_x4": hinted(4, 2),
         "look_x2": plain(2, True, 3),
-        "named_x2": named(plain(2, True), color.record(2), color.record(4)),
-        "named_color_x2": named(hinted(2), color.record(2), color.record(COLOUR)),
+        "named_x2": named(plain(2, True), record(color, "sr", 2), record(color, "sr", 4)),
+        "named_color_x2": named(hinted(2), record(color, "sr", 2), record(color, "colorization", 0)),
+        "networks_x2": with_networks(plain(2, True), find_pipeline("photo")),
+        "networks_color_x2": with_networks(hinted(2), color),
     }
 
 

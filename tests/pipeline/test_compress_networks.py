@@ -1,7 +1,6 @@
 """Super-resolution behind the base layer: an untrained network drops in by a pipeline's recipe."""
 
 import hashlib
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,12 @@ import numpy as np
 import pytest
 
 from lightning_dlic.codec import Bitstream, BitstreamError, decode_base
+from lightning_dlic.codec.networks import networks_chunk
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.measures import psnr
-from lightning_dlic.pipeline.recipe import Pipeline, PipelineError, find_pipeline, read_pipeline, shipped
+from lightning_dlic.pipeline.plan import Pipeline, PipelineError, find_pipeline, numbers, shipped
+from lightning_dlic.recipe import RecipeError
 
 torch = pytest.importorskip("torch")
 
@@ -34,7 +35,11 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny_x2.safetensors"
     net = CompactNet(scale=2, channels=1, width=8, blocks=1)
-    save_net(path, net, {"net": {"name": "compact", "args": {"width": 8, "blocks": 1}}, "scale": 2, "channels": 1})
+    save_net(
+        path,
+        net,
+        {"net": {"name": "compact", "args": {"width": 8, "blocks": 1}}, "kind": "sr", "scale": 2, "channels": 1},
+    )
     return path
 
 
@@ -50,11 +55,9 @@ def made(gray: np.ndarray, recipe: Path) -> bytes:
     """A stream that names the network, whether or not it does better than bicubic."""
     from dataclasses import replace
 
-    from lightning_dlic.codec import Chunk
-    from lightning_dlic.codec.container import PIPELINE_CHUNK
-
     plain = compress(gray, bytes=1200, pipeline=str(recipe)).stream
-    return replace(plain, chunks=(Chunk(PIPELINE_CHUNK, read_pipeline(recipe).names),)).to_bytes()
+    named = [place.named() for place in find_pipeline(recipe).places(2)]
+    return replace(plain, chunks=(networks_chunk(named),)).to_bytes()
 
 
 def test_the_network_runs_and_keeps_the_size(gray: np.ndarray, made: bytes, recipe: Path) -> None:
@@ -87,16 +90,20 @@ def test_other_weights_than_the_encoders_are_noticed(made: bytes, weights: Path,
 
     other = tmp_path / "tiny_x2.safetensors"
     net = CompactNet(scale=2, channels=1, width=8, blocks=1)
-    save_net(other, net, {"net": {"name": "compact", "args": {"width": 8, "blocks": 1}}, "scale": 2, "channels": 1})
+    save_net(
+        other,
+        net,
+        {"net": {"name": "compact", "args": {"width": 8, "blocks": 1}}, "kind": "sr", "scale": 2, "channels": 1},
+    )
     with pytest.raises(PipelineError, match="SHA-256"):
-        decompress(made, pipeline=Pipeline("own", weights={2: str(other)}), strict=True)
+        decompress(made, pipeline=Pipeline("own", networks={"sr": {2: str(other)}}), strict=True)
 
 
 def test_damage_is_found_before_any_network_runs(made: bytes, recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise AssertionError("the network ran on a damaged base layer")
 
-    monkeypatch.setattr("lightning_dlic.operators.luma_enlarger.Enlarger.__call__", fail)
+    monkeypatch.setattr("lightning_dlic.operators.luma_enlarger.LumaEnlarger.__call__", fail)
     damaged = made[:-1] + bytes([made[-1] ^ 1])
     with pytest.raises(BitstreamError, match="checksum"):
         decompress(damaged, pipeline=find_pipeline(recipe))
@@ -124,7 +131,7 @@ def test_always_keeps_the_network_where_bicubic_scores_better(gray: np.ndarray, 
 def test_always_is_true_or_false(recipe: Path) -> None:
     wrong = recipe.with_name("wrong.yaml")
     wrong.write_text("always: perhaps\n")
-    with pytest.raises(PipelineError, match="always: 'perhaps'"):
+    with pytest.raises(RecipeError, match=r"wrong\.yaml:1: always: 'perhaps' is not"):
         find_pipeline(wrong)
 
 
@@ -133,7 +140,7 @@ def test_decoding_through_a_network_imports_no_lightning(made: bytes, recipe: Pa
     file.write_bytes(made)
     script = (
         "import sys; from lightning_dlic.pipeline.decompress import decompress;"
-        "from lightning_dlic.pipeline.recipe import find_pipeline;"
+        "from lightning_dlic.pipeline.plan import find_pipeline;"
         f"decompress(open({str(file)!r}, 'rb').read(), pipeline=find_pipeline({str(recipe)!r}), strict=True);"
         "print('torch' in sys.modules, 'pytorch_lightning' in sys.modules)"
     )
@@ -148,7 +155,7 @@ def test_at_most_one_level_between_threads_and_processes(made: bytes, recipe: Pa
     script = (
         "import sys, numpy, torch; torch.set_num_threads(int(sys.argv[1]));"
         "from lightning_dlic.pipeline.decompress import decompress;"
-        "from lightning_dlic.pipeline.recipe import find_pipeline;"
+        "from lightning_dlic.pipeline.plan import find_pipeline;"
         f"p = decompress(open({str(file)!r}, 'rb').read(), pipeline=find_pipeline({str(recipe)!r}), strict=True);"
         "sys.stdout.buffer.write(p.tobytes())"
     )
@@ -213,31 +220,73 @@ def test_a_pipeline_of_a_later_version(made: bytes) -> None:
 
 def test_shipped_pipelines() -> None:
     assert {"photo", "bicubic"} <= set(shipped())
-    numbers = [p.number for p in shipped().values() if p.number is not None]
-    assert len(numbers) == len(set(numbers))
-    assert json.dumps(sorted(shipped()["photo"].weights)) == "[2, 4]"
+    assert {1: "photo", 2: "color", 3: "look"}.items() <= numbers().items()
+    assert sorted(find_pipeline("photo").networks["sr"]) == [2, 4]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("bse: {name: hevc}", r"unknown key bse. Did you mean 'base'"),
-        ("base: hevc", "base must be a mapping"),
-        ("scale: 40", "scale: 40"),
-        ("number: 300", "number: 300"),
-        ("stages: {sr: {x2: {weight: a}}}", "Did you mean 'weights'"),
-        ("stages: {sr: {x2: {}}}", r"stages.sr.x2.weights"),
-        ("- a", "must be a mapping"),
-        ("a: [", "YAML"),
+        ("bse: {name: hevc}", r"p\.yaml:1: bse: unknown key\nDid you mean 'base'"),
+        ("base: hevc", r"p\.yaml:1: base: 'hevc' is not a mapping\nWrite base: \{name: hevc\}"),
+        ("base: {name: hevv}", r"p\.yaml:1: base\.name: unknown codec 'hevv'\. Did you mean 'hevc'"),
+        ("base: {name: intra, args: {nest: []}}", r"p\.yaml:1: base\.args\.nest: .*\nDid you mean 'nets'"),
+        ("hints: {name: gird}", r"p\.yaml:1: hints\.name: unknown hints 'gird'\. Did you mean 'grid'"),
+        ("hints: {name: grid, args: {bugdet: 5}}", r"hints\.args\.bugdet: unknown key\nDid you mean 'budget'"),
+        ("hints: {name: grid, args: {budget: much}}", r"hints\.args\.budget: 'much' is neither auto nor a number"),
+        ("scale: 40", r"p\.yaml:1: scale: 40 is neither auto nor a whole number from 1 to 16"),
+        ("scale: atuo", r"p\.yaml:1: scale: 'atuo' .*\nDid you mean 'auto'"),
+        ("number: 300", r"p\.yaml:1: number: 300 is too large"),
+        ("number: 77", r"p\.yaml:1: number: 77 is no pipeline that ships"),
+        ("stages: {sr: {x2: {weight: a}}}", r"p\.yaml:1: stages\.sr\.x2\.weight: unknown key\nDid you mean 'weights'"),
+        ("stages: {sr: {x2: {}}}", r"p\.yaml:1: stages\.sr\.x2: names no weights"),
+        (
+            "stages: {sr: {x2: {weights: zoo:codec_y_x9}}}",
+            r"stages\.sr\.x2\.weights: unknown zoo network .* Did you mean 'codec_y_x[24]'",
+        ),
+        ("stages: {sr: {x4: {weights: zoo:codec_y_x2}}}", r"stages\.sr\.x4\.weights: a network for x2, not for x4"),
+        ("stages: {sr: {weights: zoo:pnns_4}}", r"stages\.sr\.weights: a network of kind 'prediction', not 'sr'"),
+        ("stages: {sr: {name: srgna, weights: zoo:codec_y_x2}}", r"stages\.sr\.name: unknown sr 'srgna'.*'srgan'"),
+        ("stages: {nonsense: {weights: a}}", r"p\.yaml:1: stages\.nonsense: no such kind of stage"),
+        ("stages: {prediction: {weights: zoo:pnns_4}}", r"p\.yaml:1: stages: .*'prediction' have no place"),
+        ("train: sr", r"p\.yaml:1: train: a pipeline trains nothing"),
+        ("- a", r"a recipe is a mapping, not a list"),
+        ("a: [", r"p\.yaml:1:5: not YAML"),
     ],
 )
 def test_mistakes_in_a_pipeline_are_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "p.yaml"
     path.write_text(text)
-    with pytest.raises(PipelineError, match=message):
-        read_pipeline(path)
+    with pytest.raises(RecipeError, match=message) as raised:
+        find_pipeline(path)
+    assert len(str(raised.value).splitlines()) <= 4
 
 
-def test_a_network_of_another_scale_is_refused(weights: Path) -> None:
-    with pytest.raises(PipelineError, match="must have scale 4"):
-        Pipeline("p", weights={4: str(weights)}).enlarger(4)
+def test_pipelines_extend_and_are_overridden(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("extends: [photo]\nscale: ${oc.decode:${oc.env:NO_SUCH_SCALE,2}}\n")
+    own = find_pipeline(tmp_path / "own.yaml", ["hints.name=grid", "hints.args.budget=152"])
+    assert (own.scale, own.hints, own.number) == (2, "grid,152", None)
+    assert own.networks == find_pipeline("photo").networks
+
+
+def test_a_number_is_written_only_where_it_says_all(gray: np.ndarray) -> None:
+    """Whoever overrides what decoding depends on gets networks by name; whoever overrides anything else the number."""
+    assert find_pipeline("photo", ["scale=2", "hints.name=auto"]).number == 1
+    other = find_pipeline("photo", ["stages.sr.x2.weights=zoo:compact_y_x2"])
+    assert other.number is None
+    # Not so good as the pipeline's own, so it must be told to be used.
+    made = compress(
+        gray,
+        bytes=900,
+        pipeline=find_pipeline("photo", ["stages.sr.x2.weights=zoo:compact_y_x2", "scale=2", "always=true"]),
+    )
+    assert made.stream.pipeline is None
+    assert b"zoo:compact_y_x2" in made.data
+    script = (
+        "import sys; from lightning_dlic.pipeline.decompress import decompress;"
+        "sys.stdout.buffer.write(decompress(sys.stdin.buffer.read(), strict=True).tobytes())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=made.data, capture_output=True)
+    there = np.frombuffer(done.stdout, np.uint8).reshape(gray.shape)
+    assert np.abs(there.astype(int) - decompress(made.data, strict=True)).max() <= 1
+    assert psnr(there, gray) > 20

@@ -12,7 +12,8 @@ from PIL import Image
 from lightning_dlic.codec import Bitstream, decode_base
 from lightning_dlic.imaging.numpy.color import split
 from lightning_dlic.pipeline.decompress import decompress
-from lightning_dlic.pipeline.recipe import COLOUR, shipped, shipped_folder
+from lightning_dlic.pipeline.plan import find_pipeline, numbers
+from lightning_dlic.recipe.find import PIPELINES, shipped_folder
 from lightning_dlic.zoo import find_card, sha256
 
 FOLDER = Path(__file__).parent / "golden"
@@ -60,24 +61,24 @@ def test_decodes_as_ever(name: str) -> None:
 def test_golden_files_cover_each_number_at_each_scale_with_a_network() -> None:
     streams = [Bitstream.from_bytes(path.read_bytes()) for path in FOLDER.glob("*.dlic")]
     covered = {(stream.pipeline, stream.scale) for stream in streams if stream.pipeline is not None}
-    numbered = [pipeline for pipeline in shipped().values() if pipeline.number is not None]
-    assert {(p.number, scale) for p in numbered for scale in p.weights if scale != COLOUR} <= covered
+    numbered = [(number, find_pipeline(name)) for number, name in numbers().items()]
+    assert {
+        (number, scale) for number, p in numbered for roles in p.networks.values() for scale in roles if scale
+    } <= covered
 
 
 def test_numbered_recipes_are_frozen() -> None:
     folder = shipped_folder()
     assert folder is not None
-    numbered = {pipeline.number: name for name, pipeline in shipped().items() if pipeline.number is not None}
-    assert numbered == {number: name for number, (name, _) in RECIPES.items()}
+    assert numbers() == {number: name for number, (name, _) in RECIPES.items()}
     for name, digest in RECIPES.values():
-        meaning = json.dumps(yaml.safe_load((folder / f"{name}.yaml").read_text()), sort_keys=True)
+        meaning = json.dumps(yaml.safe_load((folder / PIPELINES / f"{name}.yaml").read_text()), sort_keys=True)
         assert hashlib.sha256(meaning.encode()).hexdigest() == digest, f"{name} is frozen: give a new number instead"
 
 
 def test_weights_that_numbered_recipes_name_are_frozen() -> None:
-    used = {
-        target for pipeline in shipped().values() if pipeline.number is not None for target in pipeline.weights.values()
-    }
+    pipelines = [find_pipeline(name) for name in numbers().values()]
+    used = {target for pipeline in pipelines for roles in pipeline.networks.values() for target in roles.values()}
     assert used <= set(WEIGHTS)
     for target, digest in WEIGHTS.items():
         assert sha256(find_card(target.removeprefix("zoo:")).weights) == digest, f"{target} is frozen: give a new name"

@@ -17,10 +17,11 @@ from lightning_dlic.codec.container import HINTS_CHUNK
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
+from lightning_dlic.codec.networks import networks_chunk
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.measures import psnr
-from lightning_dlic.pipeline.recipe import PipelineError, find_pipeline
+from lightning_dlic.pipeline.plan import PipelineError, find_pipeline
 from lightning_dlic.pipeline.search import BudgetError
 from lightning_dlic.pipeline.source import Source
 
@@ -163,7 +164,11 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("color")
     arguments = {"branches": 3, "widths": [8, 8], "blocks": 1}
     net = MultiHypothesisCompact(**arguments)
-    save_net(folder / "tiny.safetensors", net, {"net": {"name": "multihypothesis_compact", "args": arguments}})
+    save_net(
+        folder / "tiny.safetensors",
+        net,
+        {"kind": "colorization", "net": {"name": "multihypothesis_compact", "args": arguments}},
+    )
     recipe = folder / "own.yaml"
     recipe.write_text("base: {name: hevc}\nscale: 2\nstages: {colorization: {weights: tiny.safetensors}}\n")
     return recipe
@@ -174,7 +179,7 @@ def test_a_network_colors_what_hints_and_luma_tell(photo: np.ndarray, network: P
     assert hints_of(made.data) == b"\x03"
     assert len(made.data) <= 800
     decoded = decompress(made.data, pipeline=find_pipeline(network), strict=True)
-    with pytest.warns(UserWarning, match="not here") as caught:
+    with pytest.warns(UserWarning, match="tiny") as caught:
         grey = decompress(made.data)
     assert not np.array_equal(decoded, grey)
     assert any("tiny" in str(warning.message) for warning in caught)
@@ -186,9 +191,10 @@ def test_without_the_network_a_filter_and_a_warning(photo: np.ndarray, made: byt
     chroma = np.stack(Source(photo).planes[1:]).astype(np.float32) - 128
     found = search(hints, Aim.of(decode_base(stream).y, chroma, stream.scale), 120, 1, net=True)
     assert found is not None
-    chunks = (Chunk(1, pipeline.record(0)), Chunk(HINTS_CHUNK, prefix(hints) + found.body))
+    named = [place.named() for place in pipeline.places(stream.scale, hints=True)]
+    chunks = (networks_chunk(named), Chunk(HINTS_CHUNK, prefix(hints) + found.body))
     data = replace(stream, chunks=chunks).to_bytes()
-    with pytest.warns(UserWarning, match="not here") as caught:
+    with pytest.warns(UserWarning, match="tiny") as caught:
         filtered = decompress(data)
     assert any("tiny" in str(warning.message) for warning in caught)
     # The colours are there all the same.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lightning_dlic.pipeline.measures import psnr
-from lightning_dlic.pipeline.recipe import Pipeline, find_pipeline
+from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.search import Search, Settings, usable_codecs
 from lightning_dlic.pipeline.source import Source
 
