@@ -17,7 +17,7 @@ from lightning_dlic.codec.container import MAX_SCALE
 
 if TYPE_CHECKING:
     from lightning_dlic.operators.colorizer import Colorizer
-    from lightning_dlic.operators.luma_enlarger import Enlarger
+    from lightning_dlic.operators.luma_enlarger import PlaneEnlarger
 
 COLOUR = 0
 """In place of a scale: the network for colour."""
@@ -67,7 +67,7 @@ class Pipeline:
 
         return load_colorizer(self.weights[COLOUR])
 
-    def enlarger(self, scale: int) -> Enlarger | None:
+    def enlarger(self, scale: int) -> PlaneEnlarger | None:
         """The network for a scale; None where the pipeline has none.
 
         Raises:
