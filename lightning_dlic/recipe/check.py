@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import RegistryError, get, import_plugins, load, stage_kinds, suggest
+from dlic_registry import RegistryError, get, import_plugins, load, stage_kinds
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import shipped_names
 from lightning_dlic.recipe.schema import Recipe
@@ -153,21 +153,12 @@ def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
         if name in open_to:
             _check_value(recipe, key, open_to[name], title)
         elif not known.open:
-            raise recipe.error(key, f"{title} has no argument {name!r}", _other_arguments(recipe, part, name, open_to))
+            raise recipe.error(key, f"{title} has no argument {name!r}", nearest(name, open_to, f"{title} takes"))
     for name, item in open_to.items():
         if item.required and not part.partial and name not in {*part.args, *part.default}:
             hint = f"Write {name}: ... there, {describe(item.annotation)}."
             raise recipe.error(part.inside, f"{title} needs {name!r}", hint)
     return cls
-
-
-def _other_arguments(recipe: Recipe, part: _Part, name: str, known: Iterable[str]) -> str:
-    hint = nearest(name, known, f"{part.kind} {part.name} takes")
-    inherited = recipe.where(f"{part.key}.name") != recipe.where(f"{part.inside}.{name}")
-    if suggest(name, known) or not inherited:
-        return hint
-    # The name was swapped, the argument left over.
-    return f"{hint}\nTo drop what was inherited, empty it first: {part.inside}=null"
 
 
 def _check_value(recipe: Recipe, key: str, argument: Argument, title: str) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from lightning_dlic.recipe.errors import RecipeError, clip
 from lightning_dlic.recipe.given import COMMAND_LINE, NULLS, Given, whole
+from lightning_dlic.recipe.inherit import left_behind
 
 Keys = tuple[str, ...]
 
@@ -265,6 +266,8 @@ class _Reader:
 def merge(base: Document, over: Document) -> None:
     """Lays a document over another, in place: mappings merge, all else replaces.
 
+    Where a mapping names another component, the old one's arguments are not inherited: see `left_behind`.
+
     Args:
         base: What is changed.
         over: What wins; its positions come along.
@@ -276,9 +279,24 @@ def _merge(into: dict[str, Any], new: Mapping[str, Any], base: Document, over: D
     for key, value in new.items():
         path = (*at, key)
         if isinstance(value, dict) and isinstance(into.get(key), dict):
+            for stale in left_behind(path, into[key], value):
+                _drop(base, (*path, *stale))
             _merge(into[key], value, base, over, path)
         else:
-            for stale in [keys for keys in base.marks if keys[: len(path)] == path]:
-                del base.marks[stale]
+            _forget(base, path)
             into[key] = value
         base.marks.update({keys: where for keys, where in over.marks.items() if keys[: len(path)] == path})
+
+
+def _drop(document: Document, path: Keys) -> None:
+    """Takes a key away, with its position."""
+    inside = document.values
+    for key in path[:-1]:
+        inside = inside[key]
+    del inside[path[-1]]
+    _forget(document, path)
+
+
+def _forget(document: Document, path: Keys) -> None:
+    for stale in [keys for keys in document.marks if keys[: len(path)] == path]:
+        del document.marks[stale]

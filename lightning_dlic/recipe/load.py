@@ -11,6 +11,7 @@ from lightning_dlic.recipe.compose import compose, override, shown_path
 from lightning_dlic.recipe.document import dump
 from lightning_dlic.recipe.errors import nearest, show
 from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.inherit import names_first
 from lightning_dlic.recipe.resolve import resolve
 from lightning_dlic.recipe.schema import (
     NamedSpec,
@@ -42,7 +43,7 @@ def load_recipe(
     path = find(source)
     shown = shown_path(path)
     document = compose(path)
-    for text in overrides:
+    for text in names_first(overrides):
         override(document, text)
     values, texts = resolve(document, shown)
     values["name"] = values["name"] or path.stem
