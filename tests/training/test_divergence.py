@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, register
+from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.watch import DivergedError, Watch
 from lightning_dlic.training.fit import fit
 from lightning_dlic.training.provenance import read_checkpoint
-from lightning_dlic.training.recipe import load_recipe
 from lightning_dlic.zoo import load_net
 
 Write = Callable[..., Path]
