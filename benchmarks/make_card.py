@@ -25,8 +25,7 @@ from lightning_dlic.pipeline.evaluate import evaluate, open_set
 from lightning_dlic.pipeline.evaluate_prediction import evaluate_prediction
 from lightning_dlic.pipeline.integers import to_integers
 from lightning_dlic.pipeline.predictors import NetPredictor
-from lightning_dlic.training.report import sha256
-from lightning_dlic.zoo import Card, inspect_net, load_net, save_net
+from lightning_dlic.zoo import Card, inspect_net, load_net, save_net, sha256
 from lightning_dlic.zoo.cards import write_card
 
 ZOO = Path(lightning_dlic.zoo.__file__).parent

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from dlic_registry import DlicError
+from lightning_dlic.cli.places import parse_bytes
 
 
 def bench(
@@ -36,11 +37,9 @@ def bench(
     from lightning_dlic.pipeline.bench import PROTOCOL as protocol
     from lightning_dlic.pipeline.bench import Task, bd_rates, measure_folder, summarize, versions
     from lightning_dlic.pipeline.bench_rows import pick_rows
-    from lightning_dlic.pipeline.folder import PICTURES
+    from lightning_dlic.pipeline.folder import find_pictures
 
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)[:limit]
-    if not paths:
-        raise DlicError(f"{folder}: no pictures in this folder")
+    paths = find_pictures(folder).files[:limit]
     pick_rows(codecs, effort, pipeline)
     wanted = _metrics(metrics, gray)
     keep = page.with_suffix("") if page else None
@@ -68,9 +67,9 @@ def bench(
 
 def _budgets(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdigit() and int(part) for part in parts):
+    if not parts:
         raise DlicError(f"--budgets {text!r}: write numbers of bytes, separated by commas")
-    return tuple(sorted({int(part) for part in parts}))
+    return tuple(sorted({parse_bytes(part, "--budgets") for part in parts}))
 
 
 def _metrics(text: str, gray: bool) -> tuple[str, ...]:

@@ -11,10 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dlic_datamodules.decode import PICTURE_SUFFIXES, RAW_SUFFIXES, DecodeOptions, decode
+from dlic_datamodules.decode import DecodeOptions, decode
 from dlic_datamodules.errors import PictureError
+from dlic_datamodules.formats import MAX_PIXELS, PICTURE_SUFFIXES, RAW_SUFFIXES
+from dlic_datamodules.picture_writer import write_picture
+from dlic_datamodules.pictures import Picture
+from dlic_datamodules.walk import find_files
 from dlic_registry import DlicError
-from lightning_dlic.imaging.pictures import Picture, write_picture
 from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, ms_ssim
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.metrics.protocol import score, summarize, y_plane
@@ -96,7 +99,7 @@ def open_set(folder: Path, trim: int = 0, name: str | None = None) -> TestSet:
     """
     if not folder.is_dir():
         raise DlicError(f"--data: {folder}: no such folder")
-    files = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()))
+    files = tuple(find_files(folder, _SUFFIXES).files)
     if not files:
         raise DlicError(f"--data: {folder}: no pictures in this folder")
     digest = hashlib.sha256()
@@ -121,7 +124,7 @@ def original(path: Path, trim: int, multiple: int) -> Tensor:
         DlicError: It cannot be read, or is too small.
     """
     try:
-        planes = torch.from_numpy(decode(path.read_bytes(), DecodeOptions(max_pixels=1 << 28)))[None]
+        planes = torch.from_numpy(decode(path.read_bytes(), DecodeOptions(max_pixels=MAX_PIXELS)))[None]
     except PictureError as error:
         raise DlicError(f"{path}: {error.reason}") from error
     except OSError as error:

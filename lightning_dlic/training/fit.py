@@ -25,10 +25,10 @@ from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
 from lightning_dlic.training.recipe import Recipe, check, to_yaml
-from lightning_dlic.training.report import Figures, measure, print_table, sha256, write_result
+from lightning_dlic.training.report import Figures, measure, print_table, write_result
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.samples import Samples
-from lightning_dlic.zoo import save_net
+from lightning_dlic.zoo import save_net, sha256
 
 
 @dataclass(frozen=True)
