@@ -15,10 +15,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, MachineError
 
 __all__ = ["FileError", "check_target", "remove_leftovers", "sha256", "write_file", "writing"]
 
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _START, _ENDING = ".dlic-", ".part"
 
 
@@ -45,7 +46,7 @@ def check_target(target: str | Path, source: str | Path | None = None) -> None:
     try:
         found = os.stat(target)
     except FileNotFoundError:
-        folder = os.path.dirname(os.path.realpath(target))
+        folder = os.path.dirname(os.path.realpath(target) if os.path.islink(target) else target) or "."
         if not os.path.isdir(folder):
             raise FileError(f"{target}: there is no folder {folder}") from None
         return
@@ -69,6 +70,7 @@ def write_file(path: str | Path, data: bytes | memoryview) -> None:
 
     Raises:
         FileError: The folder does not exist, or the file cannot be written.
+        MachineError: The disk is full.
     """
     try:
         if _is_stream(path):
@@ -159,8 +161,11 @@ def _names_descriptor(path: str) -> bool:
     return False
 
 
-def _cannot(path: str | Path, error: OSError) -> FileError:
-    return FileError(f"{path}: cannot be written ({error.strerror or error})")
+def _cannot(path: str | Path, error: OSError) -> DlicError:
+    sentence = f"{path}: cannot be written ({error.strerror or error})"
+    if error.errno in _MACHINE:
+        return MachineError(f"{sentence}\nMake room, or write somewhere else.")
+    return FileError(sentence)
 
 
 def remove_leftovers(folder: Path) -> None:

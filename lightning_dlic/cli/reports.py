@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlic_datamodules.files import FileError, write_file
+from dlic_datamodules.files import write_file
 from dlic_registry import DlicError
 from lightning_dlic.metrics.strict_json import strict_json
 
@@ -51,6 +51,6 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
     text = strict_json(report, indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, text.encode())
-    except (OSError, FileError) as error:
-        raise DlicError(f"--json: {error}") from error
+    except OSError as error:
+        raise DlicError(f"--json: {path.parent}: cannot be made ({error.strerror or error})") from error
+    write_file(path, text.encode())
