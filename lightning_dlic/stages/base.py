@@ -5,6 +5,7 @@ Optimisation is manual for every stage, so that one network and a GAN clip, accu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -14,8 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, load
+from lightning_dlic.imaging.finite import NotFiniteError, unfinite
+from lightning_dlic.metrics.protocol import counted
 from lightning_dlic.stages.optim import build_optimizer, build_schedule
 from lightning_dlic.stages.settings import Settings, Spec
+from lightning_dlic.stages.watch import DivergedError, Watch, first_unfinite
 
 Batch = Mapping[str, Any]
 Terms = Mapping[str, Tensor]
@@ -56,6 +60,7 @@ class Stage(pl.LightningModule):
         self.automatic_optimization = False
         self.batches = 0
         self.settings = Settings()
+        self.watch = Watch()
         self.losses: dict[str, nn.Module] = {}
         self.loss_weights: dict[str, float] = {}
 
@@ -194,6 +199,7 @@ class Stage(pl.LightningModule):
         index = self.roles.index(role)
         loss = torch.stack(list(terms.values())).sum() / self.settings.accumulate
         self.manual_backward(loss)
+        self._look(role, terms)
         last = self.batches + 1 == self.settings.max_steps
         if (self.batches + 1) % self.settings.accumulate and not last:
             return
@@ -204,6 +210,18 @@ class Stage(pl.LightningModule):
         if role in scheduled:
             self._all(self.lr_schedulers())[scheduled.index(role)].step()
 
+    def _look(self, role: str, terms: Terms) -> None:
+        """Ends a training that has left the numbers, before its optimizer spreads them.
+
+        Ranks find the sum of their gradients alike; a loss of one rank alone must not let the others wait for it. The
+        scaler of half precision looks at gradients itself, and leaves out steps on purpose.
+        """
+        optimizer = self._all(self.optimizers(use_pl_optimizer=False))[self.roles.index(role)]
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        parameters = [] if scaled else [p for group in optimizer.param_groups for p in group["params"]]
+        alone = self.trainer.world_size == 1 or scaled
+        self.watch.look(self.batches + 1, role, terms if alone else {}, parameters)
+
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clips here, where gradients are unscaled under mixed precision, and before any optimizer's step."""
         if self.settings.clip_norm is not None:
@@ -211,15 +229,9 @@ class Stage(pl.LightningModule):
             nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
 
     def _record(self, role: str, terms: Terms) -> None:
-        """Logs the terms of a role; stops a run that has left the numbers."""
+        """Logs the terms of a role."""
         for name, value in terms.items():
-            number = value.detach()
-            if not torch.isfinite(number):
-                raise FloatingPointError(
-                    f"the {name} loss of {role} is {number.item()} at batch {self.batches + 1}: "
-                    "lower the learning rate or set trainer.clip_norm"
-                )
-            self.log(f"train/{role}_{name}", number, on_step=True, batch_size=1)
+            self.log(f"train/{role}_{name}", value.detach(), on_step=True, batch_size=1)
         rate = self._all(self.optimizers())[self.roles.index(role)].param_groups[0]["lr"]
         self.log(f"lr/{role}", rate, on_step=True, batch_size=1)
 
@@ -238,15 +250,34 @@ class Stage(pl.LightningModule):
     def on_validation_model_zero_grad(self) -> None:
         """Keeps the gradients: Lightning would drop what an unfinished accumulation has gathered."""
 
+    def on_validation_start(self) -> None:
+        """Waits for what is known of the batches before it."""
+        self.watch.settle()
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Scores one whole picture and logs the mean over pictures."""
+        """Scores one whole picture and logs the mean over pictures.
+
+        Raises:
+            NotFiniteError: The network gives what is no picture.
+        """
         inputs, target = self.task(batch)
         figures = self.score(inputs, self(inputs), target)
         for name, value in figures.items():
+            if math.isnan(value):
+                raise NotFiniteError(f"{name} of a validation picture is {value}")
+            value = counted(name, value)
             self.log(f"val/{name}", value, on_epoch=True, batch_size=1, sync_dist=True, prog_bar=name == self.monitor)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stores the count of batches."""
+        """Stores the count of batches.
+
+        Raises:
+            DivergedError: What would be saved is not finite.
+        """
+        self.watch.settle()
+        others = {key: value for key, value in checkpoint.items() if key != "state_dict"}
+        if (place := unfinite(self) or first_unfinite(others)) is not None:
+            raise DivergedError(f"after batch {self.batches} {place} is not finite; nothing is saved of it")
         checkpoint["dlic_batches"] = self.batches
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, load
+from lightning_dlic.imaging.finite import unfinite
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.provenance import network_state, read_checkpoint, verify
@@ -82,6 +83,8 @@ def _initialise(stage: Stage, source: str, where: str) -> None:
         taken = f"{where}: {len(fitting)} of {len(wanted)} tensors taken from {source}"
         warnings.warn("; ".join([taken, *told]), stacklevel=2)
     target.load_state_dict(fitting, strict=False)
+    if (broken := unfinite(target)) is not None:
+        raise DlicError(f"{where}: {broken} in {source} is not finite; take other weights to start from")
 
 
 def _few(names: list[str]) -> str:

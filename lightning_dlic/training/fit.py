@@ -21,6 +21,7 @@ from lightning_dlic.training.best import Best
 from lightning_dlic.training.build import build_data, build_logger, build_stage, build_trainer
 from lightning_dlic.training.checkpoints import Checkpoints, Interrupt
 from lightning_dlic.training.ema import EMA
+from lightning_dlic.training.failures import explained
 from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
@@ -97,14 +98,15 @@ def _fit_stage(recipe: Recipe, kind: str, run: Run, checkpoint: dict[str, Any] |
             module.compile()
     trainer = build_trainer(recipe, run, stage, loggers, callbacks)
     begun = time.monotonic()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), explained(run, stage):
         _quiet()
         trainer.fit(stage, datamodule=data, ckpt_path=run.last if checkpoint else None, weights_only=True)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
     if final is None or batches < recipe.trainer.max_steps or not trainer.is_global_zero:
         return Result(run, batches, None, interrupt.received)
-    figures = _conclude(recipe, kind, run, stage, data, final, trainer, time.monotonic() - begun)
+    with explained(run, stage):
+        figures = _conclude(recipe, kind, run, stage, data, final, trainer, time.monotonic() - begun)
     return Result(run, batches, figures)
 
 
@@ -157,10 +159,10 @@ def _conclude(
     """Saves the network, measures it beside the baseline, writes and prints the result."""
     stage.net.load_state_dict(network_state(final))
     stage.batches = int(final["dlic_batches"])
-    save_net(run.weights, stage.net, {**describe_stage(recipe, kind), **stage.describe_net()})
     stage.to(trainer.strategy.root_device).eval()
     figures = measure(stage, data.val_dataloader())
     stage.cpu()
+    save_net(run.weights, stage.net, {**describe_stage(recipe, kind), **stage.describe_net()})
     facts = {
         "recipe": recipe.name,
         "stage": {"kind": kind, "name": recipe.stages[kind].name},
