@@ -16,18 +16,20 @@ from dlic_registry import DlicError, load
 from lightning_dlic.imaging.finite import unfinite
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.settings import Settings
+from lightning_dlic.training.checkpoint_file import CheckpointFiles
 from lightning_dlic.training.provenance import network_state, read_checkpoint, verify
 from lightning_dlic.training.recipe import Recipe
 from lightning_dlic.training.run import Run
 from lightning_dlic.zoo import load_net
 
 
-def build_stage(recipe: Recipe, kind: str) -> Stage:
+def build_stage(recipe: Recipe, kind: str, *, initial: bool = True) -> Stage:
     """Builds a stage of a recipe, initialised and with its settings.
 
     Args:
         recipe: The recipe.
         kind: Which of its stages.
+        initial: Whether it takes the weights to start from; not where a checkpoint follows.
 
     Returns:
         The stage, on the CPU.
@@ -42,7 +44,7 @@ def build_stage(recipe: Recipe, kind: str) -> Stage:
     except (ValueError, TypeError) as error:
         raise DlicError(f"{recipe.where(f'stages.{kind}.args')}: stages.{kind}.args: {error}") from error
     start = spec.init or spec.weights
-    if start is not None:
+    if start is not None and initial:
         _initialise(stage, start, f"{recipe.where(f'stages.{kind}')}: stages.{kind}.init")
     stage.configure(
         Settings(
@@ -163,6 +165,7 @@ def build_trainer(
             enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
             logger=loggers,
             callbacks=callbacks,
+            plugins=[CheckpointFiles()],
         )
     except (MisconfigurationException, ValueError) as error:
         raise DlicError(f"{recipe.where('trainer')}: trainer: {str(error).splitlines()[0]}") from error

@@ -151,6 +151,8 @@ def _check_part(recipe: Recipe, part: _Part) -> type[Any]:
         key = f"{part.inside}.{name}"
         if name in part.provided:
             raise recipe.error(key, f"is set by what uses this {part.kind}", "Remove it here.")
+        if part.args[name] is None and name in part.default:
+            continue
         if name in open_to:
             _check_value(recipe, key, open_to[name], title)
         elif not known.open:
