@@ -107,9 +107,11 @@ def read_card(path: Path) -> Card:
     """
     import yaml
 
+    from lightning_dlic import bounded_yaml
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = bounded_yaml.load(bounded_yaml.read_text(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, bounded_yaml.TooMuchError) as error:
         raise DlicError(f"{path}: not a card ({str(error).splitlines()[0]})") from error
     if not isinstance(content, Mapping):
         raise DlicError(f"{path}: not a card (a mapping is expected)")
