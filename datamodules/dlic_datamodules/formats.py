@@ -17,6 +17,7 @@ from importlib import import_module
 from PIL import Image, UnidentifiedImageError
 
 from dlic_datamodules.errors import DataError, PictureError
+from dlic_datamodules.jxl_header import CODESTREAM, CONTAINER, jxl_size
 
 __all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "RAW_SUFFIXES", "check_size", "guarded", "needs", "open_image"]
 
@@ -47,7 +48,7 @@ PICTURE_SUFFIXES = RAW_SUFFIXES.union(*_FORMATS.values())
 # A photograph has about ten scans; a hostile one of thousands takes minutes to decode.
 _MAX_JPEG_SCANS = 100
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
+_JXL = (CODESTREAM, CONTAINER)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         raise PictureError("the file is empty")
     if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > _MAX_JPEG_SCANS:
         raise PictureError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans")
+    if data.startswith(_JXL):
+        # What reads it decodes when it opens.
+        check_size(*jxl_size(data), max_pixels)
     _plug_in(data)
     Image.init()
     image = Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])

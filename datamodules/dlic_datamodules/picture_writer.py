@@ -55,7 +55,7 @@ _FORMS = {
     ".tiff": _TIFF,
     ".webp": _Form("WEBP", {"quality": 95}, alpha=True, lossy=True, longest=16383),
     ".avif": _Form("AVIF", {"quality": 90, "subsampling": "4:4:4"}, alpha=True, lossy=True, longest=65536),
-    ".jxl": _Form("JXL", {"quality": 95}, alpha=True, lossy=True),
+    ".jxl": _Form("JXL", {"quality": 95}, alpha=True, lossy=True, profile=False),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".jpe": _JPEG,

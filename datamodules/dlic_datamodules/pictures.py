@@ -125,8 +125,16 @@ def _read(data: bytes, max_pixels: int) -> Picture:
         samples = png_samples(data)
         if samples is None:
             image.load()
+            _scale_key(image, data)
         picture = _from_image(image, _bits(image)) if samples is None else _split(samples)
         return _finish(picture, image, data, notes)
+
+
+def _scale_key(image: Image.Image, data: bytes) -> None:
+    """Scales a PNG's transparent grey of fewer than 8 bits as Pillow scales the samples, but not this."""
+    key = image.info.get("transparency")
+    if data.startswith(PNG) and image.mode == "L" and isinstance(key, int) and data[24] < 8:
+        image.info["transparency"] = key * 255 // ((1 << data[24]) - 1)
 
 
 def read_image(image: Image.Image) -> Picture:
@@ -210,8 +218,8 @@ def _split(samples: NDArray[Any]) -> Picture:
 
 
 def _orientation(image: Image.Image) -> int:
-    if image.format == "JXL":
-        # Its pixels come upright, and what its EXIF says does not count (ISO/IEC 18181-2).
+    if image.format == "JXL" and not getattr(image, "jpeg", None):
+        # Its pixels come upright, and what its EXIF says does not count (ISO/IEC 18181-2), but for a JPEG in it.
         return 1
     try:
         return int(image.getexif().get(0x0112, 1))

@@ -57,7 +57,9 @@ def load_picture(source: str | Path | BinaryIO | Image.Image, *, alpha: str = "f
 def _name(source: object) -> str:
     if source == STANDARD:
         return "standard input"
-    return "the image" if isinstance(source, Image.Image) else str(getattr(source, "name", source))
+    if isinstance(source, str | Path):
+        return str(source)
+    return str(getattr(source, "filename", "") or getattr(source, "name", "") or "the picture")
 
 
 def _read(source: str | Path | BinaryIO | Image.Image) -> Picture:

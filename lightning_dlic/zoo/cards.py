@@ -86,7 +86,7 @@ def find_card(name: str) -> Card:
     Raises:
         DlicError: There is no such network, its card cannot be read, or its weights are missing.
     """
-    path = next((p for folder in folders() if (p := folder / f"{name}.yaml").is_file()), None)
+    path = next((p for folder in folders() if _is_file(p := folder / f"{name}.yaml")), None)
     if path is None or path.stem != name:
         known = sorted({p.stem for folder in folders() for p in folder.glob("*.yaml")})
         nearest = suggest(name, known)
@@ -97,6 +97,13 @@ def find_card(name: str) -> Card:
     if not card.weights.is_file():
         raise DlicError(f"{path}: its weights {card.weights.name} are missing beside it; reinstall lightning-dlic")
     return card
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # A name too long for the file system is none of ours.
+        return False
 
 
 def read_card(path: Path) -> Card:
