@@ -153,6 +153,8 @@ def encode_picture(picture: Picture, suffix: str, quality: int | None = None) ->
         (_write_png16 if suffix == ".png" else _write_tiff16)(out, samples, picture)
         return out.getbuffer()
     options = form.options | ({} if quality is None else {"quality": quality})
+    if form.name == "JXL" and quality == 100:
+        options["lossless"] = True
     if form.profile and picture.icc:
         options["icc_profile"] = picture.icc
     try:

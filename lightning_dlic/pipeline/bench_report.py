@@ -9,7 +9,7 @@ from typing import Any
 
 from dlic_datamodules.files import write_file
 from lightning_dlic.metrics.strict_json import strict_json
-from lightning_dlic.pipeline.bench import HIGHER_IS_BETTER
+from lightning_dlic.pipeline.bench import HIGHER_IS_BETTER, kept_name
 
 Record = dict[str, Any]
 TITLES = {
@@ -97,7 +97,7 @@ def write_page(path: Path, result: Record, pictures: Path) -> None:
         )
         key = f"{record['codec']} {by}"
         group[key] = {"file": f"{place}/{record['file']}", "label": label}
-        group["original"] = {"file": f"{place}/{Path(record['picture']).stem}-original.png", "label": "original"}
+        group["original"] = {"file": f"{place}/{kept_name(record['picture'], 'original')}", "label": "original"}
     # "</" inside a script would end it.
     data = strict_json(shown).replace("</", "<\\/")
     page = _PAGE.replace("@TITLE@", html.escape(f"Benchmark of {result['folder']}"))

@@ -6,7 +6,8 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from dlic_datamodules.errors import PictureError
 from dlic_datamodules.formats import MAX_PIXELS, PICTURE_SUFFIXES, RAW_SUFFIXES
 from dlic_datamodules.picture_writer import write_picture
 from dlic_datamodules.pictures import Picture
-from dlic_datamodules.walk import find_files
+from dlic_datamodules.walk import find_files, target_names
 from dlic_registry import DlicError
 from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, ms_ssim
 from lightning_dlic.metrics.perceptual import LPIPS
@@ -51,8 +52,14 @@ class TestSet:
     sha256: str
 
     def stem(self, path: Path) -> str:
-        """What a picture is called: its path inside the folder, without suffix."""
-        return path.relative_to(self.folder).with_suffix("").as_posix()
+        """What a picture is called: its path inside the folder, without suffix unless that tells it from another."""
+        return self._stems[path]
+
+    @cached_property
+    def _stems(self) -> dict[Path, str]:
+        names = [PurePosixPath(path.relative_to(self.folder).as_posix()) for path in self.files]
+        made = target_names(names, lambda _: ".png")
+        return {path: str(name.with_suffix("")) for path, name in zip(self.files, made, strict=True)}
 
 
 @dataclass

@@ -19,7 +19,7 @@ class KilledError(Exception):
     """The process that was at a job is gone."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Worker:
     process: BaseProcess
     pipe: Connection
@@ -30,7 +30,7 @@ def run_jobs(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
     """Does jobs in processes.
 
     Args:
-        work: Does one, and does not raise; it must be picklable.
+        work: Does one; it must be picklable. What it raises is raised here, and ends all.
         jobs: What it is called with.
         workers: Processes at most.
 
@@ -52,12 +52,14 @@ def run_jobs(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
                 busy.remove(worker)
                 assert worker.job is not None
                 try:
-                    made = worker.pipe.recv()
+                    made, raised = worker.pipe.recv()
                 except (EOFError, OSError):
                     worker.process.join()
                     made = KilledError(_how(worker.process.exitcode))
                 else:
                     idle.append(worker)
+                    if raised:
+                        raise made
                 yield worker.job, made
     finally:
         for worker in (*idle, *busy):
@@ -99,7 +101,12 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
         while True:
-            pipe.send(work(pipe.recv()))
+            job = pipe.recv()
+            try:
+                made, raised = work(job), False
+            except Exception as error:
+                made, raised = error, True
+            pipe.send((made, raised))
     except (EOFError, OSError, KeyboardInterrupt):
         return
 
