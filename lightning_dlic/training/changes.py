@@ -9,6 +9,7 @@ from typing import Any
 
 from dlic_registry import DlicError
 from lightning_dlic.stages.base import Stage
+from lightning_dlic.training.places import placed
 from lightning_dlic.training.recipe import Recipe
 from lightning_dlic.training.recipe.errors import show
 from lightning_dlic.training.recipe.given import COMMAND_LINE
@@ -71,7 +72,7 @@ def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
         if recipe.where(key) == COMMAND_LINE:
             raise recipe.error(key, "a resumed run stays in its folder", f"Leave it out; the folder is {run.folder}")
     old = point.checkpoint["dlic"]["recipe"]
-    new = recipe.resolved()
+    new = placed(recipe).resolved()
     found = [change for change in compare(old, new) if change.key.split(".")[0] != "run"]
     for change in found:
         _refuse(recipe, run, change)
