@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from dlic_registry import DlicError, suggest
+from lightning_dlic import bounded_yaml
+from lightning_dlic.bounded_yaml import SUFFIXES, TooMuchError
 from lightning_dlic.codec.container import MAX_SCALE
 
 if TYPE_CHECKING:
@@ -127,6 +129,8 @@ def find_pipeline(name: str | Path) -> Pipeline:
     if text in shipped():
         return shipped()[text]
     if Path(text).is_file():
+        if Path(text).resolve().suffix.lower() not in SUFFIXES:
+            raise PipelineError(f"{text}: no recipe of a pipeline: it does not end in .yaml")
         return read_pipeline(Path(text))
     near = suggest(text, shipped())
     hint = f" Did you mean {near!r}?" if near else ""
@@ -145,8 +149,8 @@ def read_pipeline(path: Path) -> Pipeline:
         PipelineError: The file is no YAML, or a key or value is wrong; the message names both.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        tree = bounded_yaml.load(bounded_yaml.read_text(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TooMuchError) as error:
         raise PipelineError(f"{path}: cannot be read as YAML ({str(error).splitlines()[0]})") from error
     tree = _mapping(path, "", tree, _KEYS)
     number, scale = tree.get("number"), tree.get("scale", "auto")

@@ -12,6 +12,7 @@ from lightning_dlic.recipe import Recipe
 from lightning_dlic.recipe.errors import show
 from lightning_dlic.recipe.given import COMMAND_LINE
 from lightning_dlic.stages.base import Stage
+from lightning_dlic.training.places import placed
 from lightning_dlic.training.resume import Point
 from lightning_dlic.training.run import Run
 
@@ -71,7 +72,7 @@ def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
         if recipe.where(key) == COMMAND_LINE:
             raise recipe.error(key, "a resumed run stays in its folder", f"Leave it out; the folder is {run.folder}")
     old = point.checkpoint["dlic"]["recipe"]
-    new = recipe.resolved()
+    new = placed(recipe).resolved()
     found = [change for change in compare(old, new) if change.key.split(".")[0] != "run"]
     for change in found:
         _refuse(recipe, run, change)

@@ -29,6 +29,7 @@ from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.failures import explained
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.metrics_file import MetricsFile
+from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
 from lightning_dlic.training.report import Figures, measure, print_table, write_result
@@ -84,7 +85,7 @@ def fit(recipe: Recipe, resume: Target | str | Path | None = None) -> Result:
     run = runs.create(Path(recipe.run.root), recipe.name, recipe.run.name)
     with _held(run):
         if runs.is_first_rank():
-            write_file(run.recipe, to_yaml(recipe).encode())
+            write_file(run.recipe, to_yaml(placed(recipe)).encode())
         return _fit(recipe, run, None)
 
 
@@ -120,7 +121,7 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     metrics = MetricsFile(run.metrics, start)
     loggers = [metrics, *filter(None, [build_logger(recipe, run)])]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
-    provenance = {**record(recipe.resolved()), "batch_size": data.batch_size}
+    provenance = {**record(placed(recipe).resolved()), "batch_size": data.batch_size}
     checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, provenance)
     interrupt = Interrupt(checkpoints)
     begin = Begin(run, point, recipe, data.batch_size) if point is not None else None

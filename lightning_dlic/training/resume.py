@@ -15,6 +15,7 @@ from dlic_registry import DlicError
 from lightning_dlic.recipe import Recipe, to_yaml
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.checkpoint_file import give_second_name
+from lightning_dlic.training.places import placed
 from lightning_dlic.training.provenance import CheckpointError, circumstances, read_checkpoint
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.target import Target, kept_steps
@@ -38,11 +39,12 @@ class Point:
         return int(self.checkpoint["dlic_batches"])
 
 
-def choose(target: Target) -> Point:
+def choose(target: Target, key: str = "--resume") -> Point:
     """Reads the checkpoint to go on from: the one asked for, or the newest whose every byte is right.
 
     Args:
         target: The run, and perhaps the step.
+        key: Who asks, for messages.
 
     Raises:
         DlicError: That one, or every one, is damaged; the message says how.
@@ -61,7 +63,7 @@ def choose(target: Target) -> Point:
         if damaged:
             warnings.warn("; ".join([*damaged, f"going on from {path}"]), stacklevel=2)
         return point
-    raise DlicError("\n".join([f"--resume: {damaged[0]}", *damaged[1:3], _remedy(target)]))
+    raise DlicError("\n".join([f"{key}: {damaged[0]}", *damaged[1:3], _remedy(target)]))
 
 
 def _remedy(target: Target) -> str:
@@ -94,7 +96,7 @@ class Begin(pl.Callback):
             batch_size: Pictures a batch and device.
         """
         self.run, self.point = run, point
-        self.recipe, self.accumulate = to_yaml(recipe), recipe.trainer.accumulate
+        self.recipe, self.accumulate = to_yaml(placed(recipe)), recipe.trainer.accumulate
         self.batch_size = batch_size
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

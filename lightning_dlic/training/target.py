@@ -27,12 +27,13 @@ class Target:
     step: int | None = None
 
 
-def find_target(text: str, root: Path = Path("runs")) -> Target:
+def find_target(text: str, root: Path = Path("runs"), key: str = "--resume") -> Target:
     """Finds the run that ``--resume`` names. Nothing is read.
 
     Args:
         text: A run's folder, ``FOLDER@STEP``, ``latest``, ``latest@STEP``, or the file of a checkpoint.
         root: Below which ``latest`` is looked for.
+        key: Who asks, for messages.
 
     Returns:
         The target.
@@ -52,16 +53,16 @@ def find_target(text: str, root: Path = Path("runs")) -> Target:
     run = Run(path)
     if not run.folder.is_dir() or not (run.recipe.is_file() or run.checkpoints.is_dir()):
         what = "is not a run's folder (it has no recipe.yaml)" if path.is_dir() else "is no folder"
-        raise DlicError(f"--resume: {path} {what}")
+        raise DlicError(f"{key}: {path} {what}")
     steps = kept_steps(run)
     if not steps and not run.last.is_file():
         raise DlicError(
-            f"--resume: {path} holds no checkpoint yet (none at {run.last}).\nStart it anew from {run.recipe}."
+            f"{key}: {path} holds no checkpoint yet (none at {run.last}).\nStart it anew from {run.recipe}."
         )
     if step is not None and step not in steps:
         kept = ", ".join(map(str, steps)) or "none by its batch"
         raise DlicError(
-            f"--resume: {path} has no checkpoint after batch {step}; it has: {kept}.\n"
+            f"{key}: {path} has no checkpoint after batch {step}; it has: {kept}.\n"
             "How many are kept: trainer.keep; how often one is saved: trainer.checkpoint_every"
         )
     return Target(run, step)

@@ -86,7 +86,7 @@ def find_card(name: str) -> Card:
     Raises:
         DlicError: There is no such network, its card cannot be read, or its weights are missing.
     """
-    path = next((p for folder in folders() if (p := folder / f"{name}.yaml").is_file()), None)
+    path = next((p for folder in folders() if _is_file(p := folder / f"{name}.yaml")), None)
     if path is None or path.stem != name:
         known = sorted({p.stem for folder in folders() for p in folder.glob("*.yaml")})
         nearest = suggest(name, known)
@@ -99,6 +99,13 @@ def find_card(name: str) -> Card:
     return card
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # A name too long for the file system is none of ours.
+        return False
+
+
 def read_card(path: Path) -> Card:
     """Reads a card.
 
@@ -107,9 +114,11 @@ def read_card(path: Path) -> Card:
     """
     import yaml
 
+    from lightning_dlic import bounded_yaml
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = bounded_yaml.load(bounded_yaml.read_text(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, bounded_yaml.TooMuchError) as error:
         raise DlicError(f"{path}: not a card ({str(error).splitlines()[0]})") from error
     if not isinstance(content, Mapping):
         raise DlicError(f"{path}: not a card (a mapping is expected)")
