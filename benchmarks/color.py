@@ -21,7 +21,6 @@ from lightning_dlic.measure.colorings import Way, floors, networks, parse_hints
 from lightning_dlic.measure.colorization import evaluate_color
 from lightning_dlic.measure.sr import TestSet, open_set
 from lightning_dlic.metrics.perceptual import LPIPS
-from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.nets.colorization.bins import BinNet
 from lightning_dlic.operators.colorizer import Colorizer
 from lightning_dlic.zoo import load_net
@@ -42,14 +41,14 @@ def measure(ways: list[Way], data: TestSet, lpips: LPIPS) -> dict[str, dict[str,
     return {f"{row.target} {row.hints}": {k: round(v, 4) for k, v in row.figures.items()} for row in rows}
 
 
-def zero_cost(net: ColorNet, data: TestSet, lpips: LPIPS) -> dict[str, dict[str, float]]:
+def zero_cost(colorizer: Colorizer, data: TestSet, lpips: LPIPS) -> dict[str, dict[str, float]]:
     """Colour without hints beside none at all."""
-    none = [parse_hints("none")]
-    found = measure([*floors("grey", none), *networks("net", Colorizer(net), none)], data, lpips)
+    none, net = [parse_hints("none")], colorizer.net
+    found = measure([*floors("grey", none), *networks("net", colorizer, none)], data, lpips)
     if isinstance(net, BinNet):
         usual = net.temperature, net.rebalance
         net.temperature, net.rebalance = TEMPERATURE, REBALANCE
-        found |= measure(networks("net vivid", Colorizer(net), none), data, lpips)
+        found |= measure(networks("net vivid", colorizer, none), data, lpips)
         net.temperature, net.rebalance = usual
     return found
 
@@ -69,15 +68,14 @@ def main() -> None:
     parser.add_argument("--hints", default=PRESETS, help="with commas; empty for none")
     options = parser.parse_args()
     source = options.net if Path(options.net).is_file() else f"zoo:{options.net.removeprefix('zoo:')}"
-    net, lpips = load_net(source)[0], LPIPS()
-    assert isinstance(net, ColorNet)
-    asked = [parse_hints(text) for text in options.hints.split(",") if text and net.takes_hints]
+    colorizer, lpips = Colorizer("net", *load_net(source)), LPIPS()
+    asked = [parse_hints(text) for text in options.hints.split(",") if text and colorizer.net.takes_hints]
     report: dict[str, Any] = {"net": options.net, "every": options.every, "figures": {}, "rows": {}}
     for name, folder in SETS.items():
         data = open_set(place(None, folder))
         zero_set = thinned(data, options.zero_every)
-        zero = zero_cost(net, zero_set, lpips)
-        ways = [way for one in asked for way in (*floors("floor", [one]), *networks("net", Colorizer(net), [one]))]
+        zero = zero_cost(colorizer, zero_set, lpips)
+        ways = [way for one in asked for way in (*floors("floor", [one]), *networks("net", colorizer, [one]))]
         few = thinned(data, options.every)
         hinted = measure(ways, few, lpips) if ways else {}
         report["figures"][name] = summary(zero, hinted)

@@ -17,8 +17,8 @@ from pathlib import Path
 from dlic_datamodules.places import place
 from dlic_registry import load
 from lightning_dlic.codec import Planes
-from lightning_dlic.imaging.numpy.resize import enlarge
-from lightning_dlic.operators.luma_enlarger import load_enlarger
+from lightning_dlic.operators.base import load_operator
+from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.measures import lpips_distance, psnr, ssim
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
@@ -35,7 +35,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder or place(None, "benchmarks/kodak")
     scale = load_net(options.target)[1]["scale"]
-    net = load_enlarger(options.target, scale)
+    net = load_operator(options.target)
     sources = [Source(load_picture(path, gray=True)) for path in sorted(folder.iterdir())[: options.limit]]
     lpips, figures = lpips_distance(), {}
     for name in options.codecs.split(","):
@@ -62,7 +62,8 @@ def _measure(source: Source, codec, quality: int, scale: int, net, lpips) -> dic
     small = source.small(scale)
     payload = codec.encode(Planes(small.y), quality, 5)
     base = codec.decode(payload, *small.y.shape, False).y
-    net_picture, plain = net(base, *source.luma.shape), enlarge(base, scale, *source.luma.shape)
+    layers = Layers(Planes(base), Planes(base), scale, *source.luma.shape)
+    net_picture, plain = net.advance(layers).luma, layers.enlarged()
     return {
         "bytes": len(payload),
         "psnr": psnr(net_picture, source.luma),

@@ -39,7 +39,7 @@ from lightning_dlic.codec.hints.encoder import Trial
 from lightning_dlic.codec.hints.regions import NEIGHBOURS, Regions
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
-from lightning_dlic.training.report import sha256
+from lightning_dlic.zoo import sha256
 
 TARGET = Path(learned.__file__).with_name(learned.FILE)
 KINDS = ("segmentation", "segmentation", "grid")

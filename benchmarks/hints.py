@@ -336,9 +336,9 @@ def main() -> None:
     pictures = [Picture(source, path) for path in found[:: asked.every] if (source := color(path))]
     net = None
     if asked.net:
-        from lightning_dlic.operators.colorizer import load_colorizer
+        from lightning_dlic.operators.base import load_operator
 
-        net = load_colorizer(asked.net)
+        net = load_operator(asked.net)
     report: dict[str, Any] = {"pictures": [p.name for p in pictures], "net": asked.net, "versions": versions()}
     parts = asked.part or ["presets", "chroma", "files"]
     if "presets" in parts:

@@ -25,8 +25,7 @@ from lightning_dlic.measure.sr import evaluate, open_set
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.operators.enlarger import NetEnlarger
 from lightning_dlic.operators.predictor import NetPredictor
-from lightning_dlic.training.report import sha256
-from lightning_dlic.zoo import Card, inspect_net, load_net, save_net
+from lightning_dlic.zoo import Card, inspect_net, load_net, save_net, sha256
 from lightning_dlic.zoo.cards import write_card
 
 ZOO = Path(lightning_dlic.zoo.__file__).parent

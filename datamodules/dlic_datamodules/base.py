@@ -78,6 +78,8 @@ class PictureDataModule(LightningDataModule):
     """
 
     dlic_api: ClassVar[int] = 1
+    # Arguments that are paths: a run records them as absolute.
+    path_args: ClassVar[tuple[str, ...]] = ("root", "cache_dir")
 
     def __init__(
         self,

@@ -1,44 +1,22 @@
-"""One picture file's bytes to an upright 8-bit sRGB (or grey) array, whatever the file contains.
+"""One picture file's bytes to an upright 8-bit sRGB (or grey) array, for training and measuring.
 
-Nothing here trusts its input: formats are limited to plain raster ones (none that runs another program), the size is
-checked before pixels are decoded, and whatever a decoder raises becomes one `PictureError`. Neither PyTorch nor
-Lightning is imported, so that a decoding process starts in a fraction of a second.
+Neither PyTorch nor Lightning is imported, so that a decoding process starts in a fraction of a second.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image
 
-from dlic_datamodules.errors import DataError, PictureError
+from dlic_datamodules.formats import PICTURE_SUFFIXES, RAW_SUFFIXES, guarded
+from dlic_datamodules.pictures import flat_rgb, picture_size, read_picture, to_srgb
+from dlic_datamodules.profiles import bands
 
 __all__ = ["PICTURE_SUFFIXES", "RAW_SUFFIXES", "DecodeOptions", "decode", "probe"]
-
-RAW_SUFFIXES = frozenset({".nef", ".nrw", ".dng", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef"})
-PICTURE_SUFFIXES = (
-    RAW_SUFFIXES
-    | {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif"}
-    | {".pgm", ".ppm", ".pnm", ".pbm", ".jp2", ".j2k"}
-)
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
-# A photograph has about ten scans; a hostile one of thousands takes minutes to decode.
-_MAX_JPEG_SCANS = 100
-_BAND = 1024
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True)
@@ -70,164 +48,11 @@ class DecodeOptions:
         return asdict(self)
 
 
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
-
-
-def _check_size(width: int, height: int, limit: int) -> None:
-    if width < 1 or height < 1:
-        raise PictureError(f"declares {width}x{height} pixels")
-    if width * height > limit:
-        raise PictureError(f"declares {width}x{height} = {width * height:,} pixels, more than max_pixels = {limit:,}")
-
-
-def _open(data: bytes, options: DecodeOptions) -> Image.Image:
-    if not data:
-        raise PictureError("the file is empty")
-    if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > _MAX_JPEG_SCANS:
-        raise PictureError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans")
-    image = Image.open(io.BytesIO(data), formats=_formats())
-    _check_size(image.width, image.height, options.max_pixels)
-    return image
-
-
-def _scale_16_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8 bit: 65535 becomes 255, where `Image.convert` would clip everything above 255 to white."""
-    wide = np.asarray(image).astype(np.int64)
-    if wide.min() < 0 or wide.max() > 65535:
-        raise PictureError("32-bit samples, whose range no rule gives; save it with 8 or 16 bits")
-    return Image.fromarray(((wide + 128) // 257).astype(np.uint8))
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """Transparent parts over white."""
-    image = image.convert("RGBA")
-    white = Image.new("RGB", image.size, (255, 255, 255))
-    white.paste(image, mask=image.getchannel("A"))
-    return white
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """Any mode to L, RGB or CMYK (LAB stays for colour management), transparency removed."""
-    if image.mode.startswith("I"):
-        return _scale_16_bit(image)
-    if image.mode == "F":
-        raise PictureError("floating-point samples, whose range no rule gives; save it with 8 or 16 bits")
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        return _flatten(image)
-    if image.mode in ("L", "RGB", "CMYK", "LAB"):
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """Colours by the embedded profile; a profile that is broken or of another colour space is ignored."""
-    srgb = ImageCms.createProfile("sRGB")
-    if image.mode == "LAB":
-        source = ImageCms.createProfile("LAB")
-        return ImageCms.profileToProfile(image, source, srgb, outputMode="RGB") or image.convert("RGB")
-    if not icc:
-        return image
-    try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        # Converting sRGB to sRGB would only add rounding.
-        if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(profile):
-            return image
-        converted = ImageCms.profileToProfile(
-            image,
-            profile,
-            srgb,
-            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
-            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image
-    return converted or image
-
-
-def _orientation(image: Image.Image) -> Image.Transpose | None:
-    try:
-        return _UPRIGHT.get(image.getexif().get(0x0112, 1))
-    except Exception:  # A broken EXIF block says nothing about the pixels.
-        return None
-
-
-def _develop(data: bytes, options: DecodeOptions) -> Image.Image:
-    """A camera's raw file by LibRaw: camera white balance, sRGB, upright."""
-    try:
-        import rawpy
-    except ImportError:
-        raise DataError(
-            "camera raw files need the package rawpy, which is not installed.\n"
-            "Install it with: pip install 'lightning-dlic[raw]'"
-        ) from None
-    with rawpy.imread(io.BytesIO(data)) as raw:
-        _check_size(raw.sizes.raw_width, raw.sizes.raw_height, options.max_pixels)
-        return Image.fromarray(raw.postprocess(use_camera_wb=True, output_bps=8))
-
-
-def _upright_srgb(data: bytes, options: DecodeOptions) -> Image.Image:
-    image = _open(data, options)
-    image.load()
-    turn = _orientation(image)
-    icc = image.info.get("icc_profile")
-    image = _to_srgb(_plain(image), icc)
-    return image if turn is None else image.transpose(turn)
-
-
-def _shrunk(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    return max(1, round(size[0] / factor)), max(1, round(size[1] / factor))
-
-
-def _decode(data: bytes, options: DecodeOptions, raw: bool) -> NDArray[np.uint8]:
-    image = _develop(data, options) if raw else _upright_srgb(data, options)
-    mode = "L" if options.gray else "RGB"
-    image = image if image.mode == mode else image.convert(mode)
-    if options.downsize != 1:
-        image = image.resize(_shrunk(image.size, options.downsize), Image.Resampling.BICUBIC)
-    planes = np.empty((options.channels, image.height, image.width), np.uint8)
-    # Band by band: Pillow hands out pixels as copies of copies, which a large picture would not fit into memory with.
-    for top in range(0, image.height, _BAND):
-        bottom = min(top + _BAND, image.height)
-        band = np.asarray(image.crop((0, top, image.width, bottom)))
-        planes[:, top:bottom] = band[None] if options.gray else band.transpose(2, 0, 1)
-    return planes
-
-
-def _probe(data: bytes, options: DecodeOptions, raw: bool) -> tuple[int, int]:
-    if raw:
-        return _decode(data, options, raw).shape[2:0:-1]
-    with _open(data, options) as image:
-        return _shrunk(image.size, options.downsize)
-
-
-def _guarded(function: Any, data: bytes, options: DecodeOptions, raw: bool) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return function(data, options, raw)
-    except (PictureError, DataError):
-        raise
-    except UnidentifiedImageError:
-        raise PictureError("not a picture in any format read here") from None
-    except MemoryError:
-        raise PictureError("needs too much memory") from None
-    except Image.DecompressionBombError as error:
-        limit = options.max_pixels
-        known = "" if limit < (Image.MAX_IMAGE_PIXELS or limit) else f" (Pillow itself refuses: {error})"
-        raise PictureError(f"declares far more than max_pixels = {limit:,}{known}") from None
-    except Exception as error:  # Decoders raise anything at all on hostile bytes.
-        text = " ".join(str(error).split())[:200]
-        raise PictureError(f"cannot be decoded: {text or type(error).__name__}") from error
-
-
 def decode(data: bytes, options: DecodeOptions | None = None, *, raw: bool = False) -> NDArray[np.uint8]:
     """Decodes a picture.
 
-    The first frame of an animation is taken, EXIF orientation is applied, colours are converted to sRGB by an embedded
-    ICC profile, 16-bit grey is scaled (16-bit colour arrives by its high byte), transparency is laid over white.
+    The first frame of several is taken, EXIF orientation is applied, colours are converted to sRGB by the profile that
+    the file embeds or implies, 16 bits are scaled, transparency is laid over white.
 
     Args:
         data: The file's bytes.
@@ -239,10 +64,39 @@ def decode(data: bytes, options: DecodeOptions | None = None, *, raw: bool = Fal
 
     Raises:
         PictureError: The bytes give no picture within the limits; its `reason` says why.
-        DataError: A raw file without the package that reads it.
+        DataError: The package that reads the format is not installed.
     """
-    pixels: NDArray[np.uint8] = _guarded(_decode, data, options or DecodeOptions(), raw)
-    return pixels
+    asked = options or DecodeOptions()
+    picture = read_picture(data, asked.max_pixels, raw=raw)
+    with guarded(asked.max_pixels):
+        return _planes(flat_rgb(to_srgb(picture)), asked)
+
+
+def _planes(pixels: NDArray[np.uint8], options: DecodeOptions) -> NDArray[np.uint8]:
+    """``[H, W, C]`` to the channels and the size that are asked for, ``[C, H, W]``."""
+    height, width = pixels.shape[:2]
+    if options.downsize != 1:
+        size = _shrunk((width, height), options.downsize)
+        pixels = np.asarray(_image(pixels, options.gray).resize(size, Image.Resampling.BICUBIC))
+        pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+        height, width = pixels.shape[:2]
+    planes = np.empty((options.channels, height, width), np.uint8)
+    for rows in bands(height, width):
+        band = pixels[rows]
+        if options.gray and band.shape[2] == 3:
+            planes[0, rows] = np.asarray(_image(band, True))
+        else:
+            planes[:, rows] = band.transpose(2, 0, 1)
+    return planes
+
+
+def _image(pixels: NDArray[np.uint8], gray: bool) -> Image.Image:
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+    return image.convert("L") if gray else image
+
+
+def _shrunk(size: tuple[int, int], factor: float) -> tuple[int, int]:
+    return max(1, round(size[0] / factor)), max(1, round(size[1] / factor))
 
 
 def probe(data: bytes, options: DecodeOptions | None = None, *, raw: bool = False) -> tuple[int, int]:
@@ -250,6 +104,7 @@ def probe(data: bytes, options: DecodeOptions | None = None, *, raw: bool = Fals
 
     Raises:
         PictureError: As `decode`.
+        DataError: As `decode`.
     """
-    size: tuple[int, int] = _guarded(_probe, data, options or DecodeOptions(), raw)
-    return size
+    asked = options or DecodeOptions()
+    return _shrunk(picture_size(data, asked.max_pixels, raw=raw), asked.downsize)

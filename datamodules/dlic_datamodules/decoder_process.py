@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -29,8 +30,13 @@ _REQUEST = struct.Struct("<BBQ")
 _ANSWER = struct.Struct("<BIII")
 _DECODE, _PROBE = 0, 1
 _OK, _BAD, _SETUP = 0, 1, 2
+_READY = b"\1"
 # Bytes of address space a pixel of the largest picture may take: several copies, 16-bit intermediates.
 _BYTES_A_PIXEL = 32
+
+
+class _Died(Exception):
+    """The process ended without an answer."""
 
 
 class Decoder:
@@ -69,17 +75,31 @@ class Decoder:
             self._process = None
 
     def _start(self) -> subprocess.Popen[bytes]:
+        """Starts a process that has said that it is ready.
+
+        Raises:
+            DataError: It cannot be started: no picture's fault.
+        """
         package_root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join([package_root, *(entry for entry in sys.path if entry)])
         environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-P", "-m", "dlic_datamodules.decoder_process", json.dumps(self.options.as_dict())]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-
-    def _ask(self, kind: int, data: bytes, raw: bool) -> tuple[tuple[int, int, int], bytearray]:
-        if self._process is None or self._process.poll() is not None:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        except OSError as error:
+            raise DataError(f"a decoding process cannot be started: {error.strerror or error}") from error
+        assert process.stdout is not None
+        with self._time_limit(process):
+            ready = process.stdout.read(1)
+        self._process = process
+        if ready != _READY:
             self.close()
-            self._process = self._start()
-        process = self._process
+            raise DataError(f"a decoding process ends before it has begun, with status {process.returncode}")
+        return process
+
+    @contextlib.contextmanager
+    def _time_limit(self, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+        """Kills a process that takes too long; the event is set where that was done."""
         late = threading.Event()
 
         def give_up() -> None:
@@ -90,20 +110,41 @@ class Decoder:
         timer.daemon = True
         timer.start()
         try:
-            status, shape, payload = _exchange(process, kind, data, raw)
+            yield late
+        finally:
+            timer.cancel()
+
+    def _ask(self, kind: int, data: bytes, raw: bool) -> tuple[tuple[int, int, int], bytearray]:
+        try:
+            status, shape, payload = self._answer(kind, data, raw)
+        except _Died:
+            # Whoever is short of memory may have killed it, whatever it was at: the picture has a second chance.
+            try:
+                status, shape, payload = self._answer(kind, data, raw)
+            except _Died:
+                raise PictureError("crashes its decoder") from None
+        if status == _OK:
+            return shape, payload
+        raise (DataError if status == _SETUP else PictureError)(payload.decode("utf-8", "replace"))
+
+    def _answer(self, kind: int, data: bytes, raw: bool) -> tuple[int, tuple[int, int, int], bytearray]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._start()
+        process = self._process
+        assert process is not None
+        try:
+            with self._time_limit(process) as late:
+                return _exchange(process, kind, data, raw)
         except (EOFError, BrokenPipeError):
             self.close()
-            reason = f"takes longer than {self.timeout:g} s to decode" if late.is_set() else "crashes its decoder"
-            raise PictureError(reason) from None
+            if late.is_set():
+                raise PictureError(f"takes longer than {self.timeout:g} s to decode") from None
+            raise _Died from None
         except BaseException:
             # Half an exchange is in the pipe: whoever asks next must not read the rest of this answer.
             self.close()
             raise
-        finally:
-            timer.cancel()
-        if status == _OK:
-            return shape, payload
-        raise (DataError if status == _SETUP else PictureError)(payload.decode("utf-8", "replace"))
 
 
 def _exchange(
@@ -178,6 +219,8 @@ def _main() -> None:
     os.dup2(silence, 1)
     os.dup2(silence, 2)
     try:
+        answers.write(_READY)
+        answers.flush()
         _serve(options, sys.stdin.buffer, answers)
     except (BrokenPipeError, KeyboardInterrupt):
         os._exit(1)

@@ -30,6 +30,8 @@ class DIV2KDataModule(PictureDataModule):
         DataError: The folders are not there.
     """
 
+    path_args = (*PictureDataModule.path_args, "extra")
+
     def __init__(self, root: str | None = None, *, extra: list[str] | None = None, **shared: Any) -> None:
         super().__init__(**shared)
         self.root = place(root, "DIV2K")

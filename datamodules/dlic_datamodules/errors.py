@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import ClassVar
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, MachineError
 
 __all__ = ["DataError", "PictureError", "StorageError", "printable", "unwritable"]
 
@@ -16,10 +15,8 @@ class DataError(DlicError):
     """A data set cannot be read as asked: the message names the place and the remedy."""
 
 
-class StorageError(DataError):
+class StorageError(DataError, MachineError):
     """The disk is full or failing: no mistake in what was asked for."""
-
-    status: ClassVar[int] = 1
 
 
 class PictureError(DlicError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import atexit
 import contextlib
 import queue
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch.utils.data import DataLoader, DistributedSampler
 
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.stream import Failure
+from dlic_registry import DlicError, MachineError
 
 __all__ = ["PictureLoader", "StepSampler", "as_is"]
 
@@ -97,16 +99,45 @@ def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
         end()
 
 
+class LoaderError(DataError, MachineError):
+    """A loader process was lost."""
+
+
+def _started(iterate: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    """Starts loader processes, and has torch's handler for their deaths removed.
+
+    It would raise wherever the training happens to be; a loader that waits for a dead process notices within seconds.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
+        return iterate()
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        return iterate()
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
+
+
 class PictureLoader(DataLoader[Any]):
     """A `DataLoader` of whole batches, fetched ahead.
 
-    A worker's mistake is raised as the sentence it is, without the worker's traceback.
+    A worker's mistake is raised as the sentence it is, without the worker's traceback; so is a worker's death.
     """
 
     def __iter__(self) -> Any:
-        batches = super().__iter__()
-        for batch in _ahead(batches) if self.num_workers else batches:
-            if isinstance(batch, Failure):
-                raise DataError(batch.message)
-            if batch is not None:
-                yield batch
+        try:
+            batches = _started(super().__iter__)
+            for batch in _ahead(batches) if self.num_workers else batches:
+                if isinstance(batch, Failure):
+                    raise DataError(batch.message)
+                if batch is not None:
+                    yield batch
+        except (RuntimeError, OSError) as error:
+            if not self.num_workers or isinstance(error, DlicError):
+                raise
+            text = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if isinstance(error, RuntimeError) and not text.startswith("DataLoader worker"):
+                raise
+            raise LoaderError(
+                f"a process that loads pictures was lost ({text}): is there too little memory for "
+                f"{self.num_workers} of them?\nGo on with data.args.workers=0, or fewer than {self.num_workers}"
+            ) from error

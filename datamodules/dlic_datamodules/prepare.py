@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dlic_datamodules.download import fetch, fetch_many, unpack
-from dlic_datamodules.errors import DataError, printable
+from dlic_datamodules.download import Request, fetch, fetch_many, unpack
+from dlic_datamodules.errors import DataError, StorageError, printable, unwritable
 from dlic_datamodules.progress import progress_bar
+from dlic_datamodules.raise_files import photograph_problem
 from dlic_datamodules.raise_list import RaiseRow, read_csv
 from dlic_datamodules.sizes import check_disk
 
@@ -23,6 +24,7 @@ __all__ = ["DIV2K_ARCHIVES", "DIV2K_SMALL", "DIV2K_URL", "Archive", "cache_now",
 DIV2K_URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K"
 # A NEF of RAISE has 11 to 22 MB, a TIFF 30 to 50.
 _RAISE_BYTES = {"nef": 20e6, "tiff": 45e6}
+_RAISE_LIMIT = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def prepare_div2k(
     Raises:
         DataError: No network, no space, or a damaged archive; without a network the message says what to fetch by hand.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    _make_folder(root)
     missing = [archive for archive in archives if not archive.unpacked(root)]
     needed = sum(2 * archive.bytes - _arrived(root / archive.name) for archive in missing)
     check_disk(root, needed, "DIV2K with its archives", "Take another --root")
@@ -93,7 +95,9 @@ def prepare_div2k(
         try:
             with progress_bar(archive.name, archive.bytes, unit_bytes=True) as bar:
                 bar.advance(_arrived(path))
-                fetch(f"{url}/{archive.name}", path, md5=archive.md5, progress=bar)
+                fetch(f"{url}/{archive.name}", path, md5=archive.md5, size=archive.bytes, progress=bar)
+        except StorageError:
+            raise
         except DataError as error:
             raise DataError(f"{_by_hand(url, missing[number:], root)}\n({str(error).splitlines()[0]})") from error
         unpack(path, root)
@@ -131,6 +135,9 @@ def prepare_raise(
 ) -> int:
     """Downloads the photographs of RAISE's list; files that are there are not fetched again, partial ones go on.
 
+    The list states no sizes and no checksums: a photograph counts as whole if the server's length and the extent that
+    its own header states are there.
+
     Args:
         root: Where they go.
         listing: RAISE's CSV list.
@@ -143,12 +150,23 @@ def prepare_raise(
         How many photographs are there now.
 
     Raises:
-        DataError: The list cannot be read, there is no space, or downloads failed (the others are kept).
+        DataError: The list cannot be read, there is no space, downloads failed (the others are kept), or a photograph
+            that was there before is damaged.
     """
     rows = read_csv(listing)[:limit]
-    root.mkdir(parents=True, exist_ok=True)
-    files = [(_link(row, form, host, listing), root / _file_name(row, form)) for row in rows]
-    missing = [(url, path) for url, path in files if not path.is_file()]
+    _make_folder(root)
+    requests = [
+        Request(
+            _link(row, form, host, listing), root / _file_name(row, form), limit=_RAISE_LIMIT, check=photograph_problem
+        )
+        for row in rows
+    ]
+    damaged = [(request.path, problem) for request in requests if (problem := _damage(request.path))]
+    if damaged:
+        path, problem = damaged[0]
+        more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
+        raise DataError(f"{path}: {problem}{more}\nRemove such files and run the command again")
+    missing = [request for request in requests if not request.path.is_file()]
     check_disk(
         root, len(missing) * _RAISE_BYTES[form], f"{len(missing)} photographs of RAISE", "Use --limit or another --root"
     )
@@ -159,7 +177,21 @@ def prepare_raise(
             f"{len(failed)} of {len(missing)} photographs could not be downloaded (listed in {root / 'failed.csv'})\n"
             f"The first: {failed[0][1]}\nRun the command again to go on, if need be with --host http://loki.disi.unitn.it"
         )
-    return len(files)
+    return len(requests)
+
+
+def _make_folder(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(f"{printable(str(root))}: cannot be made", error, "Take another --root") from error
+
+
+def _damage(path: Path) -> str | None:
+    try:
+        return photograph_problem(path) if path.is_file() else None
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
 
 
 def _file_name(row: RaiseRow, form: str) -> str:

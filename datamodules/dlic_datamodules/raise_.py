@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dlic_datamodules.base import PictureDataModule, Splits
-from dlic_datamodules.decode import RAW_SUFFIXES
 from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.folder import divide
+from dlic_datamodules.formats import RAW_SUFFIXES
 from dlic_datamodules.places import place
 from dlic_datamodules.raise_list import read_csv
 from dlic_datamodules.source import FileSource, PictureFile, scan

@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from dlic_datamodules.decode import PICTURE_SUFFIXES, RAW_SUFFIXES
 from dlic_datamodules.errors import DataError, PictureError, printable
+from dlic_datamodules.formats import PICTURE_SUFFIXES, RAW_SUFFIXES
+from dlic_datamodules.walk import walk
 
 __all__ = ["FileSource", "PictureFile", "Source", "scan"]
 
@@ -163,27 +164,16 @@ def _mark(path: str, info: os.stat_result | None, small: bool) -> str:
 
 
 def _walk(root: str, number: int) -> Iterator[PictureFile]:
-    """Every picture below ``root``; links are followed, but no folder is entered twice."""
+    """Every picture below ``root``, and every folder that cannot be listed."""
     problems: list[OSError] = []
-    seen: set[tuple[int, int]] = set()
-    for folder, subfolders, names in os.walk(root, onerror=problems.append, followlinks=True):
-        info = os.stat(folder)
-        if (info.st_dev, info.st_ino) in seen:
-            subfolders.clear()
-            continue
-        seen.add((info.st_dev, info.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not _hidden(name))
+    for folder, names in walk(root, problems.append):
         prefix = "" if folder == root else os.path.relpath(folder, root).replace(os.sep, "/") + "/"
         for name in names:
-            if not _hidden(name) and os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:
+            if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:
                 yield PictureFile(prefix + name, number)
     for error in problems:
         path = os.path.relpath(os.fsdecode(error.filename), root)
         yield PictureFile(path, number, f"folder cannot be listed: {error.strerror}")
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
 
 
 def scan(folders: Sequence[str | Path], label: str) -> FileSource:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import version
@@ -15,10 +13,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from dlic_datamodules.errors import PictureError
+from dlic_datamodules.work_processes import KilledError, run_jobs
 from lightning_dlic.bench.rows import Sample, pick_rows
-from lightning_dlic.pipeline.pictures import load_picture
+from lightning_dlic.pipeline.pictures import load_picture, save_picture
 
 U8 = NDArray[np.uint8]
 Record = dict[str, Any]
@@ -62,48 +61,68 @@ class Task:
     keep: Path | None = None
 
 
-def measure_folder(paths: list[Path], task: Task, workers: int, tell: Callable[[str], None]) -> list[Record]:
-    """Measures every picture.
+@dataclass(frozen=True)
+class Measured:
+    """What was found of a folder's pictures.
+
+    Attributes:
+        records: One for each picture, codec, budget and metric that chose another file.
+        failed: Why a picture could not be measured, by its name.
+    """
+
+    records: list[Record]
+    failed: dict[str, str]
+
+
+def measure_folder(pictures: Mapping[str, Path], task: Task, workers: int, tell: Callable[[str], None]) -> Measured:
+    """Measures every picture; one that cannot be does not cost the others.
 
     Args:
-        paths: Pictures.
+        pictures: Files by names that are unique.
         task: What to measure.
         workers: Processes; more than the machine has cores makes the seconds meaningless.
         tell: Called with a line a picture.
-
-    Returns:
-        A record for each picture, codec, budget and metric that chose another file.
     """
-    if workers <= 1:
-        parts = map(partial(measure_picture, task=task), paths)
-        return _gather(parts, paths, tell)
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        return _gather(pool.map(partial(measure_picture, task=task), paths), paths, tell)
+    work, jobs, found = partial(_guarded, task=task), list(pictures.items()), dict[str, list[Record] | str]()
+    parts = enumerate(map(work, jobs)) if workers <= 1 else run_jobs(work, jobs, workers)
+    for number, (index, part) in enumerate(parts, 1):
+        name = jobs[index][0]
+        found[name] = str(part) if isinstance(part, KilledError) else part
+        what = part if isinstance(found[name], str) else f"{len(part)} files chosen"
+        tell(f"[{number}/{len(jobs)}] {name}: {what}")
+    records = [record for name in pictures for record in found[name] if not isinstance(record, str)]
+    return Measured(records, {name: part for name in pictures if isinstance(part := found[name], str)})
 
 
-def _gather(parts: Iterable[list[Record]], paths: list[Path], tell: Callable[[str], None]) -> list[Record]:
-    records: list[Record] = []
-    for number, (path, part) in enumerate(zip(paths, parts, strict=True), 1):
-        records += part
-        tell(f"[{number}/{len(paths)}] {path.name}: {len(part)} files chosen")
-    return records
+def _guarded(job: tuple[str, Path], task: Task) -> list[Record] | str:
+    """Records of one picture, or why there are none."""
+    try:
+        return measure_picture(*job, task)
+    except PictureError as error:
+        return error.reason
 
 
-def measure_picture(path: Path, task: Task) -> list[Record]:
+def kept_name(picture: str, what: str) -> str:
+    """The file, in the folder of kept pictures, of something made of a picture."""
+    return f"{picture.replace('/', '-')}-{what}.png"
+
+
+def measure_picture(picture_name: str, path: Path, task: Task) -> list[Record]:
     """Records of one picture."""
     picture, found = load_picture(path, gray=task.gray), []
+    if task.keep is not None:
+        save_picture(picture, task.keep / kept_name(picture_name, "original"))
     for name, row in pick_rows(task.codecs, task.effort, task.pipeline).items():
         session, start = row.open(picture), time.perf_counter()
         made = [(budget, list(session.samples(budget))) for budget in task.budgets]
         seconds = (time.perf_counter() - start) / len(task.budgets)
         for budget, samples in made:
             for record in _best(samples, picture, task.metrics):
-                record |= {"picture": path.name, "codec": name, "budget": budget, "encode_seconds": seconds}
+                record |= {"picture": picture_name, "codec": name, "budget": budget, "encode_seconds": seconds}
                 sample = record.pop("sample")
                 if task.keep is not None:
-                    file = task.keep / f"{path.stem}-{name}-{budget}-{record['best_by'][0]}.png"
-                    Image.fromarray(sample.picture).save(file)
-                    record["file"] = file.name
+                    record["file"] = kept_name(picture_name, f"{name}-{budget}-{record['best_by'][0]}")
+                    save_picture(sample.picture, task.keep / record["file"])
                 record["pixels"] = picture.shape[0] * picture.shape[1]
                 found.append(record)
     return found

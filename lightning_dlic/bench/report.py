@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import io
 from pathlib import Path
 from typing import Any
 
-from lightning_dlic.bench.bench import HIGHER_IS_BETTER
+from dlic_datamodules.files import write_file
+from lightning_dlic.bench.bench import HIGHER_IS_BETTER, kept_name
 from lightning_dlic.metrics.strict_json import strict_json
-from lightning_dlic.pipeline.files import write_atomically
 
 Record = dict[str, Any]
 TITLES = {
@@ -22,7 +23,7 @@ TITLES = {
 
 def write_json(path: Path, result: Record) -> None:
     """Writes everything that was measured."""
-    write_atomically(path, (strict_json(result, indent=1) + "\n").encode())
+    write_file(path, (strict_json(result, indent=1) + "\n").encode())
 
 
 def write_compressai(folder: Path, result: Record) -> list[Path]:
@@ -46,7 +47,7 @@ def write_compressai(folder: Path, result: Record) -> list[Path]:
         lists["decoding_time"] = [row["decode_seconds"] for row in rows]
         content = {"name": codec, "description": f"lightning-dlic bench on {result['folder']}", "results": lists}
         path = folder / f"{codec}.json"
-        write_atomically(path, (strict_json(content, indent=2) + "\n").encode())
+        write_file(path, (strict_json(content, indent=2) + "\n").encode())
         written.append(path)
     return written
 
@@ -69,8 +70,10 @@ def write_plot(path: Path, result: Record) -> None:
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    out = io.BytesIO()
+    figure.savefig(out, dpi=120, format="png")
     pyplot.close(figure)
+    write_file(path, out.getvalue())
 
 
 def write_page(path: Path, result: Record, pictures: Path) -> None:
@@ -94,12 +97,12 @@ def write_page(path: Path, result: Record, pictures: Path) -> None:
         )
         key = f"{record['codec']} {by}"
         group[key] = {"file": f"{place}/{record['file']}", "label": label}
-        group["original"] = {"file": f"{place}/{Path(record['picture']).stem}-original.png", "label": "original"}
+        group["original"] = {"file": f"{place}/{kept_name(record['picture'], 'original')}", "label": "original"}
     # "</" inside a script would end it.
     data = strict_json(shown).replace("</", "<\\/")
     page = _PAGE.replace("@TITLE@", html.escape(f"Benchmark of {result['folder']}"))
     page = page.replace("@TABLE@", _table(result)).replace("@DATA@", data)
-    write_atomically(path, page.encode())
+    write_file(path, page.encode())
 
 
 def _table(result: Record) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dlic_registry import DlicError
+from lightning_dlic.cli.places import parse_bytes
 
 
 def bench(
@@ -33,44 +35,49 @@ def bench(
     Bytes are of whole files, and each codec is free to downsize first: at each budget it is searched for its finest
     file at scales 1 to 4, and for each metric its best file counts.
     """
+    from dlic_datamodules.folder_work import find_pictures
     from lightning_dlic.bench.bench import PROTOCOL as protocol
     from lightning_dlic.bench.bench import Task, bd_rates, measure_folder, summarize, versions
     from lightning_dlic.bench.rows import pick_rows
-    from lightning_dlic.pipeline.folder import PICTURES
 
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)[:limit]
-    if not paths:
-        raise DlicError(f"{folder}: no pictures in this folder")
+    pictures = _name(find_pictures(folder).files[:limit], folder)
     pick_rows(codecs, effort, pipeline)
     wanted = _metrics(metrics, gray)
     keep = page.with_suffix("") if page else None
     task = Task(_budgets(budgets), codecs, wanted, effort, pipeline, gray, keep)
     if keep is not None:
-        _save_originals(paths, keep, gray)
-    records = measure_folder(paths, task, workers, lambda line: print(line, file=sys.stderr, flush=True))
+        keep.mkdir(parents=True, exist_ok=True)
+    measured = measure_folder(pictures, task, workers, lambda line: print(line, file=sys.stderr, flush=True))
+    records, failed = measured.records, measured.failed
+    if len(failed) == len(pictures):
+        raise DlicError(f"{folder}: no picture in it could be measured; each is named above")
     result: dict[str, Any] = {
         "folder": folder.name,
-        "pictures": [path.name for path in paths],
+        "pictures": [name for name in pictures if name not in failed],
+        "failed": failed,
         "gray": gray,
         "metrics": list(wanted),
         "effort": effort,
         "pipeline": pipeline,
         "protocol": protocol,
         "versions": versions(),
-        "summary": summarize(records, wanted, len(paths)),
+        "summary": summarize(records, wanted, len(pictures) - len(failed)),
         "records": records,
     }
     if "ours" in codecs and len(task.budgets) >= 4:
         result["bd_rate"] = bd_rates(records, "ours", wanted)
     _write(result, json_file, plot, page, compressai)
     _print(result)
+    if failed:
+        print(f"{len(failed)} of {len(pictures)} pictures could not be measured; each is named above", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _budgets(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdigit() and int(part) for part in parts):
+    if not parts:
         raise DlicError(f"--budgets {text!r}: write numbers of bytes, separated by commas")
-    return tuple(sorted({int(part) for part in parts}))
+    return tuple(sorted({parse_bytes(part, "--budgets") for part in parts}))
 
 
 def _metrics(text: str, gray: bool) -> tuple[str, ...]:
@@ -83,14 +90,10 @@ def _metrics(text: str, gray: bool) -> tuple[str, ...]:
     return tuple(name for name in names if not (gray and name == "psnr_rgb"))
 
 
-def _save_originals(paths: list[Path], keep: Path, gray: bool) -> None:
-    from PIL import Image
-
-    from lightning_dlic.pipeline.pictures import load_picture
-
-    keep.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        Image.fromarray(load_picture(path, gray=gray)).save(keep / f"{path.stem}-original.png")
+def _name(paths: list[Path], folder: Path) -> dict[str, Path]:
+    """Pictures by their file's name, or by their path in the folder where two have one name."""
+    names = Counter(path.name for path in paths)
+    return {path.name if names[path.name] == 1 else path.relative_to(folder).as_posix(): path for path in paths}
 
 
 def _write(

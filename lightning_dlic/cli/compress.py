@@ -13,13 +13,12 @@ import typer
 
 from dlic_registry import DlicError
 from lightning_dlic.cli.notes import notes
+from lightning_dlic.cli.places import STANDARD, is_folder, parse_bytes, place, run_folder
 from lightning_dlic.metrics.strict_json import strict_json
 
 if TYPE_CHECKING:
     from lightning_dlic.codec import Bitstream
     from lightning_dlic.pipeline.compress import Compressed
-
-STANDARD = "-"
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,12 @@ class Options:
 def compress(
     source: Annotated[str, typer.Argument(help="A picture, a folder of pictures, or - for standard input.")],
     target: Annotated[str, typer.Argument(help="The .dlic file, a folder for a folder, or - for standard output.")],
-    bytes_: Annotated[int | None, typer.Option("--bytes", min=1, help="Limit of the whole file.")] = None,
-    quality: Annotated[float | None, typer.Option(min=0, max=100, help="Quality of the base codec, no search.")] = None,
+    bytes_: Annotated[
+        str | None, typer.Option("--bytes", metavar="N", help="Limit of the whole file: 1500, 2k (2000), 2Ki (2048).")
+    ] = None,
+    quality: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Quality of the base codec, 0 to 100, no search.")
+    ] = None,
     goal: Annotated[str | None, typer.Option("--target", help="psnr=DB, ssim=VALUE or lpips=VALUE.")] = None,
     codec: Annotated[
         str, typer.Option("--codec", "--base", help="Base codec, or auto for the best exact one.")
@@ -62,21 +65,24 @@ def compress(
     gray: Annotated[bool, typer.Option("--gray", help="Code the luma only.")] = False,
     alpha: Annotated[str, typer.Option(help="Transparency: flatten on white, or refuse.")] = "flatten",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, make again what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
 ) -> None:
     """Compress a picture, or a folder, into N bytes.
 
-    Or to a quality, or to a target. Orientation and colour profile are applied; all other metadata is dropped. Files
-    of a folder that are there already are skipped.
+    Or to a quality, or to a target. Orientation and colour profile are applied; all other metadata is dropped. Of a
+    folder, files that are there already are skipped; pictures that cannot be read are named, and the rest goes on.
     """
     if alpha not in ("flatten", "refuse"):
         raise DlicError(f"--alpha must be flatten or refuse, not {alpha!r}")
     if sum(value is not None for value in (bytes_, quality, goal)) != 1:
         raise DlicError("one of --bytes, --quality and --target must say how far to compress")
-    options = Options(bytes_, quality, _goal(goal), codec, _scale(scale), metric, effort, pipeline, hints, gray, alpha)
-    if source != STANDARD and Path(source).is_dir():
-        _folder(Path(source), target, options, workers or os.cpu_count() or 1, as_json)
+    limit = None if bytes_ is None else parse_bytes(bytes_, "--bytes")
+    options = Options(limit, quality, _goal(goal), codec, _scale(scale), metric, effort, pipeline, hints, gray, alpha)
+    if is_folder(source):
+        _folder(Path(source), target, options, workers or os.cpu_count() or 1, overwrite, as_json)
         return
+    target = place(source, target, ".dlic")
     with notes():
         report = _one(source, target, options)
     line = strict_json(report) if as_json else _sentence(report)
@@ -100,8 +106,8 @@ def _scale(text: str) -> int | str:
 
 
 def _one(source: str, target: str, options: Options) -> dict[str, Any]:
+    from dlic_datamodules.files import write_file
     from lightning_dlic.pipeline.compress import compress as run
-    from lightning_dlic.pipeline.files import write_atomically
     from lightning_dlic.pipeline.pictures import load_picture
 
     asked = asdict(options)
@@ -110,7 +116,7 @@ def _one(source: str, target: str, options: Options) -> dict[str, Any]:
     if target == STANDARD:
         sys.stdout.buffer.write(made.data)
     else:
-        write_atomically(Path(target), made.data)
+        write_file(target, made.data)
     return _report(source, target, made)
 
 
@@ -152,33 +158,17 @@ def _sentence(report: dict[str, Any]) -> str:
     return f"{report['target']}: {report['bytes']} bytes ({how}{net}; {report['metric']} {report['score']:.4f})"
 
 
-def _folder(source: Path, target: str, options: Options, workers: int, as_json: bool) -> None:
-    from lightning_dlic.pipeline.folder import PICTURES, SUFFIX, plan
+def _folder(source: Path, target: str, options: Options, workers: int, overwrite: bool, as_json: bool) -> None:
+    from dlic_datamodules.folder_work import plan
+    from dlic_datamodules.formats import PICTURE_SUFFIXES
+    from lightning_dlic.codec.container import SUFFIX
 
     if target == STANDARD:
         raise DlicError(f"{source} is a folder; name a folder for its bitstreams, not standard output")
-    run_folder(plan(source, Path(target), PICTURES, SUFFIX), partial(_work, options, as_json), workers)
+    found = plan(source, Path(target), PICTURE_SUFFIXES, SUFFIX)
+    run_folder(found, partial(_work, options, as_json), workers, overwrite)
 
 
 def _work(options: Options, as_json: bool, source: Path, target: Path) -> str:
     report = _one(str(source), str(target), options)
     return strict_json(report) if as_json else _sentence(report)
-
-
-def run_folder(pairs: list[tuple[Path, Path]], work: Any, workers: int) -> None:
-    """Does a folder's work with a line a file; ends with status 1 where any failed."""
-    from lightning_dlic.pipeline.folder import run
-
-    failed = 0
-    for number, outcome in enumerate(run(pairs, work, workers), 1):
-        failed += outcome.failed
-        count = f"[{number}/{len(pairs)}]"
-        if outcome.failed:
-            print(f"{count} error: {outcome.source}: {outcome.message}", file=sys.stderr, flush=True)
-        elif outcome.message.startswith("{"):
-            print(outcome.message, flush=True)
-        else:
-            print(f"{count} {outcome.source} -> {outcome.message}", flush=True)
-    if failed:
-        print(f"{failed} of {len(pairs)} failed", file=sys.stderr)
-        raise typer.Exit(1)

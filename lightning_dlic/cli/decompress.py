@@ -12,8 +12,7 @@ import typer
 
 from dlic_registry import DlicError
 from lightning_dlic.cli.notes import notes
-
-STANDARD = "-"
+from lightning_dlic.cli.places import STANDARD, is_folder, place, run_folder
 
 
 def decompress(
@@ -24,36 +23,49 @@ def decompress(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A network that is not here is an error.")] = False,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger pictures.")] = 1 << 28,
+    quality: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF or JPEG XL. Default: near enough to lossless."),
+    ] = None,
+    suffix: Annotated[str, typer.Option("--format", help="Of a folder's pictures: png, jpg, webp, ...")] = "png",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, make again what is there.")] = False,
 ) -> None:
     """Decode a .dlic file, or a folder of them.
 
     A network that the file asks for and that is not here is replaced by bicubic interpolation, with a warning.
     """
-    work = partial(_one, pipeline, strict, max_pixels)
-    if source != STANDARD and Path(source).is_dir():
-        from lightning_dlic.cli.compress import run_folder
-        from lightning_dlic.pipeline.folder import SUFFIX, plan
+    from dlic_datamodules.picture_writer import picture_form
+
+    work = partial(_one, pipeline, strict, max_pixels, quality)
+    ending = picture_form(f"--format.{suffix.lower().lstrip('.')}", quality if is_folder(source) else None)
+    if is_folder(source):
+        from dlic_datamodules.folder_work import plan
+        from lightning_dlic.codec.container import SUFFIX
 
         if target == STANDARD:
             raise DlicError(f"{source} is a folder; name a folder for its pictures, not standard output")
-        pairs = plan(Path(source), Path(target), frozenset({SUFFIX}), ".png")
-        run_folder(pairs, work, workers or os.cpu_count() or 1)
+        found = plan(Path(source), Path(target), frozenset({SUFFIX}), ending)
+        run_folder(found, work, workers or os.cpu_count() or 1, overwrite)
         return
+    target = place(source, target, ending)
+    picture_form("standard output.png" if target == STANDARD else target, quality)
     with notes():
         message = work(source, target)
     if target != STANDARD:
         print(message)
 
 
-def _one(pipeline: str | None, strict: bool, max_pixels: int, source: str | Path, target: str | Path) -> str:
+def _one(
+    pipeline: str | None, strict: bool, max_pixels: int, quality: int | None, source: str | Path, target: str | Path
+) -> str:
     from lightning_dlic.pipeline.decompress import decompress as run
     from lightning_dlic.pipeline.pictures import save_picture
     from lightning_dlic.pipeline.plan import find_pipeline
 
     given = find_pipeline(pipeline) if pipeline else None
     picture = run(_read(source), pipeline=given, strict=strict, max_pixels=max_pixels)
-    save_picture(picture, target)
+    save_picture(picture, target, quality)
     return f"{target}: {picture.shape[1]}x{picture.shape[0]} {'colour' if picture.ndim == 3 else 'grey'}"
 
 

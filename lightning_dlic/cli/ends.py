@@ -62,7 +62,8 @@ def describe(error: Exception) -> tuple[str, int]:
         if isinstance(what, bytes):
             what = os.fsdecode(what)
         remedy = "\nMake room, or write somewhere else." if error.errno in _FULL else ""
-        return f"{what}: {error.strerror}{remedy}", 2 if isinstance(error, _USERS) else 1
+        users = isinstance(error, _USERS) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
+        return f"{what}: {error.strerror}{remedy}", 2 if users else 1
     text = str(error).strip().splitlines()[0][:300] if str(error).strip() else "no message"
     if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
         return f"not enough memory ({text})", 1

@@ -159,7 +159,8 @@ def _measure_color(
     panel: Path | None,
 ) -> None:
     """Networks for colour are measured with hints of several sizes, beside floors without weights."""
-    from lightning_dlic.imaging.pictures import Picture, write_picture
+    from dlic_datamodules.picture_writer import write_picture
+    from dlic_datamodules.pictures import Picture
     from lightning_dlic.measure.colorization import evaluate_color
     from lightning_dlic.measure.panel import draw_panel
 

@@ -75,13 +75,13 @@ def open_ways(
                 )
             ways += floors(target.text, asked)
             continue
-        net, _ = load_target_net(target)
+        net, meta = load_target_net(target)
         if not isinstance(net, ColorNet):
             raise DlicError(f"{target.text}: not a network for colour")
         if isinstance(net, BinNet):
             net.temperature = net.temperature if temperature is None else temperature
             net.rebalance = net.rebalance if rebalance is None else rebalance
-        ways += networks(target.name, Colorizer(net.to(device)), asked)
+        ways += networks(target.name, Colorizer(target.name, net, meta, device), asked)
     if not ways:
         raise DlicError("--hints: none of them is of use to the targets")
     return ways

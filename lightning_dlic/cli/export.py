@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, import_plugins, suggest
 from lightning_dlic.cli.targets import find_target, load_target_net
 
@@ -41,10 +42,7 @@ def export_net(
     target = find_target(name)
     precision = "int8" if int8 else "fp16" if fp16 else "fp32"
     path = out or Path(f"{target.name}{'' if precision == 'fp32' else f'-{precision}'}.{format_name}")
-    if not path.parent.is_dir():
-        raise DlicError(f"--out {path}: there is no folder {path.parent}")
-    if target.file is not None and path.exists() and path.samefile(target.file):
-        raise DlicError(f"--out {path}: that is the network itself; name another file")
+    check_target(path, target.file)
     line = _write_onnx(name, path, precision) if format_name == "onnx" else _write_safetensors(name, path, precision)
     print(f"{path}: {path.stat().st_size:,} bytes, {precision}, {line}")
 

@@ -6,11 +6,14 @@ import logging
 import signal
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dlic_registry import DlicError
+
+if TYPE_CHECKING:
+    from lightning_dlic.training.target import Target
 
 
 def fit(
@@ -21,7 +24,7 @@ def fit(
         list[str] | None, typer.Argument(help="Values in place of the recipe's: trainer.max_steps=1000 ...")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with an interrupted run: its folder. Needs no recipe.")
+        str | None, typer.Option(help="Go on with a run: its folder, FOLDER@STEP, or latest. Needs no recipe.")
     ] = None,
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the recipe as resolved, check it, train nothing.")
@@ -36,7 +39,8 @@ def fit(
         recipe = None
     if recipe is None and resume is None:
         raise DlicError("which recipe? dlic-fit RECIPE [key=value ...], or dlic-fit --resume RUN")
-    loaded = load_recipe(recipe or _recipe_of(resume), words)
+    target = None if resume is None else _target(resume, recipe, words)
+    loaded = load_recipe(recipe or (target.run.recipe if target is not None else ""), words)
     if resume is None:
         # Before Lightning is imported: a mistyped name should not take ten seconds to be told.
         check(loaded, weights=not print_recipe)
@@ -49,7 +53,7 @@ def fit(
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     from lightning_dlic.training.fit import fit as train
 
-    result = train(loaded, resume)
+    result = train(loaded, target)
     if result.figures is not None:
         print(f"run: {result.run.folder}")
     elif result.batches < loaded.trainer.max_steps:
@@ -57,12 +61,19 @@ def fit(
         raise typer.Exit(128 + (result.signal or signal.SIGINT))
 
 
-def _recipe_of(run: Path | None) -> Path:
-    """The resolved recipe of a run."""
-    path = Path(run or ".") / "recipe.yaml"
-    if not path.is_file():
-        raise DlicError(f"--resume: {run} is not a run's folder (it has no recipe.yaml)")
-    return path
+def _target(resume: str, recipe: str | None, words: list[str]) -> Target:
+    """The run to go on with; ``latest`` is looked for among those of the recipe, and below ``run.root``."""
+    from lightning_dlic.recipe import load_recipe
+    from lightning_dlic.training.target import LATEST, find_target
+
+    if resume.partition("@")[0] != LATEST:
+        return find_target(resume)
+    named = [word for word in words if word.startswith("run.root=")]
+    words[:] = [word for word in words if word not in named]
+    if recipe is not None:
+        loaded = load_recipe(recipe, named)
+        return find_target(resume, Path(loaded.run.root) / loaded.name)
+    return find_target(resume, Path(named[-1].partition("=")[2] if named else "runs"))
 
 
 def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:

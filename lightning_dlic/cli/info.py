@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError
+from lightning_dlic.codec.container import MAGIC
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
 
@@ -27,7 +29,10 @@ FILES = {
 
 def info(
     target: Annotated[
-        str | None, typer.Argument(help="Name in the zoo, or a file. Lists the zoo where left out.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="Name in the zoo, a file, or - for standard input. Lists the zoo where left out.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -46,11 +51,13 @@ def describe(target: str) -> dict[str, Any]:
     """What is known of a target, as plain types.
 
     Args:
-        target: Name in the zoo, ``zoo:NAME``, or a file of a kind in `FILES`.
+        target: Name in the zoo, ``zoo:NAME``, a file of a kind in `FILES`, or ``-`` for one on standard input.
 
     Raises:
         DlicError: It is neither, or the file cannot be read.
     """
+    if target == "-":
+        return _describe_bytes(sys.stdin.buffer.read())
     path = Path(target)
     if not target.startswith("zoo:") and path.is_file():
         if path.suffix.lower() not in FILES:
@@ -61,6 +68,18 @@ def describe(target: str) -> dict[str, Any]:
     if path.suffix.lower() in FILES:
         raise DlicError(f"{target}: no such file")
     return describe_card(find_card(target.removeprefix("zoo:")))
+
+
+def _describe_bytes(data: bytes) -> dict[str, Any]:
+    """What is known of a file by its bytes alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"standard input{'.dlic' if data.startswith(MAGIC) else '.safetensors'}"
+        path.write_bytes(data)
+        try:
+            facts = describe(str(path))
+        except DlicError as error:
+            raise DlicError(str(error).replace(str(path), "standard input")) from error
+    return facts | ({"file": "-"} if "file" in facts else {})
 
 
 def describe_card(card: Card) -> dict[str, Any]:

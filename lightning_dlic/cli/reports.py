@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlic_datamodules.files import write_file
 from dlic_registry import DlicError
 from lightning_dlic.metrics.strict_json import strict_json
 
@@ -47,12 +48,9 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
     Raises:
         DlicError: It cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    text = strict_json(report, indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(strict_json(report, indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
     except OSError as error:
-        raise DlicError(f"--json: {path} cannot be written ({error.strerror or error})") from error
-    finally:
-        fresh.unlink(missing_ok=True)
+        raise DlicError(f"--json: {path.parent}: cannot be made ({error.strerror or error})") from error
+    write_file(path, text.encode())

@@ -130,6 +130,7 @@ def load_target_net(target: Target) -> tuple[nn.Module, dict[str, Any]]:
 def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network inside a training's checkpoint, averaged where the run kept an average. This imports Lightning."""
     from dlic_registry import load
+    from lightning_dlic.imaging.finite import unfinite
     from lightning_dlic.training.provenance import CheckpointError, network_state, read_checkpoint, verify
 
     checkpoint = read_checkpoint(path)
@@ -146,6 +147,8 @@ def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         stage.net.load_state_dict(network_state(checkpoint))
     except (RuntimeError, TypeError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path}: its network cannot be loaded ({str(error).splitlines()[0][:200]})") from error
+    if (broken := unfinite(stage.net)) is not None:
+        raise CheckpointError(f"{path}: {broken} of its network is not finite: the training diverged")
     origin = {"kind": kind, "stage": made["name"], "steps": steps}
     return stage.net.eval(), {**stage.describe_net(), **origin}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlic_registry import DlicError, import_plugins
+from dlic_registry import import_plugins
+from lightning_dlic.cli.notes import notes
+from lightning_dlic.cli.places import run_folder
 from lightning_dlic.cli.targets import find_target, open_targets
 
 if TYPE_CHECKING:
@@ -41,36 +44,29 @@ def upscale_pictures(
     """
     import_plugins(plugin or [])
     found = find_target(model)
+    from dlic_datamodules.files import check_target
     from lightning_dlic.cli.device import pick_device
-    from lightning_dlic.operators.upscale import plan, upscale_file
+    from lightning_dlic.operators.upscale import plan_upscale, upscale_file
 
-    jobs = plan(source, target, None if suffix is None else f".{suffix.lower().lstrip('.')}")
-    waiting = [job for job in jobs if overwrite or source.is_file() or not job.target.exists()]
+    work = plan_upscale(source, target, None if suffix is None else f".{suffix.lower().lstrip('.')}")
     (enlarger,) = open_targets([found], scale, pick_device(device))
-    failed = []
-    for number, job in enumerate(waiting, 1):
-        try:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            with _progress(f"{number}/{len(waiting)} {job.source.name}") as progress:
-                lost = upscale_file(job.source, job.target, enlarger, progress)
-        except OSError as error:
-            raise DlicError(f"{job.target.parent}: cannot be made ({error.strerror or error})") from error
-        except DlicError as error:
-            # One broken picture must not cost the rest of the folder.
-            if len(jobs) == 1:
-                raise
-            failed.append(error)
-            print(f"error: {error}", file=sys.stderr)
-            continue
-        if lost:
-            print(f"note: {job.target}: this format does not keep {' and '.join(lost)}", file=sys.stderr)
-    skipped = len(jobs) - len(waiting)
-    print(
-        f"{len(waiting) - len(failed)} enlarged x{enlarger.scale} by {enlarger.name}"
-        + (f", {skipped} were there already (--overwrite makes them again)" if skipped else "")
-    )
-    if failed:
-        raise DlicError(f"{len(failed)} of {len(jobs)} pictures could not be enlarged; each is named above")
+
+    def enlarge(one: Path, file: Path) -> str:
+        with _progress(one.name) as progress:
+            for note in upscale_file(one, file, enlarger, progress):
+                warnings.warn(note, stacklevel=2)
+        return f"{file}: enlarged x{enlarger.scale} by {enlarger.name}"
+
+    if source.is_dir():
+        run_folder(work, enlarge, 1, overwrite)
+        return
+    ((one, file),) = work.pairs
+    if not file.parent.exists() and file.parent == target:
+        target.mkdir(parents=True)
+    check_target(file, one)
+    with notes():
+        message = enlarge(one, file)
+    print(message)
 
 
 @contextmanager

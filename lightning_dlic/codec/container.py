@@ -14,6 +14,8 @@ from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.bits import leb128, read_leb128
 from lightning_dlic.codec.errors import BitstreamError
 
+SUFFIX = ".dlic"
+"""Of the files of bitstreams."""
 MAGIC = b"\xd1\x1c"
 VERSION = 1
 MAX_PIXELS = 1 << 28

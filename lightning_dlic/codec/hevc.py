@@ -11,7 +11,7 @@ from lightning_dlic.codec.hevc_headers import Slice, ctu_size, parameter_sets, s
 from lightning_dlic.codec.planes import Planes, chroma_size, pad
 from lightning_dlic.codec.video import decode_frame, encode_frame
 
-_BLOCK, _LEAST = 8, 16
+_BLOCK, _LEAST, _LONG = 8, 16, 4216
 # Wavefronts and frame threads change the bytes with the machine. Psychovisual tuning costs 3 % at equal PSNR.
 _SETTINGS = (
     "log-level=none:keyint=1:info=0:annexb=1:repeat-headers=1:no-wpp=1:frame-threads=1:pools=none:"
@@ -47,7 +47,7 @@ class HEVC(BaseCodec):
         header = Slice(first & 63, bool(first & 64), bool(first & 128))
         if header.qp > 51 or (header.sao_chroma and not color):
             raise BitstreamError(f"hevc payload: first byte {first} is no slice header")
-        rows, columns = _padded(height), _padded(width)
+        rows, columns = _padded(height, width)
         units = (*parameter_sets(rows, columns, color), slice_nal(header, payload[1:], color))
         return decode_frame("hevc", nal.join(*units), height, width, color, "hevc payload")
 
@@ -68,12 +68,15 @@ def _options(size: tuple[int, int], quality: int, effort: int) -> dict[str, str]
     return {"preset": "medium" if effort < 3 else "veryslow", "x265-params": settings}
 
 
-def _padded(side: int) -> int:
-    return max(_LEAST, -(-side // _BLOCK) * _BLOCK)
+def _padded(height: int, width: int) -> tuple[int, int]:
+    """Sides that x265 takes: from level 5 on, which long ones need, coding units have at least 32 samples a side."""
+    least = _LEAST if max(height, width) <= _LONG else 2 * _LEAST
+    rows, columns = (max(least, -(-side // _BLOCK) * _BLOCK) for side in (height, width))
+    return rows, columns
 
 
 def _pad(planes: Planes) -> Planes:
-    height, width = map(_padded, planes.size)
+    height, width = _padded(*planes.size)
     luma = pad(planes.y, height, width)
     if planes.cb is None or planes.cr is None:
         return Planes(luma)

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dlic_datamodules.files import write_file
 from dlic_registry import DlicError
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
@@ -110,7 +111,7 @@ def export_onnx(path: Path, net: nn.Module, meta: Mapping[str, Any], precision: 
     require_onnx()
     channels = int(meta["channels"])
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".dlic-export-") as folder:
-        fresh = Path(folder) / path.name
+        fresh = Path(folder) / "net.onnx"
         _trace(fresh, _Half(net) if precision == "fp16" else net, channels)
         if precision == "int8":
             fresh = _quantize(fresh, channels)
@@ -122,7 +123,7 @@ def export_onnx(path: Path, net: nn.Module, meta: Mapping[str, Any], precision: 
                 f"{path}: not written: the {precision} graph differs from PyTorch by {parity.worst:.2g}, "
                 f"more than the {limit:g} that rounding explains"
             )
-        fresh.replace(path)
+        write_file(path, fresh.read_bytes())
     return parity
 
 

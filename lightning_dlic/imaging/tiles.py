@@ -38,7 +38,7 @@ class Span:
         return slice(self.keep.start * scale, self.keep.stop * scale)
 
 
-def spans(length: int, halo: int, tile: int) -> Iterator[Span]:
+def spans(length: int, halo: int, tile: int, align: int = 1) -> Iterator[Span]:
     """Covers an axis with tiles; each pixel is kept once, with ``halo`` pixels or a border of the picture around it.
 
     All reads are equally long: convolution libraries choose their algorithm by size, and another algorithm rounds
@@ -48,11 +48,13 @@ def spans(length: int, halo: int, tile: int) -> Iterator[Span]:
         length: Pixels along the axis.
         halo: Pixels read on each side of what is kept.
         tile: Pixels kept.
+        align: What each read begins at a multiple of, for a network with strides; the last may then be longer.
     """
     window = min(length, tile + 2 * halo)
     for start in range(0, length, tile):
-        first = min(max(start - halo, 0), length - window)
-        yield Span(slice(first, first + window), slice(start, min(start + tile, length)))
+        first = min(max(start - halo, 0), length - window) // align * align
+        last = first + window if first + window + align <= length else length
+        yield Span(slice(first, last), slice(start, min(start + tile, length)))
 
 
 def net_halo(net: nn.Module, channels: int) -> int | None:
@@ -124,6 +126,7 @@ def enlarge(
     prepare: Callable[[Tensor], Tensor] = _identity,
     finish: Callable[[Tensor], Tensor] = _identity,
     tile: int = TILE,
+    align: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> Tensor:
     """Applies a network to a picture tile by tile; beyond input and output, the memory needed does not grow.
@@ -137,6 +140,7 @@ def enlarge(
             picture would need its memory several times over.
         finish: Applied to each piece of the output: rounding, for instance.
         tile: Side of a tile in input pixels, without halo.
+        align: What tiles begin at multiples of, in input pixels: the product of a network's strides.
         progress: Called after each row of tiles with the share done, in (0, 1].
 
     Returns:
@@ -152,8 +156,8 @@ def enlarge(
     if halo is None:
         halo, tile = 0, max(height, width)
     whole = picture.new_empty(0)
-    for rows in spans(height, halo, tile):
-        for columns in spans(width, halo, tile):
+    for rows in spans(height, halo, tile, align):
+        for columns in spans(width, halo, tile, align):
             output = net(prepare(picture[..., rows.read, columns.read]))
             part = finish(output[..., rows.inside(scale), columns.inside(scale)])
             if not whole.numel():

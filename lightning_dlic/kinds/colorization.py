@@ -11,5 +11,6 @@ class ColorizationKind(Kind):
     """Colorization: chroma from luma and hints."""
 
     stage: ClassVar[str] = "lightning_dlic.stages.colorization.base:Colorization"
+    operator: ClassVar[str | None] = "lightning_dlic.operators.colorizer:Colorizer"
     slot: ClassVar[Slot | None] = Slot(after=("sr",))
     hints: ClassVar[bool] = True

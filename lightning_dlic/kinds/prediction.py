@@ -11,3 +11,4 @@ class PredictionKind(Kind):
     """Block prediction: a block from what is known around it, inside the coding loop of a base codec."""
 
     stage: ClassVar[str] = "lightning_dlic.stages.prediction.base:Prediction"
+    operator: ClassVar[str | None] = "lightning_dlic.operators.predictor:NetPredictor"

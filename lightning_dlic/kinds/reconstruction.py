@@ -12,5 +12,6 @@ class ReconstructionKind(Kind):
     """Reconstruction: the whole picture of a decoded base layer in colour, in the place of sr and colorization."""
 
     stage: ClassVar[str] = "lightning_dlic.stages.reconstruction.base:Reconstruction"
+    operator: ClassVar[str | None] = "lightning_dlic.operators.reconstructor:Reconstructor"
     slot: ClassVar[Slot | None] = Slot(instead=("sr", "colorization"))
     facts: ClassVar[Mapping[str, type]] = {"scales": list}

@@ -12,5 +12,6 @@ class SuperResolutionKind(Kind):
     """Super-resolution: the small luma, or a small picture, enlarged by a whole factor."""
 
     stage: ClassVar[str] = "lightning_dlic.stages.sr.base:SuperResolution"
+    operator: ClassVar[str | None] = "lightning_dlic.operators.enlarger:NetEnlarger"
     slot: ClassVar[Slot | None] = Slot(before=("colorization",))
     facts: ClassVar[Mapping[str, type]] = {"scale": int, "channels": int}

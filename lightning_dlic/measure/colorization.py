@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dlic_datamodules.picture_writer import write_picture
+from dlic_datamodules.pictures import Picture
 from dlic_registry import DlicError
 from lightning_dlic.codec.hevc import HEVC
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.imaging.numpy.color import split
-from lightning_dlic.imaging.pictures import Picture, write_picture
 from lightning_dlic.measure.colorings import Way
 from lightning_dlic.measure.sr import TestSet, original
 from lightning_dlic.metrics.color import AbErrors, colorfulness, delta_e, lab, psnr_ab

@@ -6,15 +6,19 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
 
-from dlic_datamodules.decode import PICTURE_SUFFIXES, RAW_SUFFIXES, DecodeOptions, decode
+from dlic_datamodules.decode import DecodeOptions, decode
 from dlic_datamodules.errors import PictureError
+from dlic_datamodules.formats import MAX_PIXELS, PICTURE_SUFFIXES, RAW_SUFFIXES
+from dlic_datamodules.picture_writer import write_picture
+from dlic_datamodules.pictures import Picture
+from dlic_datamodules.walk import find_files, target_names
 from dlic_registry import DlicError
-from lightning_dlic.imaging.pictures import Picture, write_picture
 from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, ms_ssim
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.metrics.protocol import score, summarize, y_plane
@@ -48,8 +52,14 @@ class TestSet:
     sha256: str
 
     def stem(self, path: Path) -> str:
-        """What a picture is called: its path inside the folder, without suffix."""
-        return path.relative_to(self.folder).with_suffix("").as_posix()
+        """What a picture is called: its path inside the folder, without suffix unless that tells it from another."""
+        return self._stems[path]
+
+    @cached_property
+    def _stems(self) -> dict[Path, str]:
+        names = [PurePosixPath(path.relative_to(self.folder).as_posix()) for path in self.files]
+        made = target_names(names, lambda _: ".png")
+        return {path: str(name.with_suffix("")) for path, name in zip(self.files, made, strict=True)}
 
 
 @dataclass
@@ -96,7 +106,7 @@ def open_set(folder: Path, trim: int = 0, name: str | None = None) -> TestSet:
     """
     if not folder.is_dir():
         raise DlicError(f"--data: {folder}: no such folder")
-    files = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()))
+    files = tuple(find_files(folder, _SUFFIXES).files)
     if not files:
         raise DlicError(f"--data: {folder}: no pictures in this folder")
     digest = hashlib.sha256()
@@ -121,7 +131,7 @@ def original(path: Path, trim: int, multiple: int) -> Tensor:
         DlicError: It cannot be read, or is too small.
     """
     try:
-        planes = torch.from_numpy(decode(path.read_bytes(), DecodeOptions(max_pixels=1 << 28)))[None]
+        planes = torch.from_numpy(decode(path.read_bytes(), DecodeOptions(max_pixels=MAX_PIXELS)))[None]
     except PictureError as error:
         raise DlicError(f"{path}: {error.reason}") from error
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,10 +19,9 @@ from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.guided import guided_lines
 from lightning_dlic.nets.colorization.base import ColorNet
+from lightning_dlic.operators.base import Facts, Operator
 from lightning_dlic.operators.color import color
 from lightning_dlic.operators.layers import Layers
-from lightning_dlic.zoo import load_net
-from lightning_dlic.zoo.files import WeightsError
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -32,17 +31,17 @@ LARGEST = 1 << 19
 _RADIUS, _EPSILON = 1, 1e-4
 
 
-class Colorizer:
+class Colorizer(Operator):
     """Makes chroma of luma with a network, and hints where it takes them."""
 
-    def __init__(self, net: ColorNet) -> None:
-        """Takes the network, in evaluation mode.
+    role: ClassVar[str] = "colorize"
+    noun: ClassVar[str] = "a network for colour"
+    net: ColorNet
 
-        Args:
-            net: Where it computes is where this does.
-        """
-        self.net = net
-        self.device = next((part.device for part in (*net.parameters(), *net.buffers())), torch.device("cpu"))
+    def _facts(self) -> Facts:
+        if not isinstance(self.net, ColorNet):
+            raise self.refusal(f"kind {self.kind!r}")
+        return Facts(self.kind, (1,), 1, None, self.net.space)
 
     @torch.inference_mode()
     def __call__(self, luma: U8, hints: Coloring | None = None) -> F32:
@@ -122,20 +121,3 @@ def _enlarge(chroma: Tensor, small: Tensor, whole: Tensor, factor: int) -> Tenso
     lines = torch.cat(guided_lines(small, chroma, torch.ones_like(small), _RADIUS, _EPSILON), dim=1)
     lines = F.interpolate(lines, scale_factor=float(factor), mode="bilinear")[..., : whole.shape[-2], : whole.shape[-1]]
     return lines[:, :2] * whole + lines[:, 2:]
-
-
-@lru_cache(maxsize=4)
-def load_colorizer(target: str) -> Colorizer:
-    """Loads a colour network.
-
-    Args:
-        target: ``zoo:NAME`` or the path of a weights file.
-
-    Raises:
-        DlicError: The weights cannot be found or used.
-        WeightsError: The network is not one for colour.
-    """
-    net, _ = load_net(target)
-    if not isinstance(net, ColorNet):
-        raise WeightsError(f"{target}: not a network for colour")
-    return Colorizer(net.eval())

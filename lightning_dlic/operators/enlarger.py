@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, suggest
-from lightning_dlic.imaging.color import luma, rgb_to_ycbcr, ycbcr_to_rgb
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.resize import resize, resize_uint8
 from lightning_dlic.imaging.tiles import enlarge, net_halo
+from lightning_dlic.operators.base import Facts, Operator
 from lightning_dlic.operators.downsizer import bicubic, learned
+from lightning_dlic.operators.layers import Layers
+from lightning_dlic.operators.planes import apply_net
 
 KERNELS = ("bicubic", "nearest", "lanczos")
 _PEAK = {torch.uint8: 255.0, torch.uint16: 65535.0}
@@ -94,8 +98,12 @@ class KernelEnlarger(Enlarger):
         return enlarge(exact, picture, self.scale, halo=self.halo, progress=progress)
 
 
-class NetEnlarger(Enlarger):
-    """A network of kind ``sr``. Colour reaches one of luma only by its luma; chroma is then enlarged by bicubic."""
+class NetEnlarger(Operator, Enlarger):
+    """A network that enlarges. Colour reaches one of luma only by its luma; chroma is then enlarged by bicubic."""
+
+    role: ClassVar[str] = "enlarge"
+    plain: ClassVar[bool] = True
+    noun: ClassVar[str] = "a network that enlarges pictures"
 
     def __init__(self, name: str, net: nn.Module, meta: Mapping[str, Any], device: torch.device | None = None) -> None:
         """Prepares the network.
@@ -103,26 +111,26 @@ class NetEnlarger(Enlarger):
         Args:
             name: What it is called in tables.
             net: The network.
-            meta: As `zoo.load_net` gives it; ``kind``, ``scale`` and ``channels`` are used.
+            meta: As `zoo.load_net` gives it; ``scale`` and ``channels`` are used.
             device: Where it computes; the CPU by default.
 
         Raises:
-            DlicError: It is not a network that enlarges pictures.
+            WeightsError: It is not a network that enlarges pictures.
         """
-        scale, channels = meta.get("scale"), meta.get("channels")
-        if meta.get("kind") != "sr" or not isinstance(scale, int) or scale < 1 or channels not in (1, 3):
-            raise DlicError(f"{name}: kind {meta.get('kind')!r}, scale {scale!r}: not a network that enlarges pictures")
-        halo = net_halo(net, channels)
-        super().__init__(name, scale, None if halo is None else max(halo, _KERNEL_HALO), device)
-        self.downsize = learned(name, net, scale, channels) or self.downsize
+        Operator.__init__(self, name, net, meta, device)
+        halo = self.facts.halo
+        halo = None if halo is None else max(halo, _KERNEL_HALO)
+        Enlarger.__init__(self, name, self.facts.scale, halo, device)
+        self.channels = self.facts.channels
+        self.downsize = learned(name, net, self.scale, self.channels) or self.downsize
         # A third faster on CPUs than the default layout, and no slower on GPUs.
-        self.net = net.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.channels, self.meta = channels, dict(meta)
+        self.net.to(memory_format=torch.channels_last)
 
-    @property
-    def parameters(self) -> int:
-        """Number of parameters."""
-        return sum(p.numel() for p in self.net.parameters())
+    def _facts(self) -> Facts:
+        scale, channels = self.meta.get("scale"), self.meta.get("channels")
+        if not isinstance(scale, int) or scale < 1 or channels not in (1, 3):
+            raise self.refusal(f"kind {self.kind!r}, scale {scale!r}, {channels!r} channels")
+        return Facts(self.kind, (scale,), channels, net_halo(self.net, channels), "luma" if channels == 1 else "rgb")
 
     def kmacs(self, side: int = 64) -> float:
         """Thousands of multiplications per output pixel, counted on an input of ``side`` squared."""
@@ -133,15 +141,16 @@ class NetEnlarger(Enlarger):
             self.net(torch.zeros(1, self.channels, side, side, device=self.device))
         return counter.get_total_flops() / 2 / (side * self.scale) ** 2 / 1000
 
+    @torch.inference_mode()
+    def advance(self, layers: Layers) -> Layers:
+        """Enlarges the luma of the base layer."""
+        plane = torch.from_numpy(np.ascontiguousarray(layers.planes.y))[None, None]
+        made = self(plane)[0, 0, : layers.height, : layers.width]
+        return replace(layers, luma=np.ascontiguousarray(made.numpy()))
+
     def apply(self, x: Tensor) -> Tensor:
         """Enlarges a float piece."""
-        if x.shape[1] == self.channels:
-            return self._net(x)
-        if self.channels == 3:
-            return luma(self._net(x.expand(-1, 3, -1, -1)))
-        ycbcr = rgb_to_ycbcr(x)
-        chroma = resize(ycbcr[:, 1:].double(), scale=float(self.scale)).float()
-        return ycbcr_to_rgb(torch.cat((self._net(ycbcr[:, :1]), chroma), dim=1))
+        return apply_net(self._net, self.channels, self.scale, x)
 
     def _net(self, x: Tensor) -> Tensor:
         output: Tensor = self.net(x.contiguous(memory_format=torch.channels_last))

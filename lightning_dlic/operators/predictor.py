@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dlic_registry import DlicError
+from lightning_dlic.export.integers import to_integers
 from lightning_dlic.imaging.blocks import seen, seen_back
 from lightning_dlic.imaging.intra_modes import DC, MODES, PLANAR, VERTICAL, predict_modes, references
 from lightning_dlic.imaging.numpy.blocks import VIEWS
 from lightning_dlic.losses.block import hadamard
+from lightning_dlic.nets.prediction.pnns_fc import PNNSFullyConnected
+from lightning_dlic.operators.base import Facts, Operator
 
 Blocks = NDArray[np.uint8]
 QP = 32
@@ -46,33 +47,27 @@ class BlockPredictor:
         raise NotImplementedError
 
 
-class NetPredictor(BlockPredictor):
-    """A network of kind ``prediction``."""
+class NetPredictor(Operator, BlockPredictor):
+    """A network that predicts blocks.
 
-    def __init__(self, name: str, net: nn.Module, meta: Mapping[str, Any], device: torch.device | None = None) -> None:
-        """Prepares the network.
+    Attributes:
+        m: Side of the blocks.
+    """
 
-        Args:
-            name: What it is called in tables.
-            net: The network.
-            meta: As `zoo.load_net` gives it.
-            device: Where it computes; the CPU by default.
+    role: ClassVar[str] = "predict"
+    noun: ClassVar[str] = "a network that predicts blocks"
+    m: int
 
-        Raises:
-            DlicError: It is not a network that predicts blocks.
-        """
-        super().__init__(name)
-        m = getattr(net, "m", None)
-        if meta.get("kind") != "prediction" or not isinstance(m, int):
-            raise DlicError(f"{name}: kind {meta.get('kind')!r}: not a network that predicts blocks")
-        self.m, self.meta = m, dict(meta)
-        self.device = device or torch.device("cpu")
-        self.net = net.eval().to(self.device)
+    def _facts(self) -> Facts:
+        m = getattr(self.net, "m", None)
+        if not isinstance(m, int):
+            raise self.refusal(f"kind {self.kind!r}")
+        self.m = m
+        return Facts(self.kind, (1,), 1, None, "luma")
 
-    @property
-    def parameters(self) -> int:
-        """Number of parameters."""
-        return sum(p.numel() for p in self.net.parameters())
+    def shipped(self) -> tuple[nn.Module, dict[str, Any]]:
+        """Integers, where the network was trained for them."""
+        return to_integers(self.net, self.meta) if isinstance(self.net, PNNSFullyConnected) else super().shipped()
 
     def __call__(self, context: Blocks, available: Blocks, truth: Blocks) -> Blocks:
         """Predicts blocks of its own size: its first prediction, the expectation."""

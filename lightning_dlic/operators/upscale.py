@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dlic_datamodules.decode import PICTURE_SUFFIXES, RAW_SUFFIXES
+from dlic_datamodules.folder_work import Plan, plan
+from dlic_datamodules.formats import PICTURE_SUFFIXES
+from dlic_datamodules.picture_writer import WRITABLE, picture_form, write_picture
+from dlic_datamodules.pictures import Picture, read_picture_file
+from dlic_datamodules.profiles import Samples
 from dlic_registry import DlicError
-from lightning_dlic.imaging.pictures import WRITABLE, Picture, Pixels, read_picture, write_picture
 from lightning_dlic.operators.enlarger import Enlarger, KernelEnlarger, Progress
 
-_READABLE = PICTURE_SUFFIXES - RAW_SUFFIXES
 
-
-def to_tensor(pixels: Pixels) -> Tensor:
+def to_tensor(pixels: Samples) -> Tensor:
     """``[H, W, C]`` to ``[1, C, H, W]``."""
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]
 
 
-def to_pixels(picture: Tensor) -> Pixels:
+def to_pixels(picture: Tensor) -> Samples:
     """``[1, C, H, W]`` to contiguous ``[H, W, C]``."""
     return np.ascontiguousarray(picture[0].permute(1, 2, 0).numpy())
 
@@ -55,23 +57,18 @@ def upscale_file(source: Path, target: Path, enlarger: Enlarger, progress: Progr
         progress: Called with the share done.
 
     Returns:
-        What the target's format could not keep, in words.
+        What a user should know: what was left out of the source, what the target's format could not keep.
 
     Raises:
         DlicError: The picture cannot be read or written.
     """
-    return write_picture(target, upscale(read_picture(source), enlarger, progress))
+    picture = read_picture_file(source)
+    lost = write_picture(target, upscale(picture, enlarger, progress))
+    notes = [f"{source}: {note}" for note in picture.notes]
+    return [*notes, f"{target}: this format does not keep {' and '.join(lost)}"] if lost else notes
 
 
-@dataclass(frozen=True)
-class Job:
-    """One picture to enlarge."""
-
-    source: Path
-    target: Path
-
-
-def plan(source: Path, target: Path, suffix: str | None = None) -> list[Job]:
+def plan_upscale(source: Path, target: Path, suffix: str | None = None) -> Plan:
     """Pairs pictures with the files they become.
 
     Args:
@@ -79,43 +76,25 @@ def plan(source: Path, target: Path, suffix: str | None = None) -> list[Job]:
         target: A file for a picture; a folder for a folder, and allowed for a picture.
         suffix: Format of all results; None keeps each picture's own where it can be written, else ``.png``.
 
-    Returns:
-        The jobs, in the order of the pictures' paths.
-
     Raises:
-        DlicError: There is nothing to do, a folder should become a file, or a file would be written twice or over
-            its own source.
+        DlicError: There is nothing to do, a folder should become a file, or a file would be written over its own
+            source.
     """
+    if suffix is not None:
+        picture_form(f"--format{suffix}")
     if source.is_dir():
-        jobs = _plan_folder(source, target, suffix)
-    elif source.is_file():
-        into = target.is_dir() or not target.suffix
-        jobs = [Job(source, target / _renamed(source, suffix).name if into else target)]
+        made = plan(source, target, PICTURE_SUFFIXES, lambda name: suffix or _own(name))
+    elif source.exists():
+        into = target.is_dir() or not (target.suffix or target.exists())
+        file = target / f"{source.stem}{suffix or _own(source)}" if into else target
+        made = Plan([(source, file)], Counter())
     else:
         raise DlicError(f"{source}: no such file or folder")
-    seen: dict[Path, Path] = {}
-    for job in jobs:
-        if job.target in seen:
-            raise DlicError(f"{job.source} and {seen[job.target]} would both become {job.target}; rename one")
-        if job.target.resolve() == job.source.resolve():
-            raise DlicError(f"{job.source} would be overwritten by its own enlargement; name another place")
-        seen[job.target] = job.source
-    return jobs
+    for one, file in made.pairs:
+        if file.exists() and file.is_file() and file.samefile(one):
+            raise DlicError(f"{one} would be overwritten by its own enlargement; name another place")
+    return made
 
 
-def _plan_folder(source: Path, target: Path, suffix: str | None) -> list[Job]:
-    if target.is_file():
-        raise DlicError(f"{target}: is a file, but {source} is a folder; name a folder for the results")
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in _READABLE and p.is_file())
-    # Results that lie inside the folder of pictures must not be enlarged again.
-    nested = target.resolve() != source.resolve()
-    inputs = [p for p in found if not (nested and p.resolve().is_relative_to(target.resolve()))]
-    if not inputs:
-        raise DlicError(f"{source}: no pictures in this folder")
-    return [Job(p, target / _renamed(p, suffix).relative_to(source)) for p in inputs]
-
-
-def _renamed(path: Path, suffix: str | None) -> Path:
-    if suffix is not None:
-        return path.with_suffix(suffix)
-    return path if path.suffix.lower() in WRITABLE else path.with_suffix(".png")
+def _own(name: PurePath) -> str:
+    return name.suffix if name.suffix.lower() in WRITABLE else ".png"

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from dlic_registry import DlicError, suggest
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.hinted import BASE, NONE, hinted_within
+from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.scorers import METRICS, scorer
 from lightning_dlic.pipeline.search import EFFORTS, SCALES, Search, Settings
@@ -41,7 +43,7 @@ class Compressed:
 
 
 def compress(
-    picture: U8,
+    picture: U8 | Image.Image,
     *,
     bytes: int | None = None,
     quality: float | None = None,
@@ -57,7 +59,8 @@ def compress(
     """Compresses a picture; exactly one of ``bytes``, ``quality`` and ``target`` says how far.
 
     Args:
-        picture: uint8 ``[H, W, 3]``, or ``[H, W]`` for grey.
+        picture: uint8 ``[H, W, 3]``, or ``[H, W]`` for grey; or an image of Pillow's, read as
+            `lightning_dlic.pipeline.pictures.load_picture` reads files.
         bytes: The whole file's limit; the best picture that fits is made.
         quality: 0 to 100, the share of the base codec's quality steps: no search. ``auto`` means hevc and scale 1.
         target: One of ``psnr`` (dB, at least), ``ssim`` (at least), ``lpips`` (at most); the smallest file is made.
@@ -85,17 +88,22 @@ def compress(
         >>> len(compress(flat, bytes=100, effort=1, pipeline="bicubic").data) <= 34
         True
     """
+    if isinstance(picture, Image.Image):
+        picture = load_picture(picture)
     if (bytes is not None) + (quality is not None) + (target is not None) != 1:
         raise DlicError("compress takes one of bytes, quality and target")
     if target is not None:
         metric, goal = _goal(target)
+    if quality is not None:
+        _check_quality(quality)
+    _check_picture(picture)
     recipe = pipeline if isinstance(pipeline, Pipeline) else find_pipeline(pipeline)
     asked = recipe.hints if hints is None else hints
     # Without a network that guesses, no hints means chroma by the base codec.
     asked = BASE if asked == NONE and not recipe.colors else asked
     hinted = asked != BASE and picture.ndim == 3
     metric = metric or ("color" if hinted else "ssim")
-    _check(picture, metric, effort)
+    _check(metric, effort)
     source = Source(picture)
     settings = Settings(*_choices(recipe, codec, scale), effort, recipe, threads)
     if quality is not None and scale == "auto" and recipe.scale is None:
@@ -108,8 +116,6 @@ def compress(
     if bytes is not None:
         found = search.within(bytes)
     elif quality is not None:
-        if not 0 <= quality <= 100:
-            raise DlicError(f"quality must be from 0 to 100, not {quality}")
         found = search.fixed(quality / 100)
     else:
         found = search.reaching(goal)
@@ -128,15 +134,29 @@ def _goal(target: Mapping[str, float]) -> tuple[str, float]:
     return metric, -value if metric == "lpips" else value
 
 
-def _check(picture: U8, metric: str, effort: int) -> None:
+def _check_quality(quality: float) -> None:
+    if not 0 <= quality <= 100:
+        raise DlicError(f"quality must be from 0 to 100, not {quality}")
+    if 0 < quality < 1:
+        # Recipes and measurements write shares; here it would be the coarsest there is, in silence.
+        raise DlicError(f"quality goes from 0 to 100: for the share {quality:g} of the steps write {100 * quality:g}")
+
+
+def _check(metric: str, effort: int) -> None:
     if metric not in METRICS:
         near = suggest(metric, METRICS)
         raise DlicError(f"unknown metric {metric!r}.{f' Did you mean {near!r}?' if near else ''} {', '.join(METRICS)}")
     if effort not in EFFORTS:
         raise DlicError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}")
+
+
+def _check_picture(picture: object) -> None:
+    wanted = "compress takes uint8 [H, W] or [H, W, 3], or an image of Pillow's"
+    if not isinstance(picture, np.ndarray):
+        raise DlicError(f"{wanted}, not {type(picture).__name__}; pictures.load_picture reads files")
     shape = picture.shape
     if picture.dtype != np.uint8 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3) or not picture.size:
-        raise DlicError(f"compress takes uint8 [H, W] or [H, W, 3], not {picture.dtype} {list(shape)}")
+        raise DlicError(f"{wanted}, not {picture.dtype} {list(shape)}")
 
 
 def _choices(pipeline: Pipeline, codec: str, scale: int | str) -> tuple[str, tuple[int, ...]]:

@@ -93,8 +93,7 @@ def open_place(place: Place) -> Advances:
     locate(place.target)
     from lightning_dlic.operators.base import load_operator
 
-    opened: Advances = load_operator(place.target)
-    return opened
+    return load_operator(place.target)
 
 
 def _places(stream: Bitstream, given: Pipeline | None, colored: bool, complain: Complain) -> list[Place]:

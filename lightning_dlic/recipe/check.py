@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import RegistryError, get, import_plugins, load, stage_kinds, suggest
+from dlic_registry import RegistryError, get, import_plugins, load, stage_kinds
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import shipped_names
 from lightning_dlic.recipe.loaded import Loaded
@@ -155,24 +155,17 @@ def check_part(recipe: Loaded, part: Part) -> type[Any]:
         key = f"{part.inside}.{name}"
         if name in part.provided:
             raise recipe.error(key, f"is set by what uses this {part.kind}", "Remove it here.")
+        if part.args[name] is None and name in part.default:
+            continue
         if name in open_to:
             _check_value(recipe, key, open_to[name], title)
         elif not known.open:
-            raise recipe.error(key, f"{title} has no argument {name!r}", _other_arguments(recipe, part, name, open_to))
+            raise recipe.error(key, f"{title} has no argument {name!r}", nearest(name, open_to, f"{title} takes"))
     for name, item in open_to.items():
         if item.required and not part.partial and name not in {*part.args, *part.default}:
             hint = f"Write {name}: ... there, {describe(item.annotation)}."
             raise recipe.error(part.inside, f"{title} needs {name!r}", hint)
     return cls
-
-
-def _other_arguments(recipe: Loaded, part: Part, name: str, known: Iterable[str]) -> str:
-    hint = nearest(name, known, f"{part.kind} {part.name} takes")
-    inherited = recipe.where(f"{part.key}.name") != recipe.where(f"{part.inside}.{name}")
-    if suggest(name, known) or not inherited:
-        return hint
-    # The name was swapped, the argument left over.
-    return f"{hint}\nTo drop what was inherited, empty it first: {part.inside}=null"
 
 
 def _check_value(recipe: Loaded, key: str, argument: Argument, title: str) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lightning_dlic import bounded_yaml
+from lightning_dlic.bounded_yaml import TooMuchError
 from lightning_dlic.recipe.errors import RecipeError, clip
 from lightning_dlic.recipe.given import COMMAND_LINE, NULLS, Given, whole
+from lightning_dlic.recipe.inherit import left_behind
 
 Keys = tuple[str, ...]
 
-_MAX_NODES = 20_000
-_MAX_DEPTH = 50
+_MOST = 1 << 63
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _FLOAT = "tag:yaml.org,2002:float"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
@@ -92,7 +95,9 @@ def read(path: Path, shown: str) -> Document:
         RecipeError: It cannot be read, is not UTF-8, not YAML, empty, or not a mapping.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = bounded_yaml.read_text(path)
+    except TooMuchError as error:
+        raise RecipeError(f"is no recipe: {error}", where=shown) from error
     except UnicodeDecodeError as error:
         raise RecipeError(f"not UTF-8 text (byte {error.start})", where=shown, hint="Save it as UTF-8.") from error
     except OSError as error:
@@ -157,15 +162,15 @@ def dump(values: dict[str, Any]) -> str:
 
 def _compose(text: str, shown: str, key: str = "") -> yaml.Node | None:
     try:
-        node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
-        return node
+        return bounded_yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, shown, key) from error
     except yaml.YAMLError as error:
         problem = f"not YAML: {' '.join(str(error).split())}"
         raise RecipeError(problem, where=shown, key=key, hint="Save it as plain UTF-8 text.") from error
-    except RecursionError as error:
-        raise RecipeError("nested too deeply", where=shown, key=key) from error
+    except TooMuchError as error:
+        line = "" if key or error.node is None else f":{error.node.start_mark.line + 1}"
+        raise RecipeError(str(error), where=f"{shown}{line}", key=key) from error
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, shown: str, key: str) -> RecipeError:
@@ -199,14 +204,9 @@ class _Reader:
         self.shown = shown
         self.marks = marks
         self.lines = lines
-        self.nodes = 0
         self.scalars = _Loader("")
 
     def value(self, node: yaml.Node, keys: Keys) -> Any:
-        self.nodes += 1
-        # Aliases share nodes: a short file can stand for an endless one.
-        if self.nodes > _MAX_NODES or len(keys) > _MAX_DEPTH:
-            raise self._error(node, keys, "too large: aliases or nesting without end")
         if isinstance(node, yaml.CollectionNode) and node.tag not in _COLLECTIONS:
             raise self._error(node, keys, f"values tagged {node.tag} are not read", "Remove the tag.")
         if isinstance(node, yaml.MappingNode):
@@ -240,6 +240,8 @@ class _Reader:
         if "." in key or not key.strip():
             nested = key.replace(".", ": {", 1) + ": ...}" if "." in key.strip(".") else "key: value"
             raise self._error(node, keys, f"{key!r} cannot be a key in a file", f"Nest it: {nested}")
+        if not key.isprintable() or "[" in key or "]" in key:
+            raise self._error(node, keys, f"{clip(key)!r} cannot be a key", "Name a key of the recipe or an argument.")
         return key
 
     def _scalar(self, node: yaml.Node, keys: Keys) -> Any:
@@ -251,6 +253,8 @@ class _Reader:
             raise self._error(node, keys, f"{clip(node.value)!r} cannot be read as {node.tag}", "Quote it.") from error
         if value is not None and not isinstance(value, (str, int, float)):
             raise self._error(node, keys, f"values tagged {node.tag} are not read", "Write a text or a number.")
+        if isinstance(value, int) and not -_MOST <= value < _MOST:
+            raise self._error(node, keys, f"{clip(node.value, 24)} is too large for a whole number", "It has 64 bits.")
         return value
 
     def _where(self, node: yaml.Node, value: yaml.Node | None = None) -> Where:
@@ -265,20 +269,44 @@ class _Reader:
 def merge(base: Document, over: Document) -> None:
     """Lays a document over another, in place: mappings merge, all else replaces.
 
+    Where a mapping names another component, the old one's arguments are not inherited: see `left_behind`.
+
     Args:
         base: What is changed.
         over: What wins; its positions come along.
     """
-    _merge(base.values, over.values, base, over, ())
+    _merge(base.values, over.values, base.marks, ())
+    base.marks.update(over.marks)
 
 
-def _merge(into: dict[str, Any], new: Mapping[str, Any], base: Document, over: Document, at: Keys) -> None:
+def _merge(into: dict[str, Any], new: Mapping[str, Any], marks: dict[Keys, Where], at: Keys) -> None:
     for key, value in new.items():
-        path = (*at, key)
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value, base, over, path)
-        else:
-            for stale in [keys for keys in base.marks if keys[: len(path)] == path]:
-                del base.marks[stale]
-            into[key] = value
-        base.marks.update({keys: where for keys, where in over.marks.items() if keys[: len(path)] == path})
+        path, old = (*at, key), into.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            for stale in left_behind(path, old, value):
+                _drop(old, stale, marks, path)
+            _merge(old, value, marks, path)
+            continue
+        for stale in _paths(old, path):
+            marks.pop(stale, None)
+        # A copy: what is extended twice must not be changed by what comes between.
+        into[key] = copy.deepcopy(value)
+
+
+def _drop(values: dict[str, Any], inside: Keys, marks: dict[Keys, Where], at: Keys) -> None:
+    """Takes a key away, with its position and those inside of it."""
+    for key in inside[:-1]:
+        values = values[key]
+    for stale in _paths(values.pop(inside[-1]), (*at, *inside)):
+        marks.pop(stale, None)
+
+
+def _paths(value: Any, at: Keys) -> Iterator[Keys]:
+    """The key of a value, and all inside of it."""
+    yield at
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _paths(item, (*at, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _paths(item, (*at, str(index)))

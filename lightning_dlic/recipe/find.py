@@ -8,11 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from dlic_registry import suggest
-from lightning_dlic.recipe.errors import RecipeError
+from lightning_dlic.bounded_yaml import SUFFIXES
+from lightning_dlic.recipe.errors import RecipeError, show
 
-_SUFFIXES = ("", ".yaml", ".yml")
 PIPELINES = "pipelines"
 """Folder of the pipelines among the recipes that ship; their names go without it."""
+_SUFFIXES = ("", *SUFFIXES)
 
 
 @cache
@@ -56,6 +57,10 @@ def find(name: str | Path, beside: Path | None = None, where: object = None, key
     text = str(name)
     for candidate in _candidates(text, beside or Path()):
         if candidate.is_file():
+            # What a link leads to counts: the lines of any other file are nobody's to read in a message.
+            if candidate.resolve().suffix.lower() not in SUFFIXES:
+                hint = "A recipe's file ends in .yaml."
+                raise RecipeError(f"{show(text)} is no recipe", where=where, key=key, hint=hint)
             return candidate
     path = (beside or Path()) / text
     if path.is_dir():

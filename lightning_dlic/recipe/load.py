@@ -11,6 +11,7 @@ from lightning_dlic.recipe.compose import compose, override, shown_path
 from lightning_dlic.recipe.document import Document, dump
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.inherit import names_first
 from lightning_dlic.recipe.loaded import Loaded
 from lightning_dlic.recipe.resolve import resolve
 from lightning_dlic.recipe.schema import (
@@ -40,7 +41,7 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = find(source)
     shown = shown_path(path)
     document = compose(path)
-    for text in overrides:
+    for text in names_first(overrides):
         override(document, text)
     _refuse_pipelines(document, shown)
     values, texts = resolve(document, shown, RecipeSpec)

@@ -23,6 +23,7 @@ from omegaconf.errors import (
 from lightning_dlic.recipe.document import Document, Keys
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.given import Given, as_due
+from lightning_dlic.recipe.interpolate import reckon
 from lightning_dlic.recipe.typecheck import describe, remedy
 
 _MAX_DEPTH = 60
@@ -50,6 +51,7 @@ def resolve(document: Document, shown: str, spec: type[Any]) -> tuple[dict[str, 
     _take_texts(document, spec)
     values = _without_empty(document.values)
     resolver.check_shape(values, spec, ())
+    reckon(values, resolver.error)
     try:
         config = OmegaConf.merge(OmegaConf.structured(spec), values)
     except OmegaConfBaseException as error:
@@ -114,7 +116,7 @@ class _Resolver:
             return
         if typing.get_origin(hint) is list:
             if not isinstance(value, list):
-                raise self._error(keys, f"{show(value)} is not a list", f"Write {keys[-1]}: [{value}]")
+                raise self.error(keys, f"{show(value)} is not a list", f"Write {keys[-1]}: [{value}]")
         elif is_dataclass(hint) or typing.get_origin(hint) is dict:
             if not isinstance(value, dict):
                 raise self._not_a_mapping(keys, value, hint)
@@ -124,7 +126,7 @@ class _Resolver:
     def plain(self, node: Any, keys: Keys) -> Any:
         """A node as plain values, all interpolations resolved."""
         if len(keys) > _MAX_DEPTH:
-            raise self._error(keys[:3], "interpolates in a circle")
+            raise self.error(keys[:3], "interpolates in a circle")
         if isinstance(node, DictConfig):
             return {str(key): self._child(node, key, (*keys, str(key))) for key in node}
         if isinstance(node, ListConfig):
@@ -139,7 +141,7 @@ class _Resolver:
         except OmegaConfBaseException as error:
             raise self.explain(error, keys) from error
         except RecursionError as error:
-            raise self._error(keys, "interpolates in a circle") from error
+            raise self.error(keys, "interpolates in a circle") from error
         return self.plain(value, keys)
 
     def texts(self, config: Any) -> dict[Keys, str]:
@@ -165,26 +167,26 @@ class _Resolver:
             spec = _hint_at(self.spec, keys[:-1])
             right = [item.name for item in fields(spec)] if is_dataclass(spec) else []
             right += [] if keys[:-1] else ["extends"]
-            return self._error(keys, "unknown key", nearest(keys[-1], right, "Keys here"))
+            return self.error(keys, "unknown key", nearest(keys[-1], right, "Keys here"))
         if isinstance(error, MissingMandatoryValue):
             dotted = ".".join(keys)
-            return self._error(keys, "has no value", f"Give it one in the recipe, or on the command line: {dotted}=...")
+            return self.error(keys, "has no value", f"Give it one in the recipe, or on the command line: {dotted}=...")
         if isinstance(error, InterpolationValidationError):
-            return self._error(keys, f"{show(value)} does not give {describe(_hint_at(self.spec, keys))}")
+            return self.error(keys, f"{show(value)} does not give {describe(_hint_at(self.spec, keys))}")
         if isinstance(error, ValidationError):
             return self._wrong_type(keys, value)
-        return self._error(keys, *_interpolation(error, value))
+        return self.error(keys, *_interpolation(error, value))
 
     def _wrong_type(self, keys: Keys, value: Any) -> RecipeError:
         hint = _hint_at(self.spec, keys)
         default = _default_at(self.spec, keys)
         usual = f"The default is {'null' if default is None else default}."
-        return self._error(keys, f"{show(value)} is not {describe(hint)}", remedy(value, hint) or usual)
+        return self.error(keys, f"{show(value)} is not {describe(hint)}", remedy(value, hint) or usual)
 
     def _not_a_mapping(self, keys: Keys, value: Any, hint: Any) -> RecipeError:
         named = is_dataclass(hint) and "name" in (item.name for item in fields(hint))
         example = f"{{name: {value}}}" if named and isinstance(value, str) else "{key: value}"
-        return self._error(keys, f"{show(value)} is not a mapping", f"Write {keys[-1]}: {example}")
+        return self.error(keys, f"{show(value)} is not a mapping", f"Write {keys[-1]}: {example}")
 
     def _written(self, keys: Keys) -> Any:
         value: Any = self.document.values
@@ -195,7 +197,8 @@ class _Resolver:
                 value = value.get(key) if isinstance(value, dict) else None
         return value
 
-    def _error(self, keys: Keys, problem: str, hint: str = "") -> RecipeError:
+    def error(self, keys: Keys, problem: str, hint: str = "") -> RecipeError:
+        """A mistake at a key, to be raised."""
         places = (self.document.marks.get(keys[:depth]) for depth in range(len(keys), 0, -1))
         where = next((place for place in places if place is not None), self.shown)
         return RecipeError(problem, where=where, key=".".join(keys), hint=hint)
@@ -209,7 +212,7 @@ def _interpolation(error: OmegaConfBaseException, value: Any) -> tuple[str, str]
     if isinstance(error, InterpolationKeyError):
         return f"{show(value)} leads nowhere", "Name a key from the top, such as ${stages.sr.args.scale}."
     if isinstance(error, UnsupportedInterpolationType):
-        return f"{show(value)} calls an unknown resolver", "There are oc.env, oc.decode, oc.select and oc.create."
+        return f"{show(value)} calls an unknown resolver", "There are oc.env, oc.decode and oc.select."
     if isinstance(error, InterpolationResolutionError) and "Environment variable" in reason:
         return (
             f"{show(value)}: the environment variable is not set",

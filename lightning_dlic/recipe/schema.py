@@ -29,7 +29,10 @@ class StageSpec(NamedSpec):
     """A stage; its key under ``stages`` is its kind."""
 
     init: str | None = None
-    """Weights to start training from: a path, or ``zoo:NAME``."""
+    """Weights to start training from: a file, a run's folder, or ``zoo:NAME``."""
+
+    partial: bool = False
+    """Whether ``init`` may fit in part: tensors it lacks stay as they are, those the network lacks are left over."""
 
     weights: str | None = None
     """Trained weights of a stage that is used as it is: a path, or ``zoo:NAME``."""

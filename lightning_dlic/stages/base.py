@@ -5,6 +5,7 @@ Optimisation is manual for every stage, so that one network and a GAN clip, accu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -12,10 +13,15 @@ from typing import Any, ClassVar
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
 from dlic_registry import DlicError, load
-from lightning_dlic.stages.optim import build_optimizer, build_schedule
+from lightning_dlic.imaging.finite import NotFiniteError, unfinite
+from lightning_dlic.metrics.protocol import counted
+from lightning_dlic.stages import carry
+from lightning_dlic.stages.optim import build_optimizer, build_schedule, steps_between
 from lightning_dlic.stages.settings import Settings, Spec
+from lightning_dlic.stages.watch import DivergedError, Watch, first_unfinite
 
 Batch = Mapping[str, Any]
 Terms = Mapping[str, Tensor]
@@ -37,6 +43,8 @@ class Stage(pl.LightningModule):
         monitor: The figure of `score` by which the best network is kept; higher is better.
         baseline_name: What `baseline` is called in results.
         batches: Batches trained on so far, by all runs that led here.
+        steps: Steps that each optimizer has taken for them.
+        gathered: Gradients of a checkpoint inside an accumulation, until the training starts.
     """
 
     dlic_api: ClassVar[int] = 1
@@ -54,8 +62,10 @@ class Stage(pl.LightningModule):
         """Starts with default settings; `configure` replaces them."""
         super().__init__()
         self.automatic_optimization = False
-        self.batches = 0
+        self.batches = self.steps = 0
+        self.gathered: dict[str, Any] | None = None
         self.settings = Settings()
+        self.watch = Watch()
         self.losses: dict[str, nn.Module] = {}
         self.loss_weights: dict[str, float] = {}
 
@@ -153,22 +163,40 @@ class Stage(pl.LightningModule):
         """
         built = []
         for role in self.roles:
-            try:
-                built.append(self._optimizer(role))
-            except ValueError as error:
-                raise DlicError(f"optim.{role}: {error}") from error
+            optimizer, schedule = self.build_optimizer(role)
+            named = {} if schedule is None else {"lr_scheduler": {"scheduler": schedule, "name": f"lr/{role}"}}
+            built.append({"optimizer": optimizer, **named})
         return built
 
-    def _optimizer(self, role: str) -> dict[str, Any]:
-        spec = self.settings.optim.get(role) or self.default_optim[role]
-        # By the name inside the network: the attribute that holds it is the stage's own affair.
+    def optimizer_spec(self, role: str) -> Spec:
+        """What the recipe says of a role's optimizer, or else the stage itself."""
+        return self.settings.optim.get(role) or self.default_optim[role]
+
+    def named_role_parameters(self, role: str) -> list[tuple[str, nn.Parameter]]:
+        """Parameters of a role by their names in the network: the attribute that holds it is the stage's own affair."""
         names = {parameter: name.partition(".")[2] for name, parameter in self.named_parameters()}
-        optimizer = build_optimizer(spec, [(names.get(p, ""), p) for p in self.role_parameters(role)])
-        if not spec.get("schedule"):
-            return {"optimizer": optimizer}
-        steps = -(-self.settings.max_steps // self.settings.accumulate)
-        schedule = build_schedule(spec["schedule"], optimizer, steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "name": f"lr/{role}"}}
+        return [(names.get(parameter, ""), parameter) for parameter in self.role_parameters(role)]
+
+    @property
+    def total_steps(self) -> int:
+        """Steps that each optimizer will have taken at the end: those taken and those of the batches to come."""
+        settings = self.settings
+        return self.steps + steps_between(self.batches, settings.max_steps, settings.accumulate)
+
+    def build_optimizer(self, role: str) -> tuple[torch.optim.Optimizer, LRScheduler | None]:
+        """A role's optimizer and schedule as they are before the first step.
+
+        Raises:
+            DlicError: One of them refuses a value; the message names the role.
+        """
+        spec = self.optimizer_spec(role)
+        try:
+            optimizer = build_optimizer(spec, self.named_role_parameters(role))
+            if not spec.get("schedule"):
+                return optimizer, None
+            return optimizer, build_schedule(spec["schedule"], optimizer, self.total_steps)
+        except ValueError as error:
+            raise DlicError(f"optim.{role}: {error}") from error
 
     def on_fit_start(self) -> None:
         """Moves what is not part of the module's state to the device."""
@@ -187,22 +215,41 @@ class Stage(pl.LightningModule):
             self._update(role, terms)
             if record:
                 self._record(role, terms)
+        self.steps += self._closing
         self.batches += 1
+
+    @property
+    def _closing(self) -> bool:
+        """Whether the batch at work is the last of an accumulation."""
+        number = self.batches + 1
+        return number % self.settings.accumulate == 0 or number == self.settings.max_steps
 
     def _update(self, role: str, terms: Terms) -> None:
         """Backward, and, after the last batch of an accumulation, the optimizer's and the schedule's step."""
         index = self.roles.index(role)
         loss = torch.stack(list(terms.values())).sum() / self.settings.accumulate
         self.manual_backward(loss)
-        last = self.batches + 1 == self.settings.max_steps
-        if (self.batches + 1) % self.settings.accumulate and not last:
+        self._look(role, terms)
+        if not self._closing:
             return
         optimizer = self._all(self.optimizers())[index]
         optimizer.step()
         optimizer.zero_grad()
-        scheduled = [r for r in self.roles if (self.settings.optim.get(r) or self.default_optim[r]).get("schedule")]
+        scheduled = [r for r in self.roles if self.optimizer_spec(r).get("schedule")]
         if role in scheduled:
             self._all(self.lr_schedulers())[scheduled.index(role)].step()
+
+    def _look(self, role: str, terms: Terms) -> None:
+        """Ends a training that has left the numbers, before its optimizer spreads them.
+
+        Ranks find the sum of their gradients alike; a loss of one rank alone must not let the others wait for it. The
+        scaler of half precision looks at gradients itself, and leaves out steps on purpose.
+        """
+        optimizer = self._all(self.optimizers(use_pl_optimizer=False))[self.roles.index(role)]
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        parameters = [] if scaled else [p for group in optimizer.param_groups for p in group["params"]]
+        alone = self.trainer.world_size == 1 or scaled
+        self.watch.look(self.batches + 1, role, terms if alone else {}, parameters)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clips here, where gradients are unscaled under mixed precision, and before any optimizer's step."""
@@ -211,15 +258,9 @@ class Stage(pl.LightningModule):
             nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
 
     def _record(self, role: str, terms: Terms) -> None:
-        """Logs the terms of a role; stops a run that has left the numbers."""
+        """Logs the terms of a role."""
         for name, value in terms.items():
-            number = value.detach()
-            if not torch.isfinite(number):
-                raise FloatingPointError(
-                    f"the {name} loss of {role} is {number.item()} at batch {self.batches + 1}: "
-                    "lower the learning rate or set trainer.clip_norm"
-                )
-            self.log(f"train/{role}_{name}", number, on_step=True, batch_size=1)
+            self.log(f"train/{role}_{name}", value.detach(), on_step=True, batch_size=1)
         rate = self._all(self.optimizers())[self.roles.index(role)].param_groups[0]["lr"]
         self.log(f"lr/{role}", rate, on_step=True, batch_size=1)
 
@@ -238,22 +279,43 @@ class Stage(pl.LightningModule):
     def on_validation_model_zero_grad(self) -> None:
         """Keeps the gradients: Lightning would drop what an unfinished accumulation has gathered."""
 
+    def on_validation_start(self) -> None:
+        """Waits for what is known of the batches before it."""
+        self.watch.settle()
+
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Scores one whole picture and logs the mean over pictures."""
+        """Scores one whole picture and logs the mean over pictures.
+
+        Raises:
+            NotFiniteError: The network gives what is no picture.
+        """
         inputs, target = self.task(batch)
         figures = self.score(inputs, self(inputs), target)
         for name, value in figures.items():
+            if math.isnan(value):
+                raise NotFiniteError(f"{name} of a validation picture is {value}")
+            value = counted(name, value)
             self.log(f"val/{name}", value, on_epoch=True, batch_size=1, sync_dist=True, prog_bar=name == self.monitor)
 
+    def on_train_start(self) -> None:
+        """Puts back what an accumulation that a checkpoint lies in had gathered."""
+        carry.put_back(self)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stores the count of batches."""
-        checkpoint["dlic_batches"] = self.batches
+        """Stores counts, gathered gradients, and by what the optimizers were built.
+
+        Raises:
+            DivergedError: What would be saved is not finite.
+        """
+        self.watch.settle()
+        carry.save(self, checkpoint)
+        others = {key: value for key, value in checkpoint.items() if key != "state_dict"}
+        if (place := unfinite(self) or first_unfinite(others)) is not None:
+            raise DivergedError(f"after batch {self.batches} {place} is not finite; nothing is saved of it")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the count of batches back, also into a run that is longer than the one saved."""
-        self.batches = int(checkpoint["dlic_batches"])
-        if self.batches < self.settings.max_steps:
-            checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["is_last_batch"] = False
+        """Takes them back, also into a run that is longer than the one saved, or has other rates."""
+        carry.load(self, checkpoint)
 
     @staticmethod
     def _all(value: Any) -> list[Any]:

@@ -63,6 +63,9 @@ def build_schedule(spec: Spec, optimizer: torch.optim.Optimizer, steps: int) -> 
 
     Returns:
         The schedule.
+
+    Raises:
+        ValueError: It refuses a value, or ends before the run.
     """
     cls = load("schedule", spec["name"])
     arguments = {key: value for key, value in spec.items() if key != "name"}
@@ -72,10 +75,23 @@ def build_schedule(spec: Spec, optimizer: torch.optim.Optimizer, steps: int) -> 
     if "epochs" not in arguments:
         fallback["total_steps"] = steps
     for key, value in fallback.items():
-        if key in accepted:
-            arguments.setdefault(key, value)
+        if key in accepted and arguments.get(key) is None:
+            arguments[key] = value
     schedule: LRScheduler = cls(optimizer, **arguments)
+    end = getattr(schedule, "total_steps", steps)
+    if end < steps:
+        raise ValueError(
+            f"schedule {spec['name']} ends after {end} steps, but the run takes {steps}\n"
+            "Leave its length out, and the run's fills it in"
+        )
     return schedule
+
+
+def steps_between(done: int, end: int, accumulate: int) -> int:
+    """Optimizer steps of the batches after ``done``, up to and with ``end``, after which an optimizer steps anyway."""
+    if done >= end:
+        return 0
+    return end // accumulate - done // accumulate + (end % accumulate > 0)
 
 
 def _tuple(value: Any) -> Any:

@@ -28,7 +28,7 @@ class Best(pl.Callback):
         """Compares, and writes if better."""
         assert isinstance(pl_module, Stage)
         value = float(trainer.callback_metrics.get(f"val/{pl_module.monitor}", float("-inf")))
-        if trainer.sanity_checking or not trainer.is_global_zero or value <= self.best:
+        if trainer.sanity_checking or not trainer.is_global_zero or not value > self.best:
             return
         self.best = value
         save_net(self.path, pl_module.net, {**self.facts, **pl_module.describe_net(), pl_module.monitor: value})

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from torch import Tensor
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, load
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.settings import Settings
-from lightning_dlic.training.provenance import network_state, read_checkpoint, verify
+from lightning_dlic.training.checkpoint_file import CheckpointFiles
+from lightning_dlic.training.initial import initialise
 from lightning_dlic.training.run import Run
-from lightning_dlic.zoo import load_net
 
 
-def build_stage(recipe: Recipe, kind: str) -> Stage:
+def build_stage(recipe: Recipe, kind: str, *, initial: bool = True) -> Stage:
     """Builds a stage of a recipe, initialised and with its settings.
 
     Args:
         recipe: The recipe.
         kind: Which of its stages.
+        initial: Whether it takes the weights to start from; not where a checkpoint follows.
 
     Returns:
         The stage, on the CPU.
@@ -41,8 +40,9 @@ def build_stage(recipe: Recipe, kind: str) -> Stage:
     except (ValueError, TypeError) as error:
         raise DlicError(f"{recipe.where(f'stages.{kind}.args')}: stages.{kind}.args: {error}") from error
     start = spec.init or spec.weights
-    if start is not None:
-        _initialise(stage, start, f"{recipe.where(f'stages.{kind}')}: stages.{kind}.init")
+    if start is not None and initial:
+        place = f"{recipe.where(f'stages.{kind}')}: stages.{kind}.init"
+        initialise(stage, start, place, partial=spec.partial)
     stage.configure(
         Settings(
             optim=recipe.optim,
@@ -58,34 +58,6 @@ def build_stage(recipe: Recipe, kind: str) -> Stage:
     if trainer.channels_last:
         stage.to(memory_format=torch.channels_last)
     return stage
-
-
-def _initialise(stage: Stage, source: str, where: str) -> None:
-    """Loads what fits of trained weights; says what did not."""
-    if source.endswith(".ckpt"):
-        checkpoint = read_checkpoint(Path(source))
-        verify(checkpoint, Path(source))
-        given: dict[str, Tensor] = network_state(checkpoint)
-    else:
-        given = load_net(source)[0].state_dict()
-    given = stage.init_state(given)
-    for target in stage.init_targets():
-        wanted = target.state_dict()
-        fitting = {name: value for name, value in given.items() if name in wanted and wanted[name].shape == value.shape}
-        if fitting:
-            break
-    else:
-        raise DlicError(f"{where}: nothing in {source} fits this network (another net, or another width?)")
-    fresh, spare = [name for name in wanted if name not in fitting], [name for name in given if name not in wanted]
-    if fresh or spare:
-        told = [f"{what}: {_few(names)}" for what, names in (("fresh", fresh), ("left out", spare)) if names]
-        taken = f"{where}: {len(fitting)} of {len(wanted)} tensors taken from {source}"
-        warnings.warn("; ".join([taken, *told]), stacklevel=2)
-    target.load_state_dict(fitting, strict=False)
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:6]) + " ..." * (len(names) > 6)
 
 
 def build_data(recipe: Recipe) -> PictureDataModule:
@@ -160,6 +132,7 @@ def build_trainer(
             enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
             logger=loggers,
             callbacks=callbacks,
+            plugins=[CheckpointFiles()],
         )
     except (MisconfigurationException, ValueError) as error:
         raise DlicError(f"{recipe.where('trainer')}: trainer: {str(error).splitlines()[0]}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from types import FrameType
@@ -11,7 +10,9 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lightning_dlic.stages.base import Stage
+from lightning_dlic.training.checkpoint_file import give_second_name
 from lightning_dlic.training.metrics_file import MetricsFile
+from lightning_dlic.training.provenance import circumstances
 from lightning_dlic.training.run import Run
 
 
@@ -32,12 +33,39 @@ class Checkpoints(pl.callbacks.Checkpoint):
         """
         self.run, self.every, self.keep, self.provenance = run, every, keep, provenance
         self._saved = -1
+        self.validated = -1
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Records recipe, stages and versions."""
-        checkpoint["dlic"] = self.provenance
+        """Records recipe, stages, versions, and on what it was trained."""
+        checkpoint["dlic"] = {**self.provenance, "circumstances": circumstances(trainer)}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Validates where a run was stopped between a checkpoint and the validation of the same batch."""
+        assert isinstance(pl_module, Stage)
+        due = pl_module.batches and pl_module.batches % int(trainer.val_check_batch or 1) == 0
+        if due and self.validated != pl_module.batches:
+            self._saved = pl_module.batches
+            validate(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves again where this batch is saved already: the checkpoint then knows how well it did."""
+        assert isinstance(pl_module, Stage)
+        if trainer.sanity_checking:
+            return
+        self.validated = pl_module.batches
+        if self._saved == pl_module.batches:
+            self._saved = -1
+            self.save(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The batch of the last validation."""
+        return {"validated": self.validated}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the batch of the last validation."""
+        self.validated = int(state_dict["validated"])
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Saves when it is time."""
@@ -52,12 +80,10 @@ class Checkpoints(pl.callbacks.Checkpoint):
         self._saved = stage.batches
         path = self.run.checkpoints / f"step-{stage.batches:08d}.ckpt"
         self._record(trainer, stage)
-        trainer.save_checkpoint(path)
+        # Lightning means by this whether optimizers and counters are left out.
+        trainer.save_checkpoint(path, weights_only=False)
         if trainer.is_global_zero:
-            fresh = self.run.last.with_suffix(".new")
-            fresh.unlink(missing_ok=True)
-            os.link(path, fresh)
-            fresh.replace(self.run.last)
+            give_second_name(path, self.run.last)
             self._prune()
         trainer.strategy.barrier("dlic-checkpoint")
 
@@ -74,6 +100,17 @@ class Checkpoints(pl.callbacks.Checkpoint):
     def _prune(self) -> None:
         for old in sorted(self.run.checkpoints.glob("step-*.ckpt"))[: -max(1, self.keep)]:
             old.unlink(missing_ok=True)
+
+
+def validate(trainer: pl.Trainer) -> None:
+    """Runs a validation outside the turn that Lightning gives it: before the first batch."""
+    loop, connector = trainer.fit_loop.epoch_loop.val_loop, trainer._logger_connector
+    first = connector._first_loop_iter
+    trainer.validating = True
+    loop.restarting = False
+    loop.run()
+    trainer.training = True
+    connector._first_loop_iter = first
 
 
 class Interrupt(pl.Callback):

@@ -33,7 +33,8 @@ class EMA(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Starts from the network as it is, or moves a resumed average to its device."""
         if self.shadow:
-            self.shadow = {name: value.to(pl_module.device) for name, value in self.shadow.items()}
+            parameters = _parameters(pl_module)
+            self.shadow = {name: value.to(parameters[name]) for name, value in self.shadow.items()}
         else:
             self.shadow = {name: p.detach().clone() for name, p in _parameters(pl_module).items()}
 

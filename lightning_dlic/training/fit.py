@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytorch_lightning as pl
 import torch
 
 from dlic_datamodules.base import PictureDataModule
+from dlic_datamodules.files import write_file
 from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.recipe import Recipe, check, to_yaml
@@ -20,15 +23,21 @@ from lightning_dlic.stages.base import Stage
 from lightning_dlic.training import run as runs
 from lightning_dlic.training.best import Best
 from lightning_dlic.training.build import build_data, build_logger, build_stage, build_trainer
+from lightning_dlic.training.changes import Change, check_fit, take_changes, tell_changes
 from lightning_dlic.training.checkpoints import Checkpoints, Interrupt
 from lightning_dlic.training.ema import EMA
+from lightning_dlic.training.failures import explained
+from lightning_dlic.training.lock import hold
 from lightning_dlic.training.metrics_file import MetricsFile
+from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
-from lightning_dlic.training.report import Figures, measure, print_table, sha256, write_result
+from lightning_dlic.training.report import Figures, measure, print_table, write_result
+from lightning_dlic.training.resume import Begin, Point, choose
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.samples import Samples
-from lightning_dlic.zoo import save_net
+from lightning_dlic.training.target import Target, find_target
+from lightning_dlic.zoo import save_net, sha256
 
 
 @dataclass(frozen=True)
@@ -48,71 +57,104 @@ class Result:
     signal: int | None = None
 
 
-def fit(recipe: Recipe, resume: Path | None = None) -> Result:
+def fit(recipe: Recipe, resume: Target | str | Path | None = None) -> Result:
     """Trains what a recipe says.
 
     Args:
         recipe: A recipe with something to train.
-        resume: Folder of an interrupted run to go on with; its weights, optimizers, schedules, averages and place in
-            the data are restored exactly.
+        resume: The run to go on with: its folder, ``FOLDER@STEP``, or ``latest`` below ``run.root``. Weights,
+            optimizers, schedules, averages, gathered gradients and the place in the data are restored exactly; what the
+            recipe says otherwise than the run did holds from there on, or is refused.
 
     Returns:
         The result of the last stage trained.
 
     Raises:
-        DlicError: The recipe, the data or the checkpoint cannot be used.
+        DlicError: The recipe, the data or the checkpoint cannot be used, or another process trains in the folder.
     """
     if len(recipe.train) != 1:
         raise DlicError(
             f"{recipe.where('train')}: train: a recipe trains one stage, not {len(recipe.train)} "
             f"({', '.join(recipe.train)}).\nWrite one recipe for each, the later ones with the earlier ones' weights."
         )
-    checkpoint = None
     if resume is not None:
-        run = runs.existing(resume)
-        checkpoint = read_checkpoint(run.last)
-        verify(checkpoint, run.last)
+        target = resume if isinstance(resume, Target) else find_target(str(resume), Path(recipe.run.root))
+        with _held(target.run):
+            return _fit(recipe, target.run, target)
     check(recipe)
-    if resume is None:
-        run = runs.create(Path(recipe.run.root), recipe.name, recipe.run.name)
-    run.recipe.write_text(to_yaml(recipe))
+    run = runs.create(Path(recipe.run.root), recipe.name, recipe.run.name)
+    with _held(run):
+        if runs.is_first_rank():
+            write_file(run.recipe, to_yaml(placed(recipe)).encode())
+        return _fit(recipe, run, None)
+
+
+def _held(run: Run) -> AbstractContextManager[None]:
+    """The run's folder, for the one process that writes in it."""
+    os.environ[runs.RANK_VARIABLE] = str(run.folder.resolve())
+    return hold(run.folder) if runs.is_first_rank() else nullcontext()
+
+
+def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
-    return _fit_stage(recipe, recipe.train[0], run, checkpoint)
-
-
-def _fit_stage(recipe: Recipe, kind: str, run: Run, checkpoint: dict[str, Any] | None) -> Result:
-    stage, data = build_stage(recipe, kind), build_data(recipe)
+    kind = recipe.train[0]
+    point: Point | None = None
+    changes: list[Change] = []
+    if target is not None:
+        # What a plug-in registers must be known before the checkpoint asks for it.
+        check(recipe, weights=False)
+        point = choose(target)
+        verify(point.checkpoint, point.path)
+        changes = take_changes(recipe, run, point)
+    stage, data = build_stage(recipe, kind, initial=point is None), build_data(recipe)
     _check_crop(recipe, stage, data)
-    start = int(checkpoint["dlic_batches"]) if checkpoint else 0
+    if point is not None:
+        check_fit(recipe, stage, run, point, changes)
+        tell_changes(changes, point.batches)
+    return _train(recipe, run, stage, data, point)
+
+
+def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, point: Point | None) -> Result:
+    start = point.batches if point is not None else 0
     data.configure(steps=recipe.trainer.max_steps, start=start, seed=recipe.seed, run_dir=run.folder)
     metrics = MetricsFile(run.metrics, start)
     loggers = [metrics, *filter(None, [build_logger(recipe, run)])]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
-    checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, record(recipe.resolved()))
+    provenance = {**record(placed(recipe).resolved()), "batch_size": data.batch_size}
+    checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, provenance)
     interrupt = Interrupt(checkpoints)
-    callbacks = _callbacks(recipe, kind, run, ema, interrupt, checkpoints)
+    begin = Begin(run, point, recipe, data.batch_size) if point is not None else None
+    callbacks = _callbacks(recipe, stage.kind, run, begin, ema, interrupt, checkpoints)
     if recipe.trainer.compile:
         for module in {stage.net, getattr(stage, "discriminator", stage.net)}:
             module.compile()
     trainer = build_trainer(recipe, run, stage, loggers, callbacks)
     begun = time.monotonic()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), explained(run, stage):
         _quiet()
-        trainer.fit(stage, datamodule=data, ckpt_path=run.last if checkpoint else None, weights_only=True)
+        trainer.fit(stage, datamodule=data, ckpt_path=point.path if point is not None else None, weights_only=True)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
     if final is None or batches < recipe.trainer.max_steps or not trainer.is_global_zero:
         return Result(run, batches, None, interrupt.received)
-    figures = _conclude(recipe, kind, run, stage, data, final, trainer, time.monotonic() - begun)
+    with explained(run, stage):
+        figures = _conclude(recipe, stage.kind, run, stage, data, final, trainer, time.monotonic() - begun)
     return Result(run, batches, figures)
 
 
 def _callbacks(
-    recipe: Recipe, kind: str, run: Run, ema: EMA | None, interrupt: Interrupt, checkpoints: Checkpoints
+    recipe: Recipe,
+    kind: str,
+    run: Run,
+    begin: Begin | None,
+    ema: EMA | None,
+    interrupt: Interrupt,
+    checkpoints: Checkpoints,
 ) -> list[pl.Callback]:
     """In the order in which they must act: the best is kept while the average is in place, saving comes last."""
     chosen: list[pl.Callback | None] = [
+        begin,
         Best(run.best, describe_stage(recipe, kind)),
         ema,
         Samples(run),
@@ -157,10 +199,10 @@ def _conclude(
     """Saves the network, measures it beside the baseline, writes and prints the result."""
     stage.net.load_state_dict(network_state(final))
     stage.batches = int(final["dlic_batches"])
-    save_net(run.weights, stage.net, {**describe_stage(recipe, kind), **stage.describe_net()})
     stage.to(trainer.strategy.root_device).eval()
     figures = measure(stage, data.val_dataloader())
     stage.cpu()
+    save_net(run.weights, stage.net, {**describe_stage(recipe, kind), **stage.describe_net()})
     facts = {
         "recipe": recipe.name,
         "stage": {"kind": kind, "name": recipe.stages[kind].name},

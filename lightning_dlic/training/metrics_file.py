@@ -28,6 +28,7 @@ class MetricsFile(Logger):
         super().__init__()
         self.path = path
         self._saved = time.monotonic()
+        self._fresh = False
         self.rows: dict[int, dict[str, Any]] = {}
         if start and path.is_file():
             with path.open(newline="") as stream:
@@ -51,6 +52,7 @@ class MetricsFile(Logger):
         kept = {key: value for key, value in metrics.items() if key != "epoch"}
         if kept:
             self.rows.setdefault((step or 0) + 1, {}).update(kept)
+            self._fresh = True
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
@@ -63,10 +65,11 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def flush(self) -> None:
-        """Writes the file, whole or not at all."""
+        """Writes the file, whole or not at all, if there is anything new: an attempt that fails changes nothing."""
         self._saved = time.monotonic()
-        if not self.rows:
+        if not self._fresh:
             return
+        self._fresh = False
         columns = sorted({key for row in self.rows.values() for key in row})
         fresh = self.path.with_suffix(".new")
         with fresh.open("w", newline="") as stream:

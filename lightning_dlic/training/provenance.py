@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 from dlic_registry import DlicError, get, recorded
+from lightning_dlic.training.checkpoint_file import DamagedError, check_bytes, read
 
 
 class CheckpointError(DlicError):
@@ -37,8 +38,19 @@ def record(recipe: dict[str, Any]) -> dict[str, Any]:
     return {"recipe": recipe, "stages": stages}
 
 
+def circumstances(trainer: pl.Trainer) -> dict[str, Any]:
+    """On what a training runs: what no recipe says, or says by ``auto``, and its last bits depend on."""
+    return {
+        "devices": trainer.world_size,
+        "device": trainer.strategy.root_device.type,
+        "precision": trainer.precision,
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+    }
+
+
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint without unpickling anything but tensors and plain types.
+    """Reads a checkpoint, its checksums first, without unpickling anything but tensors and plain types.
 
     Args:
         path: A ``.ckpt`` file of ours.
@@ -50,13 +62,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: The file is missing, damaged, or not a checkpoint of ours.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        check_bytes(path)
+        checkpoint = read(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: not a checkpoint that can be read safely ({reason})") from error
-    if not isinstance(checkpoint, dict) or "dlic" not in checkpoint:
+    except DamagedError as error:
+        raise CheckpointError(f"{path}: damaged, or no checkpoint: it cannot be read safely ({error})") from error
+    if "dlic" not in checkpoint:
         raise CheckpointError(f"{path}: not a checkpoint of dlic-fit (it records no recipe)")
     return checkpoint
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 
+from dlic_datamodules.files import write_file
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.stages.base import Batch, Stage
@@ -58,11 +58,6 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
     """Writes ``result.json``, whole or not at all.
 
@@ -71,10 +66,8 @@ def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
         figures: What was measured.
         facts: Everything else that it states.
     """
-    fresh = path.with_suffix(".new")
     text = strict_json({**facts, "figures": asdict(figures), "versions": versions()}, indent=2)
-    fresh.write_text(text + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_file(path, (text + "\n").encode())
 
 
 def print_table(figures: Figures, title: str) -> None:

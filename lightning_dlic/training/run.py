@@ -9,7 +9,7 @@ from pathlib import Path
 from dlic_registry import DlicError
 
 # Ranks are started with the same command line; this tells them that the folder is made already.
-_RANK_VARIABLE = "DLIC_RUN_DIR"
+RANK_VARIABLE = "DLIC_RUN_DIR"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def create(root: Path, recipe_name: str, name: str | None) -> Run:
     Raises:
         DlicError: A run of that name exists, or the folder cannot be made.
     """
-    if os.environ.get("LOCAL_RANK", "0") != "0" and os.environ.get(_RANK_VARIABLE):
-        return Run(Path(os.environ[_RANK_VARIABLE]))
+    if os.environ.get("LOCAL_RANK", "0") != "0" and os.environ.get(RANK_VARIABLE):
+        return Run(Path(os.environ[RANK_VARIABLE]))
     parent = root / recipe_name
     try:
         launched = _launch_id()
@@ -90,7 +90,7 @@ def create(root: Path, recipe_name: str, name: str | None) -> Run:
         folder = _claim(parent, name) if name else _claim_number(parent)
     except OSError as error:
         raise DlicError(f"run.root: cannot make a folder in {parent}: {error.strerror or error}") from error
-    os.environ[_RANK_VARIABLE] = str(folder.resolve())
+    os.environ[RANK_VARIABLE] = str(folder.resolve())
     return Run(folder)
 
 
@@ -128,24 +128,7 @@ def _claim_number(parent: Path) -> Path:
             return folder
 
 
-def existing(folder: Path) -> Run:
-    """Opens the folder of a run to resume.
-
-    Args:
-        folder: The run's folder.
-
-    Returns:
-        The run.
-
-    Raises:
-        DlicError: It is not a run's folder, or holds no checkpoint yet.
-    """
-    run = Run(folder)
-    if not run.recipe.is_file():
-        raise DlicError(f"--resume: {folder} is not a run's folder (it has no recipe.yaml)")
-    if not run.last.is_file():
-        raise DlicError(
-            f"--resume: {folder} holds no checkpoint yet (none at {run.last}).\nStart it anew from {run.recipe}."
-        )
-    os.environ[_RANK_VARIABLE] = str(folder.resolve())
-    return run
+def is_first_rank() -> bool:
+    """Whether this process is the one of a training that writes; known before the processes have found each other."""
+    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
+    return all(os.environ.get(name, "0") == "0" for name in names)

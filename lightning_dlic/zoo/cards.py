@@ -97,7 +97,7 @@ def find_card(name: str) -> Card:
     """
     owner, _, bare = name.rpartition(":")
     rooms = folders() if owner in ("", OURS) else [shelf_folder(owner)]
-    path = next((p for room in rooms if _NAME.fullmatch(bare) and (p := room / f"{bare}.yaml").is_file()), None)
+    path = next((p for room in rooms if _NAME.fullmatch(bare) and _is_file(p := room / f"{bare}.yaml")), None)
     if path is None or path.stem != bare:
         raise DlicError(_unknown(name, bare, rooms))
     card = read_card(path)
@@ -131,6 +131,13 @@ def _unknown(name: str, bare: str, rooms: list[Path]) -> str:
     return f"unknown zoo network {name[:80]!r}.{hint} {listing}"
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # A name too long for the file system is none of ours.
+        return False
+
+
 def read_card(path: Path) -> Card:
     """Reads a card.
 
@@ -139,9 +146,11 @@ def read_card(path: Path) -> Card:
     """
     import yaml
 
+    from lightning_dlic import bounded_yaml
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = bounded_yaml.load(bounded_yaml.read_text(path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, bounded_yaml.TooMuchError) as error:
         raise DlicError(f"{path}: not a card ({str(error).splitlines()[0]})") from error
     if not isinstance(content, Mapping):
         raise DlicError(f"{path}: not a card (a mapping is expected)")

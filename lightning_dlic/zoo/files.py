@@ -6,14 +6,13 @@ those that the arguments give.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlic_datamodules.files import write_file
 from dlic_registry import DlicError, get, load, load_entry, recorded
 from lightning_dlic.zoo.cards import find_card, names_card
 
@@ -28,12 +27,6 @@ ZOO = "zoo:"
 
 class WeightsError(DlicError):
     """A weights file that cannot be used."""
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
@@ -66,12 +59,7 @@ def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
     if (broken := unfinite(net)) is not None:
         raise NotFiniteError(f"{path}: not written: {broken} of the network holds values that are not finite")
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
-    fresh = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
-    try:
-        fresh.write_bytes(save(tensors, metadata={_KEY: text}))
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_file(path, save(tensors, metadata={_KEY: text}))
 
 
 def locate(target: str | Path) -> Path:

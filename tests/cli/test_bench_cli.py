@@ -85,7 +85,7 @@ def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
     ("arguments", "message"),
     [
         (["--codecs", "jpg"], "Did you mean 'jpeg'"),
-        (["--budgets", "1k"], "--budgets"),
+        (["--budgets", "1kk"], "--budgets"),
         (["--metrics", "psnr"], "--metrics"),
     ],
 )

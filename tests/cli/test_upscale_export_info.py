@@ -27,7 +27,7 @@ def net(tmp_path: Path) -> Path:
 def test_a_folder_is_enlarged_and_gone_on_with(inline: Dlic, net: Path, pictures: Path, tmp_path: Path) -> None:
     source, target = pictures / "train", tmp_path / "out"
     out, _ = inline("upscale", source, target, "--model", net)
-    assert out == "6 enlarged x2 by tiny_x2\n"
+    assert out.count("enlarged x2 by tiny_x2\n") == 6
     made = sorted(target.iterdir())
     assert [p.name for p in made] == sorted(p.name for p in source.iterdir())
     with Image.open(made[0]) as image:
@@ -36,7 +36,7 @@ def test_a_folder_is_enlarged_and_gone_on_with(inline: Dlic, net: Path, pictures
     made[0].unlink()
     made[1].write_bytes(b"mine")
     out, _ = inline("upscale", source, target, "--model", net)
-    assert out == "1 enlarged x2 by tiny_x2, 5 were there already (--overwrite makes them again)\n"
+    assert (out.count("enlarged x2"), out.count("exists, skipped")) == (1, 5)
     assert made[0].read_bytes() == before
     assert made[1].read_bytes() == b"mine"
     inline("upscale", source, target, "--model", net, "--overwrite")
@@ -48,16 +48,16 @@ def test_one_broken_picture_does_not_cost_the_others(inline: Dlic, net: Path, pi
     source.mkdir()
     (source / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n nothing")
     (source / "whole.png").write_bytes(next((pictures / "valid").iterdir()).read_bytes())
-    _, err = inline("upscale", source, tmp_path / "out", "--model", net, status=2)
+    _, err = inline("upscale", source, tmp_path / "out", "--model", net, status=1)
     assert f"error: {source / 'broken.png'}: " in err
-    assert "1 of 2 pictures could not be enlarged" in err
+    assert "1 of 2 failed" in err
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["whole.png"]
 
 
 def test_a_baseline_and_what_a_format_loses(inline: Dlic, tmp_path: Path) -> None:
     Image.new("RGBA", (12, 10), (200, 10, 10, 0)).save(tmp_path / "a.png")
     out, err = inline("upscale", tmp_path / "a.png", tmp_path / "b.jpg", "--model", "lanczos", "--scale", 3)
-    assert out == "1 enlarged x3 by lanczos\n"
+    assert out.endswith("b.jpg: enlarged x3 by lanczos\n")
     assert "does not keep transparency" in err
     with Image.open(tmp_path / "b.jpg") as image:
         assert image.size == (36, 30)
@@ -111,7 +111,7 @@ def test_export_as_onnx_prints_size_and_parity(
         (("--fp16", "--int8"), "exclude each other"),
         (("--format", "safetensors", "--int8"), "--int8 is for pnns_fc alone"),
         (("--out", "absent/a.onnx"), "there is no folder absent"),
-        (("--format", "safetensors", "--out", "NET"), "that is the network itself"),
+        (("--format", "safetensors", "--out", "NET"), "is the source"),
     ],
 )
 def test_mistakes_of_export(inline: Dlic, net: Path, words: tuple[str, ...], message: str) -> None:

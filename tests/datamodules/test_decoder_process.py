@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -11,7 +13,7 @@ from picture_maker import chunk, encoded, noise, png, zeros
 
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoder_process import Decoder
-from dlic_datamodules.errors import PictureError
+from dlic_datamodules.errors import DataError, PictureError
 
 
 @pytest.fixture
@@ -58,3 +60,39 @@ def test_the_largest_picture_allowed_fits_into_the_memory_limit() -> None:
         assert allowed.decode(huge).shape == (3, 8192, 8192)
     finally:
         allowed.close()
+
+
+def test_a_picture_whose_decoder_was_killed_has_a_second_chance(decoder: Decoder) -> None:
+    large = encoded(noise(3000, 3000))
+    for times in (1, 2):
+        decoder.decode(encoded(noise(8, 8)))
+        assert decoder._process is not None
+        first, killed = decoder._process.pid, 0
+
+        def kill(times: int = times, first: int = first) -> None:
+            nonlocal killed
+            pid = first
+            while killed < times:
+                time.sleep(0.15)  # it is at the large picture
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+                while killed < times and (decoder._process is None or decoder._process.pid == pid):
+                    time.sleep(0.001)
+                pid = decoder._process.pid if decoder._process else pid
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        if times == 1:
+            assert decoder.decode(large).shape == (3, 3000, 3000)
+        else:
+            with pytest.raises(PictureError, match="crashes its decoder"):
+                decoder.decode(large)
+        thread.join()
+        assert killed == times
+
+
+def test_a_decoder_that_cannot_start_is_no_picture_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    for program in ("/bin/false", "/nowhere/python"):
+        monkeypatch.setattr(sys, "executable", program)
+        with pytest.raises(DataError, match="a decoding process"):
+            Decoder(DecodeOptions()).decode(encoded(noise(8, 8)))

@@ -1,10 +1,15 @@
 """One stream of crops, whoever makes it."""
 
+import collections
 import hashlib
 import inspect
+import multiprocessing
+import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -286,3 +291,20 @@ def test_a_half_read_stream_ends_with_its_program(folder: Path) -> None:
         command = [sys.executable, "-c", code, str(folder), ending]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+def test_a_killed_loader_process_ends_in_one_sentence(folder: Path) -> None:
+    data = FolderDataModule(str(folder), crop=16, batch_size=2, workers=2)
+    data.configure(steps=100_000)
+    others = {process.pid for process in multiprocessing.active_children()}
+    batches = iter(data.train_dataloader())
+    next(batches)
+    worker = next(process for process in multiprocessing.active_children() if process.pid not in others)
+    os.kill(worker.pid, signal.SIGKILL)
+    start = time.monotonic()
+    while time.monotonic() - start < 0.5:  # a training that is somewhere else is not torn out of it
+        time.sleep(0.05)
+    with pytest.raises(DataError, match=r"was lost .*\nGo on with data.args.workers=0") as caught:
+        collections.deque((next(batches) for _ in range(1000)), 0)
+    assert time.monotonic() - start < 60
+    assert caught.value.status == 1

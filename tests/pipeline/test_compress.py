@@ -164,3 +164,21 @@ def test_pictures_of_megapixels() -> None:
     ramp = (np.add.outer(np.arange(height) // 20, np.arange(width) // 20) % 256).astype(np.uint8)
     made = compress(ramp, bytes=4000, effort=1, pipeline="bicubic")
     assert decompress(made.data).shape == (height, width)
+
+
+def test_an_image_of_pillows_and_what_else_is_taken(photo: np.ndarray, tmp_path: Path) -> None:
+    from PIL import Image
+
+    asked = {"quality": 40, "pipeline": "bicubic"}
+    assert compress(Image.fromarray(photo), **asked).data == compress(photo, **asked).data
+    with pytest.raises(DlicError, match=r"uint8 \[H, W\] or \[H, W, 3\], or an image of Pillow's, not str"):
+        compress("photo.png", **asked)
+    with pytest.raises(DlicError, match="not float64"):
+        compress(photo / 255, **asked)
+
+
+@pytest.mark.parametrize("shape", [(1, 20_000), (20_000, 1), (5000, 20, 3)])
+def test_long_and_narrow(shape: tuple[int, ...]) -> None:
+    picture = (np.arange(np.prod(shape)) // 50 % 256).astype(np.uint8).reshape(shape)
+    made = compress(picture, bytes=900, effort=1, pipeline="bicubic")
+    assert decompress(made.data).shape == shape

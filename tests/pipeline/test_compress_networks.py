@@ -103,7 +103,7 @@ def test_damage_is_found_before_any_network_runs(made: bytes, recipe: Path, monk
     def fail(*_: object) -> None:
         raise AssertionError("the network ran on a damaged base layer")
 
-    monkeypatch.setattr("lightning_dlic.operators.luma_enlarger.LumaEnlarger.__call__", fail)
+    monkeypatch.setattr("lightning_dlic.operators.enlarger.NetEnlarger.advance", fail)
     damaged = made[:-1] + bytes([made[-1] ^ 1])
     with pytest.raises(BitstreamError, match="checksum"):
         decompress(damaged, pipeline=find_pipeline(recipe))

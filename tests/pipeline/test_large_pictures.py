@@ -18,7 +18,8 @@ import torch
 from PIL import Image
 
 from dlic_registry import load
-from lightning_dlic.imaging.pictures import Picture, write_picture
+from dlic_datamodules.picture_writer import write_picture
+from dlic_datamodules.pictures import Picture
 from lightning_dlic.operators.enlarger import NetEnlarger
 from lightning_dlic.measure.sr import evaluate, open_set
 from lightning_dlic.operators.upscale import upscale_file

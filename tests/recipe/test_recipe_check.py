@@ -16,14 +16,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from dlic_registry import Component, register
-from lightning_dlic.stages.base import Stage
+from lightning_dlic.stages.sr.base import SuperResolution
 from torch import nn
 
 if TYPE_CHECKING:
     from nowhere import Invisible
 
 
-class Shared(Stage):
+class Shared(SuperResolution):
     """A base class that others pass keywords to."""
 
     def __init__(self, *, scale: int, gain: float = 1.0, head: Annotated[Any, Component("net")] = None) -> None:
@@ -182,12 +182,10 @@ def test_a_mistake_in_a_file_is_placed_there(tmp_path: Path) -> None:
     )
 
 
-def test_arguments_left_over_from_another_name_are_told_how_to_go() -> None:
-    message = _error("srgan_div2k", *_FRESH, "optim.generator.schedule.name=cosine")
-    assert message.startswith("recipes/srgan_div2k.yaml:") or "/recipes/srgan_div2k.yaml:" in message
-    assert message.endswith("To drop what was inherited, empty it first: optim.generator.schedule=null")
-    empty = ["optim.generator.schedule=null", "optim.generator.schedule.name=cosine"]
-    check(load_recipe("srgan_div2k", [*_FRESH, *empty]))
+def test_another_name_leaves_the_old_ones_arguments_behind() -> None:
+    check(load_recipe("srgan_div2k", [*_FRESH, "optim.generator.schedule.name=cosine", "losses.content.name=l1"]))
+    check(load_recipe("quickstart", ["stages.sr.name=srcnn", "data.name=folder", "data.args.root=anywhere"]))
+    assert "has no argument 'jitter'" in _error("quickstart", "losses.pixel.jitter=1", "losses.pixel.name=mse")
 
 
 def test_a_missing_argument_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from lightning_dlic.recipe import Recipe, RecipeError, load_recipe
+from lightning_dlic.recipe.inherit import SHARED_DATA
+from lightning_dlic.recipe.signature import signature
 
 
 def _write(folder: Path, **files: str) -> None:
@@ -64,6 +66,48 @@ def test_a_replaced_mapping_takes_its_positions_along(family: Path) -> None:
     recipe = load_recipe("top.yaml", ["stages.sr={name: srcnn}"])
     assert recipe.stages["sr"].args == {}
     assert recipe.where("stages.sr.args.scale") == "command line"
+
+
+def test_another_name_does_not_inherit_the_old_ones_arguments(family: Path) -> None:
+    _write(
+        family,
+        first="""\
+train: sr
+run: {name: first, root: elsewhere}
+stages: {sr: {name: srgan, init: zoo:x, args: {scale: 4, generator: {name: srresnet, blocks: 3}}}}
+optim: {generator: {name: adam, lr: 0.5, betas: [0.1, 0.2], schedule: {name: halved, at: [0.1]}}}
+losses: {content: {name: perceptual, layer: "1_2", weight: 3.0}, pixel: {name: charbonnier, epsilon: 0.1}}
+data: {name: div2k, args: {root: there, name: of_a_set, crop: 7, augment: false}}
+""",
+        second="""\
+extends: [first.yaml]
+run: {name: second}
+stages: {sr: {args: {generator: {name: compact}}}}
+optim: {generator: {name: sgd, momentum: 0.9, schedule: {name: cosine}}}
+losses: {content: {name: other}, pixel: {name: charbonnier, weight: 2.0}}
+data: {name: folder, args: {crop: 8}}
+""",
+    )
+    recipe = load_recipe("second.yaml")
+    # Rates, schedules, weights and how batches are cut belong to their places; a run is no component.
+    assert recipe.run.root == "elsewhere"
+    assert recipe.stages["sr"].args == {"scale": 4, "generator": {"name": "compact"}}
+    assert recipe.optim["generator"] == {"name": "sgd", "momentum": 0.9, "lr": 0.5, "schedule": {"name": "cosine"}}
+    assert recipe.losses["content"] == {"name": "other", "weight": 3.0}
+    assert recipe.losses["pixel"] == {"name": "charbonnier", "epsilon": 0.1, "weight": 2.0}
+    assert recipe.data.args == {"crop": 8, "augment": False}
+    assert recipe.where("losses.content.layer") == "second.yaml:5"
+    # On the command line what stands beside a new name is its own, on whichever side of it.
+    words = ["stages.sr.args.scale=2", "stages.sr.name=srcnn", "data.args={name: mine}", "data.args.crop=9"]
+    other = load_recipe("second.yaml", words)
+    assert (other.stages["sr"].args, other.stages["sr"].init) == ({"scale": 2}, "zoo:x")
+    assert other.data.args == {"name": "mine", "crop": 9, "augment": False}
+
+
+def test_arguments_that_all_sets_share_are_known() -> None:
+    from dlic_datamodules.base import PictureDataModule
+
+    assert set(SHARED_DATA) == set(signature(PictureDataModule).arguments)
 
 
 def test_recipes_that_ship_are_extended_by_name_from_anywhere(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
+
+from dlic_registry import load
 
 FIT = [str(Path(sys.executable).with_name("dlic-fit"))]
 GAN = {
@@ -93,6 +96,38 @@ def test_a_signal_ends_in_a_checkpoint_and_says_how_to_go_on(
     if number == signal.SIGINT:
         output = complete("--resume", str(folder), f"trainer.max_steps={stopped + 2}")
         assert (folder / "weights.safetensors").exists()
+
+
+PLUGIN = """
+from dlic_registry import register
+from lightning_dlic.stages.sr.compact import Compact
+
+
+@register("sr", "mine")
+class Mine(Compact):
+    "A stage that only its module registers."
+"""
+
+
+@pytest.mark.slow
+def test_a_run_of_a_plugin_on_relative_folders_goes_on_from_elsewhere(
+    write_recipe: Callable[..., Path], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    net = load("net", "compact")(width=8, blocks=1, scale=2, channels=3)
+    save_file(net.state_dict(), tmp_path / "start.safetensors")
+    recipe = write_recipe("own", stage="mine", body="plugins: [mine]")
+    monkeypatch.chdir(tmp_path)
+    relative = os.path.relpath(pictures)
+    complete(str(recipe), "run.name=a", f"data.args.root={relative}", "stages.sr.init=start.safetensors")
+    # What a run has started from need not be there any more.
+    (tmp_path / "start.safetensors").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    output = complete("--resume", str(tmp_path / "runs" / "own" / "a"), "trainer.max_steps=8")
+    assert "from batch 7 on: trainer.max_steps: 6 -> 8" in output
+    assert "weights_only" not in output
 
 
 def test_resuming_what_is_no_run_is_a_clear_error(tmp_path: Path) -> None:

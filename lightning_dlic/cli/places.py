@@ -1,0 +1,85 @@
+"""What verbs share that turn a file into another, or a folder of files."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from dlic_registry import DlicError
+
+if TYPE_CHECKING:
+    from dlic_datamodules.folder_work import Outcome, Plan, Work
+
+STANDARD = "-"
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "ki": 1024, "mi": 1024**2}
+
+
+def parse_bytes(text: str, option: str) -> int:
+    """A number of bytes: ``1500``, ``2k`` or ``2kB`` (2000), ``2Ki`` or ``2KiB`` (2048), ``0.5M``.
+
+    Raises:
+        DlicError: It is none, or less than 1.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(|k|m|ki|mi)(?:b|ytes)?", text.strip().lower())
+    value = float(match[1]) * _UNITS[match[2]] if match else 0
+    if value < 1 or value != int(value):
+        raise DlicError(f"{option} {text!r}: write a number of bytes, such as 1500, 2k (2000) or 2Ki (2048)")
+    return int(value)
+
+
+def is_folder(source: str) -> bool:
+    """Whether a source is a folder, not a file or standard input."""
+    return source != STANDARD and Path(source).is_dir()
+
+
+def place(source: str, target: str, ending: str) -> str:
+    """Where one file's result goes; refused before anything is computed.
+
+    Args:
+        source: The file, or ``-``.
+        target: A file, ``-``, or a folder, in which the result is called after the source.
+        ending: Of the result's name in a folder.
+
+    Raises:
+        DlicError: It cannot be written there, or is the source itself.
+    """
+    from dlic_datamodules.files import check_target
+
+    if target == STANDARD:
+        return target
+    if os.path.isdir(target) and source != STANDARD:
+        target = os.path.join(target, Path(source).stem + ending)
+    check_target(target, None if source == STANDARD else source)
+    return target
+
+
+def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
+    """Does a folder's work with a line a file; ends with status 1 where any failed."""
+    from dlic_datamodules.folder_work import run
+
+    failed = 0
+    for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite), 1):
+        failed += outcome.failed
+        _tell(outcome, f"[{number}/{len(plan.pairs)}]")
+    if plan.others:
+        kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in plan.others.most_common(8))
+        print(f"note: left alone, no pictures by their suffix: {kinds}", file=sys.stderr)
+    if failed:
+        print(f"{failed} of {len(plan.pairs)} failed; each is named above", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _tell(outcome: Outcome, count: str) -> None:
+    if outcome.failed:
+        reason = outcome.message.removeprefix(f"{outcome.source}: ")
+        print(f"{count} error: {outcome.source}: {reason}", file=sys.stderr, flush=True)
+        return
+    plain = not outcome.message.startswith("{")
+    print(f"{count} {outcome.source} -> {outcome.message}" if plain else outcome.message, flush=True)
+    for note in outcome.notes:
+        print(f"warning: {note}", file=sys.stderr, flush=True)

@@ -1,0 +1,159 @@
+"""What a checkpoint carries from one training of a stage to the next, beside tensors and optimizer states."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from dlic_registry import DlicError
+from lightning_dlic.stages.optim import build_optimizer
+
+if TYPE_CHECKING:
+    from lightning_dlic.stages.base import Stage
+
+
+def save(stage: Stage, checkpoint: dict[str, Any]) -> None:
+    """Adds to a checkpoint what `load` takes.
+
+    Args:
+        stage: The stage.
+        checkpoint: As Lightning has made it.
+    """
+    checkpoint["dlic_batches"], checkpoint["dlic_steps"] = stage.batches, stage.steps
+    checkpoint["dlic_optim"] = {
+        "specs": {role: _plain(stage.optimizer_spec(role)) for role in stage.roles},
+        "total_steps": stage.total_steps,
+    }
+    gradients = {role: [p.grad for p in stage.role_parameters(role)] for role in stage.roles}
+    if any(gradient is not None for role in gradients.values() for gradient in role):
+        checkpoint["dlic_gathered"] = {
+            "gradients": gradients,
+            "accumulate": stage.settings.accumulate,
+            "scale": _loss_scale(stage),
+        }
+    _place(checkpoint, stage.batches, stage.settings.max_steps)
+
+
+def load(stage: Stage, checkpoint: dict[str, Any]) -> None:
+    """Takes counts and gradients of a checkpoint; makes its optimizer states suit the recipe of today.
+
+    Args:
+        stage: The stage, with the settings of today.
+        checkpoint: Changed in place, before Lightning takes the rest from it.
+
+    Raises:
+        DlicError: An optimizer cannot go on as the recipe wants it to.
+    """
+    stage.batches = int(checkpoint["dlic_batches"])
+    stage.steps = int(checkpoint.get("dlic_steps", stage.batches // stage.settings.accumulate))
+    stage.gathered = checkpoint.get("dlic_gathered")
+    _place(checkpoint, stage.batches, stage.settings.max_steps)
+    if "dlic_optim" in checkpoint:
+        _carry_optimizers(stage, checkpoint, **checkpoint["dlic_optim"])
+
+
+def put_back(stage: Stage) -> None:
+    """Gives the parameters the gradients that a checkpoint inside an accumulation held."""
+    if stage.gathered is None:
+        return
+    # Each batch weighs 1 / accumulate in the step that it ends in, whatever it was when it was gathered.
+    factor = stage.gathered["accumulate"] / stage.settings.accumulate * _loss_scale(stage) / stage.gathered["scale"]
+    for role, gradients in stage.gathered["gradients"].items():
+        for parameter, gradient in zip(stage.role_parameters(role), gradients, strict=True):
+            parameter.grad = None if gradient is None else _scaled(gradient.to(parameter), factor)
+    stage.gathered = None
+
+
+def _scaled(gradient: torch.Tensor, factor: float) -> torch.Tensor:
+    return gradient.clone() if factor == 1.0 else gradient * factor
+
+
+def _loss_scale(stage: Stage) -> float:
+    """What losses are multiplied by under 16-bit precision."""
+    scaler = getattr(stage.trainer.precision_plugin, "scaler", None)
+    return 1.0 if scaler is None else float(scaler.get_scale())
+
+
+def _place(checkpoint: dict[str, Any], batches: int, max_steps: int) -> None:
+    """Writes Lightning's counters as they are right after a batch, wherever the checkpoint was saved.
+
+    The whole run is one epoch. Of validations nothing is counted: whether one is due is ours to say.
+    """
+    loops = checkpoint["loops"]["fit_loop"]
+    done = {"ready": batches, "completed": batches - 1, "started": batches, "processed": batches}
+    begun = {"ready": 1, "completed": 0, "started": 1, "processed": 0}
+    none = dict.fromkeys(begun, 0)
+    loops["epoch_progress"] = {"total": dict(begun), "current": dict(begun)}
+    last = batches >= max_steps
+    loops["epoch_loop.batch_progress"] = {"total": dict(done), "current": dict(done), "is_last_batch": last}
+    loops["epoch_loop.val_loop.batch_progress"] = {"total": dict(none), "current": dict(none), "is_last_batch": False}
+    loops["epoch_loop.state_dict"] = {"_batches_that_stepped": batches - 1}
+
+
+def _carry_optimizers(stage: Stage, checkpoint: dict[str, Any], specs: dict[str, Any], total_steps: int) -> None:
+    """Where a role's values or its schedule's length have changed, its state goes on under the new ones.
+
+    Rates are from here on what they are at this step in a run that has had the new values from its start.
+    """
+    scheduled = [role for role in stage.roles if specs[role].get("schedule")]
+    saved = dict(zip(scheduled, checkpoint["lr_schedulers"], strict=True))
+    schedules = []
+    for index, role in enumerate(stage.roles):
+        spec = _plain(stage.optimizer_spec(role))
+        lasts = not spec.get("schedule") or stage.total_steps == total_steps
+        if spec == specs[role] and lasts:
+            schedules += [saved[role]] if role in saved else []
+            continue
+        _refuse(stage, role, specs[role], spec)
+        optimizer, schedule = stage.build_optimizer(role)
+        if schedule is not None:
+            for _ in range(stage.steps):
+                schedule.step()
+            schedules.append(schedule.state_dict())
+        state = checkpoint["optimizer_states"][index]
+        groups = optimizer.state_dict()["param_groups"]
+        rates = [state["param_groups"][0]["lr"], groups[0]["lr"]]
+        if rates[0] != rates[1]:
+            warnings.warn(f"optim.{role}: the rate goes on at {rates[1]:.4g}; it was {rates[0]:.4g}", stacklevel=2)
+        state["param_groups"] = [
+            {**new, "params": old["params"]} for new, old in zip(groups, state["param_groups"], strict=True)
+        ]
+    checkpoint["lr_schedulers"] = schedules
+
+
+def _refuse(stage: Stage, role: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuses what the optimizer's state cannot follow."""
+    if old["name"] != new["name"]:
+        raise _another(role, f"{old['name']} has other states than {new['name']}")
+    members = [[(name, group["match"]) for name, group in (spec.get("groups") or {}).items()] for spec in (old, new)]
+    if members[0] != members[1]:
+        raise _another(role, "its parameters fall into other groups")
+    # One number in place of each tensor: whether the new values can go on from the old states is quickly tried.
+    probes = [(name, nn.Parameter(torch.zeros(1))) for name, _ in stage.named_role_parameters(role)]
+    for _, probe in probes:
+        probe.grad = torch.ones(1)
+    before, after = (build_optimizer(spec, probes) for spec in (old, new))
+    before.step()
+    try:
+        after.load_state_dict({**after.state_dict(), "state": before.state_dict()["state"]})
+        after.step()
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key != "schedule")
+        raise _another(role, f"{', '.join(changed)}: its states were not kept for that") from error
+
+
+def _another(role: str, why: str) -> DlicError:
+    return DlicError(
+        f"optim.{role}: a run cannot go on with another optimizer ({why}).\n"
+        "Start a new run from its weights: stages.KIND.init=RUN"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and sequences as the dicts and lists that a checkpoint may hold."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,116 @@
+"""Weights to start a training from: of the zoo, of a weights file of any making, of a checkpoint, of a run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from dlic_registry import DlicError
+from lightning_dlic.imaging.finite import unfinite
+from lightning_dlic.stages.base import Stage
+from lightning_dlic.training.provenance import network_state, read_checkpoint
+from lightning_dlic.training.resume import choose
+from lightning_dlic.training.target import find_target
+from lightning_dlic.zoo.files import ZOO, WeightsError, locate
+
+_PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".tar")
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How given tensors fit a network."""
+
+    target: nn.Module
+    taken: Mapping[str, Tensor]
+    missing: list[str]
+    misshapen: list[str]
+    spare: list[str]
+
+    @property
+    def whole(self) -> bool:
+        return not (self.missing or self.misshapen or self.spare)
+
+    def __str__(self) -> str:
+        wanted = len(self.target.state_dict())
+        kinds = (("not in it", self.missing), ("of another shape", self.misshapen), ("left over", self.spare))
+        told = [f"{what}: {_few(names)}" for what, names in kinds if names]
+        return "; ".join([f"{len(self.taken)} of the network's {wanted} tensors taken", *told])
+
+
+def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
+    """Gives a stage's network weights to start from.
+
+    Args:
+        stage: The stage.
+        source: ``zoo:NAME``, a safetensors file with or without a record of its network, a checkpoint, a run's folder.
+        where: Place and key, for messages.
+        partial: Whether tensors of the network may stay as they are, and tensors of the source be left over.
+
+    Raises:
+        DlicError: The source cannot be read, fits only in part where that was not asked for, or not at all, or is not
+            finite.
+    """
+    targets = stage.init_targets()
+    names = {name for target in targets for name in target.state_dict()}
+    given = max(_spellings(read_tensors(source, where)), key=lambda named: len(names & named.keys()))
+    given = stage.init_state(given)
+    fit = max((_fit(target, given) for target in targets), key=lambda fit: (fit.whole, len(fit.taken)))
+    if not fit.taken:
+        raise DlicError(f"{where}: nothing in {source} fits this network (another net, or another width?)")
+    if not fit.whole and not partial:
+        raise DlicError(
+            f"{where}: {source} fits this network in part: {fit}\n"
+            f"If that is meant, say so: {where.rpartition(': ')[2].removesuffix('init')}partial=true"
+        )
+    if not fit.whole:
+        warnings.warn(f"{where}: {source}: {fit}", stacklevel=2)
+    fit.target.load_state_dict(fit.taken, strict=False)
+    if (broken := unfinite(fit.target)) is not None:
+        raise DlicError(f"{where}: {broken} in {source} is not finite; take other weights to start from")
+
+
+def read_tensors(source: str, where: str) -> dict[str, Tensor]:
+    """The tensors of a network, by name, wherever they lie; nothing is built or unpickled."""
+    path = Path(source)
+    if not source.startswith(ZOO) and path.is_dir():
+        return network_state(choose(find_target(source, key=where), where).checkpoint)
+    if path.suffix == ".ckpt":
+        return network_state(read_checkpoint(path))
+    if path.suffix.lower() in _PICKLES:
+        hint = "Save its tensors by safetensors.torch.save_file."
+        raise DlicError(f"{where}: {source} is a pickle, which could run anything and is not read.\n{hint}")
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, Tensor] = load_file(locate(source))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{where}: {source}: not a safetensors file ({str(error).splitlines()[0][:160]})") from error
+    return tensors
+
+
+def _spellings(given: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+    """The tensors as they are named, and without what all names begin with: others save a whole module."""
+    while True:
+        yield given
+        first = {name.partition(".")[0] for name in given if "." in name}
+        if len(first) != 1 or not all("." in name for name in given):
+            return
+        given = {name.partition(".")[2]: tensor for name, tensor in given.items()}
+
+
+def _fit(target: nn.Module, given: Mapping[str, Tensor]) -> _Fit:
+    wanted = target.state_dict()
+    taken = {name: value for name, value in given.items() if name in wanted and wanted[name].shape == value.shape}
+    misshapen = [name for name in given if name in wanted and name not in taken]
+    missing = [name for name in wanted if name not in given]
+    return _Fit(target, taken, missing, misshapen, [name for name in given if name not in wanted])
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(name[:80] for name in names[:_SHOWN]) + " ..." * (len(names) > _SHOWN)

@@ -1,0 +1,36 @@
+"""Relative paths as a run records them: absolute, so that it goes on from whatever folder it is called in."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from dlic_registry import load
+from lightning_dlic.recipe import Recipe
+
+
+def placed(recipe: Recipe) -> Recipe:
+    """A recipe whose relative paths start from the root instead of from the working directory.
+
+    Args:
+        recipe: A checked recipe.
+
+    Returns:
+        A copy. Where its data set says which of its arguments are paths, those; and the weights to start from.
+    """
+    copy = deepcopy(recipe)
+    for name in getattr(load("data", copy.data.name), "path_args", ()):
+        if copy.data.args.get(name):
+            copy.data.args[name] = _absolute(copy.data.args[name])
+    for stage in copy.stages.values():
+        stage.init, stage.weights = _absolute(stage.init), _absolute(stage.weights)
+    return copy
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_absolute(item) for item in value]
+    if not isinstance(value, str) or value.startswith(("zoo:", "~")) or "://" in value:
+        return value
+    return str(Path.cwd() / value)

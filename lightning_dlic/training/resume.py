@@ -1,0 +1,154 @@
+"""Going on with a run: from which checkpoint, and what of its folder changes once it does."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from dlic_datamodules.files import write_file
+from dlic_registry import DlicError
+from lightning_dlic.recipe import Recipe, to_yaml
+from lightning_dlic.stages.base import Stage
+from lightning_dlic.training.checkpoint_file import give_second_name
+from lightning_dlic.training.places import placed
+from lightning_dlic.training.provenance import CheckpointError, circumstances, read_checkpoint
+from lightning_dlic.training.run import Run
+from lightning_dlic.training.target import Target, kept_steps
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run goes on.
+
+    Attributes:
+        path: The checkpoint.
+        checkpoint: Its content.
+    """
+
+    path: Path
+    checkpoint: dict[str, Any]
+
+    @property
+    def batches(self) -> int:
+        """Batches done there."""
+        return int(self.checkpoint["dlic_batches"])
+
+
+def choose(target: Target, key: str = "--resume") -> Point:
+    """Reads the checkpoint to go on from: the one asked for, or the newest whose every byte is right.
+
+    Args:
+        target: The run, and perhaps the step.
+        key: Who asks, for messages.
+
+    Raises:
+        DlicError: That one, or every one, is damaged; the message says how.
+    """
+    run, damaged = target.run, []
+    steps = [target.step] if target.step is not None else kept_steps(run)[::-1]
+    paths = [step_path(run, step) for step in steps]
+    if target.step is None and run.last.is_file() and not any(run.last.samefile(path) for path in paths):
+        paths.append(run.last)
+    for path in paths:
+        try:
+            point = Point(path, read_checkpoint(path))
+        except CheckpointError as error:
+            damaged.append(str(error))
+            continue
+        if damaged:
+            warnings.warn("; ".join([*damaged, f"going on from {path}"]), stacklevel=2)
+        return point
+    raise DlicError("\n".join([f"{key}: {damaged[0]}", *damaged[1:3], _remedy(target)]))
+
+
+def _remedy(target: Target) -> str:
+    run = target.run
+    if target.step is not None:
+        others = [step for step in kept_steps(run) if step != target.step]
+        if others:
+            return f"It has others: --resume {run.folder}@{others[-1]}"
+    weights = next((path for path in (run.weights, run.best) if path.is_file()), None)
+    if weights is None:
+        return f"Nothing else is left of it: start anew from {run.recipe}"
+    return f"Start a new run from its weights: dlic-fit {run.recipe} stages.KIND.init={weights}"
+
+
+def step_path(run: Run, batches: int) -> Path:
+    """The checkpoint saved after so many batches."""
+    return run.checkpoints / f"step-{batches:08d}.ckpt"
+
+
+class Begin(pl.Callback):
+    """Changes the folder of a resumed run when its training starts, and not before: a failed attempt leaves it be."""
+
+    def __init__(self, run: Run, point: Point, recipe: Recipe, batch_size: int) -> None:
+        """Creates the callback.
+
+        Args:
+            run: The run.
+            point: Where it goes on.
+            recipe: By which it goes on.
+            batch_size: Pictures a batch and device.
+        """
+        self.run, self.point = run, point
+        self.recipe, self.accumulate = to_yaml(placed(recipe)), recipe.trainer.accumulate
+        self.batch_size = batch_size
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes the recipe, puts away what lies ahead of the checkpoint, says what is no longer as it was."""
+        assert isinstance(pl_module, Stage)
+        if not trainer.is_global_zero:
+            return
+        self._tell(trainer)
+        self._put_away()
+        if not self.run.recipe.is_file() or self.run.recipe.read_text(encoding="utf-8") != self.recipe:
+            write_file(self.run.recipe, self.recipe.encode())
+
+    def _put_away(self) -> None:
+        """Moves checkpoints of later batches out of the way, beside copies of what is about to be written over."""
+        run = self.run
+        # Of an attempt that was killed while it wrote: the folder is ours alone.
+        for leftover in (*run.checkpoints.glob(".dlic-*.part"), *run.folder.glob(".dlic-*.part")):
+            leftover.unlink(missing_ok=True)
+        later = [step for step in kept_steps(run) if step > self.point.batches]
+        if later:
+            aside = run.folder / f"until-{later[-1]:08d}"
+            aside.mkdir(exist_ok=True)
+            for path in (run.metrics, run.recipe, run.best, run.weights, run.result):
+                if path.is_file():
+                    shutil.copy2(path, aside)
+            for step in later:
+                step_path(run, step).replace(aside / step_path(run, step).name)
+            warnings.warn(f"what was trained after batch {self.point.batches} lies in {aside}", stacklevel=2)
+        if not run.last.is_file() or not run.last.samefile(self.point.path):
+            give_second_name(self.point.path, run.last)
+
+    def _tell(self, trainer: pl.Trainer) -> None:
+        made = self.point.checkpoint["dlic"]
+        before, now = made.get("circumstances"), circumstances(trainer)
+        if before is None:
+            return
+        told = [f"{key} {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
+        if told:
+            warnings.warn(
+                f"trained on other machinery than before ({', '.join(told)}): sums round differently, so the weights "
+                "will not be those of an undisturbed run to the last bit",
+                stacklevel=2,
+            )
+        sizes = (
+            (before["devices"], made["recipe"]["trainer"]["accumulate"], made["batch_size"]),
+            (now["devices"], self.accumulate, self.batch_size),
+        )
+        was, new = (a * b * c for a, b, c in sizes)
+        if was != new:
+            factors = [" x ".join(map(str, size)) for size in sizes]
+            warnings.warn(
+                f"an optimizer step sees {new} pictures, not {was} as before "
+                f"(devices x accumulate x batch size: {factors[1]}, not {factors[0]}); the rate is for you to suit",
+                stacklevel=2,
+            )
