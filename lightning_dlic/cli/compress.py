@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,7 @@ from lightning_dlic.metrics.strict_json import strict_json
 if TYPE_CHECKING:
     from lightning_dlic.codec import Bitstream
     from lightning_dlic.pipeline.compress import Compressed
+    from lightning_dlic.pipeline.plan import Pipeline
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,23 @@ class Options:
     scale: int | str
     metric: str | None
     effort: int
-    pipeline: str
+    pipeline: Pipeline
     hints: str | None
     gray: bool
     alpha: str
 
 
 def compress(
-    source: Annotated[str, typer.Argument(help="A picture, a folder of pictures, or - for standard input.")],
-    target: Annotated[str, typer.Argument(help="The .dlic file, a folder for a folder, or - for standard output.")],
+    source: Annotated[
+        str | None, typer.Argument(help="A picture, a folder of pictures, or - for standard input.", show_default=False)
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Argument(help="The .dlic file, a folder for a folder, or - for standard output.", show_default=False),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Values in place of the pipeline's: hints.name=grid ...")
+    ] = None,
     bytes_: Annotated[
         str | None, typer.Option("--bytes", metavar="N", help="Limit of the whole file: 1500, 2k (2000), 2Ki (2048).")
     ] = None,
@@ -57,7 +66,10 @@ def compress(
         typer.Option(help="What --bytes is best by: ssim, psnr, lpips, or color. By default color with hints."),
     ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="1 is fastest, 9 smallest.")] = 5,
-    pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline.")] = "photo",
+    pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline, or the folder of a run.")] = "photo",
+    print_recipe: Annotated[
+        bool, typer.Option("--print-recipe", help="Print the pipeline as resolved, check it, code nothing.")
+    ] = False,
     hints: Annotated[
         str | None,
         typer.Option(help="Colour by: base, grid, segmentation or none; add ,BYTES. Or a preset, or auto."),
@@ -73,12 +85,22 @@ def compress(
     Or to a quality, or to a target. Orientation and colour profile are applied; all other metadata is dropped. Of a
     folder, files that are there already are skipped; pictures that cannot be read are named, and the rest goes on.
     """
+    from lightning_dlic.pipeline.plan import find_pipeline
+    from lightning_dlic.recipe import to_yaml
+    from lightning_dlic.recipe.pipeline import load_pipeline
+
+    chosen = find_pipeline(pipeline, overrides or [])
+    if print_recipe:
+        print(to_yaml(load_pipeline(pipeline, overrides or [])), end="")
+        return
+    if source is None or target is None:
+        raise DlicError("which picture, and where to? dlic compress SOURCE TARGET --bytes N")
     if alpha not in ("flatten", "refuse"):
         raise DlicError(f"--alpha must be flatten or refuse, not {alpha!r}")
     if sum(value is not None for value in (bytes_, quality, goal)) != 1:
         raise DlicError("one of --bytes, --quality and --target must say how far to compress")
     limit = None if bytes_ is None else parse_bytes(bytes_, "--bytes")
-    options = Options(limit, quality, _goal(goal), codec, _scale(scale), metric, effort, pipeline, hints, gray, alpha)
+    options = Options(limit, quality, _goal(goal), codec, _scale(scale), metric, effort, chosen, hints, gray, alpha)
     if is_folder(source):
         _folder(Path(source), target, options, workers or os.cpu_count() or 1, overwrite, as_json)
         return
@@ -110,7 +132,7 @@ def _one(source: str, target: str, options: Options) -> dict[str, Any]:
     from lightning_dlic.pipeline.compress import compress as run
     from lightning_dlic.pipeline.pictures import load_picture
 
-    asked = asdict(options)
+    asked = {item.name: getattr(options, item.name) for item in fields(options)}
     picture = load_picture(source, alpha=asked.pop("alpha"), gray=asked.pop("gray"))
     made = run(picture, **asked)
     if target == STANDARD:
@@ -121,6 +143,8 @@ def _one(source: str, target: str, options: Options) -> dict[str, Any]:
 
 
 def _report(source: str, target: str, made: Compressed) -> dict[str, Any]:
+    from lightning_dlic.codec.networks import named_networks
+
     stream = made.stream
     return {
         "source": source,
@@ -133,6 +157,7 @@ def _report(source: str, target: str, made: Compressed) -> dict[str, Any]:
         "scale": stream.scale,
         "quality": made.quality,
         "pipeline": stream.pipeline,
+        "networks": [network.name for network in named_networks(stream) or ()],
         "hints": _hints(stream),
         "metric": made.metric,
         "score": made.score,
@@ -153,6 +178,7 @@ def _hints(stream: Bitstream) -> dict[str, Any] | None:
 def _sentence(report: dict[str, Any]) -> str:
     how = f"{report['codec']}, scale {report['scale']}, quality {report['quality']}"
     net = "" if report["pipeline"] is None else f", pipeline {report['pipeline']}"
+    net += f", networks {' '.join(report['networks'])}" if report["networks"] else ""
     hints = report["hints"]
     net += f", hints {hints['name']} {hints['bytes']} bytes" if hints else ""
     return f"{report['target']}: {report['bytes']} bytes ({how}{net}; {report['metric']} {report['score']:.4f})"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_dlic.codec.container import HINTS_CHUNK, VERSION, Bitstream
+from lightning_dlic.codec.networks import named_networks
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -32,6 +33,10 @@ def describe(path: str | Path) -> dict[str, Any]:
         "scale": stream.scale,
         "base": {"codec": stream.codec, "width": width, "height": height, "crc32": stream.crc},
         "pipeline": stream.pipeline,
+        "networks": [
+            {"kind": n.kind, "role": n.role, "name": n.name, "sha256": n.digest.hex()}
+            for n in named_networks(stream) or ()
+        ],
         "hints": _hints(stream),
         "chunks": [{"tag": c.tag, "bytes": len(c.body), "required": c.required} for c in stream.chunks],
         "bytes": len(data),

@@ -69,7 +69,7 @@ def compress(
         metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, ``lpips``, or ``color``: SSIM
             of luma plus a hundredth of the PSNR of Cb and Cr. By default ``color`` with hints, else ``ssim``.
         effort: 1, fastest, to 9, smallest.
-        pipeline: Name or recipe of the pipeline whose networks enlarge and colour.
+        pipeline: Name or recipe of the pipeline, or the folder of the run that trained it; or one already found.
         hints: How a colour picture gets its colour: ``base``, by the base codec; ``grid``, ``segmentation`` or another
             kind of hints, behind a comma their bytes; a preset such as ``segmentation-small``; ``none``, guessed by the
             pipeline's network if it has one, else as ``base``; ``auto``, whichever does best. The pipeline's by

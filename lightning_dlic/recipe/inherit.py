@@ -46,9 +46,15 @@ def left_behind(at: tuple[str, ...], old: Mapping[str, Any], new: Mapping[str, A
 
 
 def names_first(overrides: Sequence[str]) -> list[str]:
-    """Overrides in the order in which they act: a name drops what was inherited, not what is given beside it.
+    """Overrides in the order in which they act: a name drops what was inherited, not what is given beside or below it.
 
     Args:
         overrides: ``key=value`` texts.
     """
-    return sorted(overrides, key=lambda text: not text.partition("=")[0].endswith(".name"))
+
+    def order(text: str) -> tuple[bool, int]:
+        key = text.partition("=")[0]
+        named = key.endswith(".name")
+        return not named, key.count(".") if named else 0
+
+    return sorted(overrides, key=order)

@@ -66,7 +66,7 @@ def _refuse_pipelines(document: Document, shown: str) -> None:
         raise RecipeError("missing: this is a pipeline, which trains nothing", where=shown, key="train", hint=hint)
 
 
-def to_yaml(recipe: Recipe) -> str:
+def to_yaml(recipe: Loaded) -> str:
     """The resolved recipe as a recipe file: loading it gives the same recipe.
 
     Args:

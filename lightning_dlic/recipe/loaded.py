@@ -68,3 +68,7 @@ class Loaded:
     def error(self, key: str, problem: str, hint: str = "") -> RecipeError:
         """A mistake at a key of this recipe, to be raised."""
         return RecipeError(problem, where=self.where(key), key=key, hint=hint)
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as one mapping of plain values: no ``extends``, no interpolation, every default written out."""
+        raise NotImplementedError

@@ -17,6 +17,7 @@ from lightning_dlic.recipe.check import Part, check_part, look_up
 from lightning_dlic.recipe.compose import compose, override, shown_path
 from lightning_dlic.recipe.errors import nearest, show
 from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.inherit import names_first
 from lightning_dlic.recipe.load import check_ranges
 from lightning_dlic.recipe.loaded import Loaded
 from lightning_dlic.recipe.resolve import resolve
@@ -101,7 +102,7 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
     path = Path(source) / _FILE if (Path(source) / _FILE).is_file() else find(source)
     shown = shown_path(path)
     document = compose(path)
-    for text in overrides:
+    for text in names_first(overrides):
         override(document, text)
     for key in _TRAINING:
         if document.values.get(key) is not None:

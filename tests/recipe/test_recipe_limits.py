@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from lightning_dlic.pipeline.recipe import PipelineError, find_pipeline
 
+from lightning_dlic.pipeline.plan import find_pipeline
 from lightning_dlic.recipe import RecipeError, load_recipe
 
 _HEAD = "train: sr\nstages: {sr: {name: compact}}\n"
@@ -126,9 +126,9 @@ def test_files_that_are_no_recipes_show_no_line(tmp_path: Path) -> None:
     (tmp_path / "link.yaml").symlink_to(passwd)
     for path in (passwd, tmp_path / "link.yaml"):
         assert "is no recipe" in _refused(path)
-        with pytest.raises(PipelineError, match="no recipe of a pipeline"):
+        with pytest.raises(RecipeError, match="is no recipe"):
             find_pipeline(path)
     for text in (_BOMB, "number: 0x" + "f" * 5_000, "# x\n" * 3_000_000):
         (tmp_path / "bomb.yaml").write_text(text)
-        with pytest.raises(PipelineError, match="cannot be read as YAML"):
+        with pytest.raises(RecipeError):
             find_pipeline(tmp_path / "bomb.yaml")

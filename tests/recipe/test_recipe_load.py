@@ -16,6 +16,7 @@ import yaml
 
 from lightning_dlic.recipe import Recipe, RecipeError, RecipeSpec, TrainerSpec, load_recipe, to_yaml
 from lightning_dlic.recipe.find import shipped_names
+from lightning_dlic.recipe.pipeline import load_pipeline
 from lightning_dlic.recipe.typecheck import conforms, describe
 
 _PIPELINE = """
@@ -188,16 +189,15 @@ def test_mistakes_in_what_is_trained(tmp_path: Path, override: str, words: str) 
 def test_a_pipeline_loads_as_one_and_only_as_one(tmp_path: Path) -> None:
     path = tmp_path / "photo.yaml"
     path.write_text(_PIPELINE)
-    pipeline = load_recipe(path, purpose="pipeline")
+    pipeline = load_pipeline(path)
     assert (pipeline.base.name, pipeline.scale, pipeline.hints.args) == ("hevc", 2, {"budget": "auto"})
-    assert pipeline.stages["sr"].weights == "zoo:some"
-    assert set(pipeline.resolved()) == {"name", "plugins", "stages", "base", "scale", "hints"}
-    with pytest.raises(RecipeError, match="trains nothing"):
+    assert pipeline.networks == {"sr": {0: "zoo:some"}}
+    with pytest.raises(RecipeError, match="this is a pipeline, which trains nothing"):
         load_recipe(path)
     with pytest.raises(RecipeError, match="a pipeline trains nothing"):
-        load_recipe("quickstart", purpose="pipeline")
-    with pytest.raises(RecipeError, match="scale: 'big' is not a whole number or auto"):
-        load_recipe(path, ["scale=big"], purpose="pipeline")
+        load_pipeline("quickstart")
+    with pytest.raises(RecipeError, match="command line: scale: 'big' is neither auto nor a whole number"):
+        load_pipeline(path, ["scale=big"])
 
 
 def test_loading_imports_neither_torch_nor_lightning() -> None:
