@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from lightning_dlic.imaging.blocks import cut, cut_blocks, grid
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.measure.sr import TestSet, original
+from lightning_dlic.metrics.terms import decibels
 from lightning_dlic.operators.predictor import QP, BlockPredictor, HEVCPredictor, NetPredictor
 
 PROTOCOL = {
@@ -63,10 +63,7 @@ class Row:
     def psnr(self) -> dict[str, float]:
         """PSNR of each predictor's mean squared error, in dB."""
         pixels = self.blocks * self.m**2
-        return {
-            name: 10.0 * math.log10(255.0**2 * pixels / error) if error else math.inf
-            for name, error in self.errors.items()
-        }
+        return {name: decibels(error, pixels) for name, error in self.errors.items()}
 
     @property
     def wins(self) -> dict[str, float]:
