@@ -21,7 +21,8 @@ import lightning_dlic.zoo
 from dlic_datamodules.places import place
 from lightning_dlic.export.integers import to_integers
 from lightning_dlic.measure.prediction import evaluate_prediction
-from lightning_dlic.measure.sr import evaluate, open_set
+from lightning_dlic.measure.sets import open_set
+from lightning_dlic.measure.sr import evaluate
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.operators.enlarger import NetEnlarger
 from lightning_dlic.operators.predictor import NetPredictor

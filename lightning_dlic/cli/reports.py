@@ -14,7 +14,7 @@ from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.versions import versions
 
 if TYPE_CHECKING:
-    from lightning_dlic.measure.sr import TestSet
+    from lightning_dlic.measure.sets import TestSet
 
 
 def surroundings(sets: Sequence[TestSet], device: Any) -> dict[str, Any]:
