@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlic_registry import DlicError, suggest
+from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
 
@@ -61,8 +61,7 @@ def find_target(text: str) -> Target:
     if path.is_dir():
         raise DlicError(f"{text}: not a run's folder (it has no recipe.yaml)")
     known = [*rivals(), *cards()]
-    nearest = suggest(text, known)
-    hint = f" Did you mean {nearest!r}?" if nearest else ""
+    hint = did_you_mean(text, known)
     raise DlicError(f"unknown target {text!r}: no file, no run's folder, no rival, not in the zoo.{hint}")
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from dlic_registry import DlicError
-from dlic_registry.words import did_you_mean
+from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.kinds.lookup import kind_part
 from lightning_dlic.measure.base import Measure
 from lightning_dlic.recipe.signature import Argument, signature

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from dlic_registry import DlicError, suggest
+from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.resize import resize, resize_uint8
 from lightning_dlic.imaging.tiles import enlarge, net_halo
@@ -154,6 +154,5 @@ def kernel_enlarger(name: str, scale: int) -> KernelEnlarger:
         DlicError: There is none of this name.
     """
     if name not in KERNELS:
-        nearest = suggest(name, KERNELS)
-        raise DlicError(f"unknown baseline {name!r}." + (f" Did you mean {nearest!r}?" if nearest else ""))
+        raise DlicError(f"unknown baseline {name!r}.{did_you_mean(name, KERNELS)}")
     return KernelEnlarger(name, scale)

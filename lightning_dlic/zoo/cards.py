@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import DlicError, suggest
+from dlic_registry import DlicError, did_you_mean
 
 _HERE = Path(__file__).parent
 
@@ -89,8 +89,7 @@ def find_card(name: str) -> Card:
     path = next((p for folder in folders() if _is_file(p := folder / f"{name}.yaml")), None)
     if path is None or path.stem != name:
         known = sorted({p.stem for folder in folders() for p in folder.glob("*.yaml")})
-        nearest = suggest(name, known)
-        hint = f" Did you mean {nearest!r}?" if nearest else ""
+        hint = did_you_mean(name, known)
         listing = f"The zoo has: {', '.join(known)}." if known else "The zoo is empty."
         raise DlicError(f"unknown zoo network {name[:80]!r}.{hint} {listing}")
     card = read_card(path)
@@ -124,8 +123,7 @@ def read_card(path: Path) -> Card:
         raise DlicError(f"{path}: not a card (a mapping is expected)")
     known = {f.name for f in fields(Card)} - {"name", "folder"}
     if odd := sorted(set(map(str, content)) - known):
-        nearest = suggest(odd[0], sorted(known))
-        raise DlicError(f"{path}: unknown field {odd[0]!r}" + (f"; did you mean {nearest!r}?" if nearest else ""))
+        raise DlicError(f"{path}: unknown field {odd[0]!r}.{did_you_mean(odd[0], sorted(known))}")
     try:
         card = Card(name=path.stem, folder=path.parent, **content)
     except TypeError as error:
