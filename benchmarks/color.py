@@ -19,8 +19,8 @@ from typing import Any
 from dlic_datamodules.places import place
 from lightning_dlic.measure.colorings import Way, floors, networks, parse_hints
 from lightning_dlic.measure.colorization import evaluate_color
-from lightning_dlic.measure.sr import TestSet, open_set
-from lightning_dlic.metrics.perceptual import LPIPS
+from lightning_dlic.measure.sets import TestSet, open_set
+from lightning_dlic.metrics.named import NamedMetric, open_metrics
 from lightning_dlic.nets.colorization.bins import BinNet
 from lightning_dlic.operators.colorizer import Colorizer
 from lightning_dlic.zoo import load_net
@@ -35,20 +35,20 @@ def thinned(data: TestSet, every: int) -> TestSet:
     return replace(data, files=data.files[::every])
 
 
-def measure(ways: list[Way], data: TestSet, lpips: LPIPS) -> dict[str, dict[str, float]]:
+def measure(ways: list[Way], data: TestSet, metrics: list[NamedMetric]) -> dict[str, dict[str, float]]:
     """Figures of each way on a set, by ``target hints``."""
-    rows = evaluate_color(ways, [data], decoded=None, lpips=lpips)
+    rows = evaluate_color(ways, [data], decoded=None, metrics=metrics)
     return {f"{row.target} {row.hints}": {k: round(v, 4) for k, v in row.figures.items()} for row in rows}
 
 
-def zero_cost(colorizer: Colorizer, data: TestSet, lpips: LPIPS) -> dict[str, dict[str, float]]:
+def zero_cost(colorizer: Colorizer, data: TestSet, metrics: list[NamedMetric]) -> dict[str, dict[str, float]]:
     """Colour without hints beside none at all."""
     none, net = [parse_hints("none")], colorizer.net
-    found = measure([*floors("grey", none), *networks("net", colorizer, none)], data, lpips)
+    found = measure([*floors("grey", none), *networks("net", colorizer, none)], data, metrics)
     if isinstance(net, BinNet):
         usual = net.temperature, net.rebalance
         net.temperature, net.rebalance = TEMPERATURE, REBALANCE
-        found |= measure(networks("net vivid", colorizer, none), data, lpips)
+        found |= measure(networks("net vivid", colorizer, none), data, metrics)
         net.temperature, net.rebalance = usual
     return found
 
@@ -68,16 +68,16 @@ def main() -> None:
     parser.add_argument("--hints", default=PRESETS, help="with commas; empty for none")
     options = parser.parse_args()
     source = options.net if Path(options.net).is_file() else f"zoo:{options.net.removeprefix('zoo:')}"
-    colorizer, lpips = Colorizer("net", *load_net(source)), LPIPS()
+    colorizer, metrics = Colorizer("net", *load_net(source)), open_metrics(["psnr_rgb", "lpips"])
     asked = [parse_hints(text) for text in options.hints.split(",") if text and colorizer.net.takes_hints]
     report: dict[str, Any] = {"net": options.net, "every": options.every, "figures": {}, "rows": {}}
     for name, folder in SETS.items():
         data = open_set(place(None, folder))
         zero_set = thinned(data, options.zero_every)
-        zero = zero_cost(colorizer, zero_set, lpips)
+        zero = zero_cost(colorizer, zero_set, metrics)
         ways = [way for one in asked for way in (*floors("floor", [one]), *networks("net", colorizer, [one]))]
         few = thinned(data, options.every)
-        hinted = measure(ways, few, lpips) if ways else {}
+        hinted = measure(ways, few, metrics) if ways else {}
         report["figures"][name] = summary(zero, hinted)
         counts = {"pictures": len(zero_set.files), "hinted_pictures": len(few.files)}
         report["rows"][name] = {**counts, "zero": zero, "hinted": hinted}

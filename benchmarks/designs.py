@@ -36,7 +36,7 @@ from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.schedules import SHARES
 from lightning_dlic.stages.sr.compact import Compact
 from lightning_dlic.training.build import build_data
-from lightning_dlic.training.report import versions
+from lightning_dlic.versions import versions
 
 SCALE, WARM_UP = 4, 100
 DESIGNS: dict[str, Callable[[], nn.Module]] = {
@@ -176,7 +176,7 @@ def main() -> None:
         "seeds": options.seeds,
         "recipe": "zoo/compact_x4",
         "valid": len(pictures),
-        "versions": versions(),
+        "versions": versions("pytorch-lightning"),
         "contestants": {name: averaged(each) for name, each in runs.items()},
     }
     text = json.dumps(report, indent=2)

@@ -20,12 +20,12 @@ from PIL import Image
 from torch import Tensor
 
 from dlic_datamodules.places import place
-from lightning_dlic.cli.targets import find_targets, open_targets
-from lightning_dlic.measure.sr import open_set
+from lightning_dlic.cli.targets import find_targets, load_target_net
+from lightning_dlic.measure.sets import open_set
 from lightning_dlic.metrics.protocol import score
-from lightning_dlic.operators.enlarger import Enlarger
+from lightning_dlic.operators.enlarger import Enlarger, NetEnlarger
 from lightning_dlic.operators.upscale import to_pixels, to_tensor
-from lightning_dlic.training.report import versions
+from lightning_dlic.versions import versions
 
 CODERS: dict[str, tuple[str, dict[str, Any]]] = {
     "PNG": ("PNG", {}),
@@ -71,12 +71,19 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=512)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    enlargers = open_targets(find_targets([options.pair, options.reference]), None)
+    targets = find_targets([options.pair, options.reference])
+    enlargers = [NetEnlarger(target.name, *load_target_net(target)) for target in targets]
     files = open_set(place(None, "photos/valid")).files
     pictures = [original(path, options.crop, enlargers[0].scale) for path in files]
     figures = {enlarger.name: measure(enlarger, pictures) for enlarger in enlargers}
     text = json.dumps(
-        {"pictures": len(pictures), "crop": options.crop, "versions": versions(), "figures": figures}, indent=2
+        {
+            "pictures": len(pictures),
+            "crop": options.crop,
+            "versions": versions("pytorch-lightning"),
+            "figures": figures,
+        },
+        indent=2,
     )
     print(text)
     if options.json:

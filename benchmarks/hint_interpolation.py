@@ -24,7 +24,6 @@ from zlib import crc32
 import numpy as np
 import torch
 import yaml
-from make_card import DATA
 from numba import njit
 from safetensors.numpy import save_file
 from torch import Tensor, nn
@@ -39,7 +38,7 @@ from lightning_dlic.codec.hints.encoder import Trial
 from lightning_dlic.codec.hints.regions import NEIGHBOURS, Regions
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
-from lightning_dlic.zoo import sha256
+from lightning_dlic.zoo import find_card, sha256
 
 TARGET = Path(learned.__file__).with_name(learned.FILE)
 KINDS = ("segmentation", "segmentation", "grid")
@@ -247,7 +246,7 @@ def card(asked: argparse.Namespace, report: dict[str, object]) -> None:
         "command": "python benchmarks/hint_interpolation.py FOLDERS, three times: --seed first",
         "steps": asked.steps,
         "machine": "2 cores of an AMD EPYC with AVX-512, shared",
-        "data": DATA,
+        "data": find_card("compact_x4").data,
         "licence": "Apache-2.0; the pictures it was trained on are for research",
         "sha256": sha256(TARGET),
         "figures": report,

@@ -30,7 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lightning_dlic.bench.bench import versions
 from lightning_dlic.bench.rows import FileRow, rows
 from lightning_dlic.codec import base_codec
 from lightning_dlic.codec.container import HINTS_CHUNK
@@ -45,6 +44,7 @@ from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
+from lightning_dlic.versions import versions
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -339,7 +339,7 @@ def main() -> None:
         from lightning_dlic.operators.base import load_operator
 
         net = load_operator(asked.net)
-    report: dict[str, Any] = {"pictures": [p.name for p in pictures], "net": asked.net, "versions": versions()}
+    report: dict[str, Any] = {"pictures": [p.name for p in pictures], "net": asked.net, "versions": versions("av")}
     parts = asked.part or ["presets", "chroma", "files"]
     if "presets" in parts:
         report["presets"] = presets(pictures, net)

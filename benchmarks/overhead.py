@@ -24,7 +24,7 @@ from lightning_dlic.imaging.resize import BicubicDownsize
 from lightning_dlic.nets.compact import CompactNet
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import fit
-from lightning_dlic.training.report import versions
+from lightning_dlic.versions import versions
 
 BATCH, CROP, SCALE, WARM = 16, 96, 4, 10
 CLOCK: list[float] = []
@@ -124,7 +124,7 @@ def main() -> None:
         "bare_steps_per_s": plain,
         "ratio_of_medians": round(statistics.median(ours) / statistics.median(plain), 3),
         "threads": torch.get_num_threads(),
-        "versions": versions(),
+        "versions": versions("pytorch-lightning"),
     }
     text = json.dumps(result, indent=2)
     print(text)

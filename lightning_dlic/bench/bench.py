@@ -7,21 +7,24 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlic_datamodules.errors import PictureError
 from dlic_datamodules.work_processes import KilledError, run_jobs
+from dlic_registry import import_plugins
 from lightning_dlic.bench.rows import Sample, pick_rows
+from lightning_dlic.metrics.terms import counted
 from lightning_dlic.pipeline.pictures import load_picture, save_picture
+
+if TYPE_CHECKING:
+    from lightning_dlic.metrics.named import NamedMetric
 
 U8 = NDArray[np.uint8]
 Record = dict[str, Any]
-HIGHER_IS_BETTER = {"psnr_rgb": True, "psnr_y": True, "ssim_y": True, "ms_ssim_y": True, "lpips": False}
 PROTOCOL = {
     "bytes": "whole files, as stat counts them",
     "search": "per picture, budget and codec: the finest file within the budget at each scale "
@@ -29,7 +32,7 @@ PROTOCOL = {
     "psnr_rgb": "over all three channels, peak 255",
     "psnr_y": "BT.601 studio range, MATLAB rgb2ycbcr of the 8-bit RGB; peak 255; no border cropped",
     "ssim_y": "on the Y of psnr_y; Gaussian 11x11, sigma 1.5, whole windows; no border cropped",
-    "ms_ssim_y": "5 scales, on the Y of psnr_y; left out for pictures under 176 pixels",
+    "ms_ssim": "5 scales, on the Y of psnr_y; left out for pictures under 176 pixels",
     "lpips": "AlexNet v0.1; grey as three equal channels",
     "resizer": "MATLAB bicubic, antialiased, both ways; a network enlarges where a pipeline has one",
     "seconds": "of the search over all scales, shared by the budgets and divided by their number; of a file's decoding",
@@ -45,7 +48,8 @@ class Task:
     Attributes:
         budgets: Bytes.
         codecs: Comma-separated names of rows.
-        metrics: Names from `HIGHER_IS_BETTER`.
+        metrics: Registered names.
+        plugins: Modules that register what the names stand for, imported in each process.
         effort: Of our searches.
         pipeline: Whose networks enlarge ours.
         gray: Whether only the luma is coded.
@@ -58,6 +62,7 @@ class Task:
     effort: int = 5
     pipeline: str = "photo"
     gray: bool = False
+    plugins: tuple[str, ...] = ()
     keep: Path | None = None
 
 
@@ -109,6 +114,7 @@ def kept_name(picture: str, what: str) -> str:
 
 def measure_picture(picture_name: str, path: Path, task: Task) -> list[Record]:
     """Records of one picture."""
+    import_plugins(task.plugins)
     picture, found = load_picture(path, gray=task.gray), []
     if task.keep is not None:
         save_picture(picture, task.keep / kept_name(picture_name, "original"))
@@ -133,7 +139,7 @@ def _best(samples: list[Sample], picture: U8, metrics: tuple[str, ...]) -> list[
     scored = [(sample, score(sample.picture, picture, metrics)) for sample in samples]
     chosen: dict[int, list[str]] = {}
     for metric in metrics:
-        sign = 1 if HIGHER_IS_BETTER[metric] else -1
+        sign = _sign(metric)
         able = [index for index, (_, figures) in enumerate(scored) if metric in figures]
         if able:
             best = max(able, key=lambda index: (sign * scored[index][1][metric], -scored[index][0].size))
@@ -153,29 +159,27 @@ def _record(sample: Sample, figures: Mapping[str, float], names: list[str]) -> R
     }
 
 
-def score(output: U8, target: U8, metrics: Iterable[str]) -> dict[str, float]:
+def score(output: U8, target: U8, metrics: tuple[str, ...]) -> dict[str, float]:
     """Metrics of a decoded picture, by `PROTOCOL`; those that a picture is too small for are left out."""
     import torch
 
-    from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, WINDOW, ms_ssim, psnr, ssim
-    from lightning_dlic.metrics.protocol import y_plane
+    from lightning_dlic.metrics.named import figures
 
     torch.set_num_threads(1)
-    x, y = (_tensor(picture) for picture in (output, target))
-    luma = y_plane(x), y_plane(y)
-    side = min(target.shape[:2])
-    able: dict[str, Callable[[], float]] = {"psnr_y": lambda: psnr(*luma)}
-    if target.ndim == 3:
-        able["psnr_rgb"] = lambda: psnr(x, y)
-    if side >= WINDOW:
-        able["ssim_y"] = lambda: ssim(*luma)
-    if side >= MS_SSIM_MIN_SIDE:
-        able["ms_ssim_y"] = lambda: ms_ssim(*luma)
-    if side >= 32:
-        able["lpips"] = lambda: _lpips()(x, y)
-    figures = {metric: able[metric]() for metric in metrics if metric in able}
-    # Equal pictures have an infinite PSNR, which JSON cannot hold.
-    return {metric: min(value, 100.0) for metric, value in figures.items()}
+    found = figures(opened(metrics), _tensor(output), _tensor(target))
+    return {name: counted(name, value) for name, value in found.items()}
+
+
+@cache
+def opened(metrics: tuple[str, ...]) -> list[NamedMetric]:
+    """The metrics of these names, built once a process."""
+    from lightning_dlic.metrics.named import open_metrics
+
+    return open_metrics(metrics)
+
+
+def _sign(metric: str) -> int:
+    return 1 if opened((metric,))[0].higher_is_better else -1
 
 
 def _tensor(picture: U8) -> Any:
@@ -184,21 +188,6 @@ def _tensor(picture: U8) -> Any:
     planes = picture[..., None] if picture.ndim == 2 else picture
     # A copy: what Pillow gives is read-only, which torch warns of.
     return torch.from_numpy(planes.copy()).permute(2, 0, 1)[None]
-
-
-@cache
-def _lpips() -> Callable[[Any, Any], float]:
-    import torch
-
-    from lightning_dlic.metrics.perceptual import LPIPS
-
-    net = LPIPS()
-
-    def distance(x: Any, y: Any) -> float:
-        with torch.inference_mode():
-            return float(net(x.float() / 255, y.float() / 255))
-
-    return distance
 
 
 def summarize(records: list[Record], metrics: Iterable[str], pictures: int) -> list[Record]:
@@ -230,7 +219,7 @@ def _mean(values: Iterable[float]) -> float:
 def curve(records: list[Record], codec: str, metric: str, picture: str) -> list[tuple[float, float]]:
     """Bytes and metric of a codec's best files of a picture, by bytes, without points that more bytes made worse."""
     mine = [r for r in records if (r["codec"], r["picture"]) == (codec, picture) and metric in r["best_by"]]
-    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    sign = _sign(metric)
     points: list[tuple[float, float]] = []
     for size, value in sorted({(float(r["bytes"]), sign * float(r[metric])) for r in mine}):
         if not points or (value > points[-1][1] and size > points[-1][0]):
@@ -267,15 +256,4 @@ def bd_rates(records: list[Record], test: str, metrics: Iterable[str]) -> list[R
                 found.append(
                     {"test": test, "anchor": anchor, "metric": metric, "percent": _mean(values), "n": len(values)}
                 )
-    return found
-
-
-def versions() -> dict[str, str]:
-    """Versions of what codes and measures."""
-    found = {}
-    for name in ("lightning-dlic", "pillow", "av", "torch", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"):
-        try:
-            found[name] = version(name)
-        except ImportError:
-            continue
     return found

@@ -8,17 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dlic_datamodules.files import write_file
-from lightning_dlic.bench.bench import HIGHER_IS_BETTER, kept_name
+from lightning_dlic.bench.bench import kept_name, opened
 from lightning_dlic.metrics.strict_json import strict_json
 
 Record = dict[str, Any]
-TITLES = {
-    "psnr_rgb": "PSNR-RGB [dB]",
-    "psnr_y": "PSNR-Y [dB]",
-    "ssim_y": "SSIM-Y",
-    "ms_ssim_y": "MS-SSIM-Y",
-    "lpips": "LPIPS",
-}
 
 
 def write_json(path: Path, result: Record) -> None:
@@ -35,14 +28,13 @@ def write_compressai(folder: Path, result: Record) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     pixels = {record["picture"]: record["pixels"] for record in result["records"]}
     mean_pixels = sum(pixels.values()) / max(1, len(pixels))
-    names = {"psnr_rgb": "psnr-rgb", "psnr_y": "psnr-y", "ssim_y": "ssim-y", "ms_ssim_y": "ms-ssim", "lpips": "lpips"}
     written = []
     for codec in dict.fromkeys(row["codec"] for row in result["summary"]):
         rows = [row for row in result["summary"] if row["codec"] == codec and not row["missed"]]
         lists: dict[str, list[float]] = {"bpp": [8 * row["bytes"] / mean_pixels for row in rows]}
         for metric in result["metrics"]:
             if rows and all(metric in row for row in rows):
-                lists[names[metric]] = [row[metric] for row in rows]
+                lists[metric.replace("_", "-")] = [row[metric] for row in rows]
         lists["encoding_time"] = [row["encode_seconds"] for row in rows]
         lists["decoding_time"] = [row["decode_seconds"] for row in rows]
         content = {"name": codec, "description": f"lightning-dlic bench on {result['folder']}", "results": lists}
@@ -66,7 +58,7 @@ def write_plot(path: Path, result: Record) -> None:
             rows = [row for row in result["summary"] if row["codec"] == codec and metric in row]
             width = 2.5 if codec == "ours" else 1.2
             axis.plot([r["bytes"] for r in rows], [r[metric] for r in rows], marker="o", label=codec, linewidth=width)
-        axis.set(xlabel="bytes of the file", ylabel=TITLES[metric], xscale="log")
+        axis.set(xlabel="bytes of the file", ylabel=_title(metric), xscale="log")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     figure.tight_layout()
@@ -106,8 +98,9 @@ def write_page(path: Path, result: Record, pictures: Path) -> None:
 
 
 def _table(result: Record) -> str:
-    columns = ["codec", "budget", "bytes", *result["metrics"], "encode_seconds", "decode_seconds", "missed"]
-    head = "".join(f"<th>{TITLES.get(column, column.replace('_', ' '))}</th>" for column in columns)
+    metrics = result["metrics"]
+    columns = ["codec", "budget", "bytes", *metrics, "encode_seconds", "decode_seconds", "missed"]
+    head = "".join(f"<th>{_title(c) if c in metrics else c.replace('_', ' ')}</th>" for c in columns)
     best = _best_values(result)
     lines = []
     for row in result["summary"]:
@@ -121,12 +114,17 @@ def _table(result: Record) -> str:
     return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
+def _title(metric: str) -> str:
+    unit = " [dB]" if metric.startswith("psnr") else ""
+    return f"{opened((metric,))[0].title}{unit}"
+
+
 def _best_values(result: Record) -> dict[tuple[int, str], float]:
     found: dict[tuple[int, str], float] = {}
     for row in result["summary"]:
         for metric in result["metrics"]:
             if metric in row:
-                choose = max if HIGHER_IS_BETTER[metric] else min
+                choose = max if opened((metric,))[0].higher_is_better else min
                 key = row["budget"], metric
                 found[key] = choose(found.get(key, row[metric]), row[metric])
     return found

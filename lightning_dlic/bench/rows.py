@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlic_registry import DlicError, suggest
+from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.decompress import decompress
@@ -194,8 +194,7 @@ def pick_rows(names: str, effort: int, pipeline: str) -> dict[str, Row]:
             find_pipeline(own)
             known[name] = OurRow("auto", own, effort)
         elif name not in known:
-            near = suggest(name, known)
-            hint = f" Did you mean {near!r}?" if near else ""
+            hint = did_you_mean(name, known)
             raise DlicError(f"bench: unknown codec {name!r}.{hint} Known: {', '.join(known)}.")
     return {name: known[name] for name in wanted}
 

@@ -9,8 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, get, import_plugins
 from lightning_dlic.cli.places import parse_bytes
+from lightning_dlic.versions import versions
+
+METRICS = "psnr_rgb,psnr_y,ssim_y,ms_ssim,lpips"
 
 
 def bench(
@@ -19,7 +22,7 @@ def bench(
     codecs: Annotated[
         str, typer.Option(help="Rows: jpeg, webp, avif, jxl, heic (files), hevc, ours, ours:PIPELINE.")
     ] = ("jpeg,webp,avif,jxl,heic,hevc,ours"),
-    metrics: Annotated[str, typer.Option(help="psnr_rgb, psnr_y, ssim_y, ms_ssim_y, lpips; default: all.")] = "",
+    metrics: Annotated[str, typer.Option(help="Registered metrics: see dlic list metric.")] = METRICS,
     effort: Annotated[int, typer.Option(min=1, max=9, help="Of our search.")] = 5,
     pipeline: Annotated[str, typer.Option(help="Pipeline of the row ours.")] = "photo",
     gray: Annotated[bool, typer.Option("--gray", help="Compare on the luma alone.")] = False,
@@ -29,22 +32,27 @@ def bench(
     plot: Annotated[Path | None, typer.Option(help="Write rate-distortion plots there, as PNG.")] = None,
     page: Annotated[Path | None, typer.Option("--html", help="Write a page with pictures and a slider there.")] = None,
     compressai: Annotated[Path | None, typer.Option(help="Write files in CompressAI's layout to that folder.")] = None,
+    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for metrics it registers.")] = None,
 ) -> None:
     """Measure codecs at byte budgets: table, plots, page.
 
     Bytes are of whole files, and each codec is free to downsize first: at each budget it is searched for its finest
     file at scales 1 to 4, and for each metric its best file counts.
     """
+    import_plugins(plugin or [])
+    names = _metrics(metrics)
     from dlic_datamodules.folder_work import find_pictures
     from lightning_dlic.bench.bench import PROTOCOL as protocol
-    from lightning_dlic.bench.bench import Task, bd_rates, measure_folder, summarize, versions
+    from lightning_dlic.bench.bench import Task, bd_rates, measure_folder, opened, summarize
     from lightning_dlic.bench.rows import pick_rows
 
     pictures = _name(find_pictures(folder).files[:limit], folder)
     pick_rows(codecs, effort, pipeline)
-    wanted = _metrics(metrics, gray)
+    numbers = _budgets(budgets)
+    # Built here first: weights that are missing must not wait for the first picture.
+    wanted = tuple(metric.name for metric in opened(names) if not (gray and metric.color))
     keep = page.with_suffix("") if page else None
-    task = Task(_budgets(budgets), codecs, wanted, effort, pipeline, gray, keep)
+    task = Task(numbers, codecs, wanted, effort, pipeline, gray, tuple(plugin or ()), keep)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     measured = measure_folder(pictures, task, workers, lambda line: print(line, file=sys.stderr, flush=True))
@@ -60,7 +68,7 @@ def bench(
         "effort": effort,
         "pipeline": pipeline,
         "protocol": protocol,
-        "versions": versions(),
+        "versions": versions("av", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"),
         "summary": summarize(records, wanted, len(pictures) - len(failed)),
         "records": records,
     }
@@ -80,14 +88,13 @@ def _budgets(text: str) -> tuple[int, ...]:
     return tuple(sorted({parse_bytes(part, "--budgets") for part in parts}))
 
 
-def _metrics(text: str, gray: bool) -> tuple[str, ...]:
-    from lightning_dlic.bench.bench import HIGHER_IS_BETTER
-
-    names = [name.strip() for name in text.split(",") if name.strip()] or list(HIGHER_IS_BETTER)
+def _metrics(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise DlicError("--metrics: name one at least; see dlic list metric")
     for name in names:
-        if name not in HIGHER_IS_BETTER:
-            raise DlicError(f"--metrics: unknown {name!r}; known: {', '.join(HIGHER_IS_BETTER)}")
-    return tuple(name for name in names if not (gray and name == "psnr_rgb"))
+        get("metric", name)
+    return names
 
 
 def _name(paths: list[Path], folder: Path) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""``dlic eval``: measure networks and baselines on test sets."""
+"""``dlic eval``: measure networks and what does without them on test sets, as their kind is measured."""
 
 from __future__ import annotations
 
@@ -10,47 +10,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError, import_plugins
-from lightning_dlic.cli import eval_color as color
-from lightning_dlic.cli.eval_color import HINTS, open_ways
-from lightning_dlic.cli.eval_prediction import describe, open_predictors, print_rows
 from lightning_dlic.cli.reports import surroundings, write_report
-from lightning_dlic.cli.targets import (
-    BASELINES,
-    COLOR_BASELINES,
-    Target,
-    find_targets,
-    identity,
-    is_run,
-    kinds,
-    open_downsizer,
-    open_targets,
-)
+from lightning_dlic.cli.tables import print_rows
+from lightning_dlic.cli.targets import find_target, find_targets, is_run, one_kind, subject
+from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards
 
 if TYPE_CHECKING:
-    from lightning_dlic.measure.colorings import Way
-    from lightning_dlic.measure.sr import Result, TestSet
-    from lightning_dlic.metrics.perceptual import LPIPS
-    from lightning_dlic.operators.enlarger import Enlarger
-
-_PANEL_ROWS = 6
-_COLUMNS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim", "lpips")
+    from lightning_dlic.measure.sets import TestSet
 
 
 def evaluate_targets(
     targets: Annotated[
         list[str],
         typer.Argument(
-            help="What to measure: names of the zoo, .safetensors or .ckpt files, runs' folders, "
-            "or the baselines bicubic, nearest, lanczos; for colour grey, mean, palette, floor.",
+            help="What to measure: names of the zoo, .safetensors or .ckpt files, runs' folders, or rivals: bicubic, "
+            "nearest, lanczos; for colour grey, mean, palette, floor; decoded.",
             show_default=False,
         ),
     ],
     data: Annotated[
         list[Path], typer.Option(help="Folder of original pictures. More folders may follow it.", show_default=False)
     ],
+    kind: Annotated[str | None, typer.Option(help="Kind of stage, where rivals alone leave it open.")] = None,
     scale: Annotated[
-        int | None, typer.Option(min=1, max=16, help="Factor of enlargement. Default: the networks' own, or 4.")
+        int | None, typer.Option(help="Factor of enlargement, or of base layers. Default: the networks' own, or 4.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write figures and protocol to this file.")] = None,
     save: Annotated[
@@ -68,35 +52,50 @@ def evaluate_targets(
             show_default=False,
         ),
     ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Further metrics, with commas: see dlic list metric.", show_default=False)
+    ] = None,
     lpips: Annotated[
         bool | None, typer.Option("--lpips/--no-lpips", help="LPIPS. Default: where its weights are found.")
     ] = None,
     hints: Annotated[
-        str, typer.Option(help="For colour: none, oracle, presets such as grid-small, or KIND=BYTES, with commas.")
-    ] = HINTS,
+        str | None,
+        typer.Option(help="For colour: none, oracle, presets such as grid-small, or KIND=BYTES, with commas."),
+    ] = None,
     decoded: Annotated[
-        float, typer.Option(min=0, max=1, help="For colour: quality of the decoded luma, a share; 0 leaves it out.")
-    ] = 0.4,
+        str | None,
+        typer.Option(
+            help="Quality of the decoded base layer, a share: for colour .4, 0 leaves it out; for networks that take "
+            "base layers .2,.4,.6."
+        ),
+    ] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=0.01, max=1, help="For networks that classify colours: 1 mean, .38 vivid.")
+        float | None, typer.Option(help="For networks that classify colours: 1 mean, .38 vivid.")
     ] = None,
     rebalance: Annotated[
-        float | None, typer.Option(min=0.01, max=1, help="For networks that classify colours: raises rare ones, .5.")
+        float | None, typer.Option(help="For networks that classify colours: raises rare ones, .5.")
     ] = None,
     panel: Annotated[Path | None, typer.Option(help="For colour: write a table of pictures to this PNG.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: another option of the measure, such as codec=avif.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Where networks compute: cpu, cuda, mps, auto.")] = "cpu",
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
+    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for what it registers.")] = None,
 ) -> None:
     """Measure networks and baselines on test sets.
 
-    PSNR and SSIM on Y and RGB, MS-SSIM and LPIPS, under the protocol that --json states. Originals are cut at the right
-    and bottom to multiples of the scale and shrunk by MATLAB's bicubic, or by the target's own learned downsizing.
+    Each kind of network is measured in its own way, beside its own rivals, under the protocol that --json states;
+    options that it has no use for are refused. Networks that enlarge: PSNR and SSIM on Y and RGB, MS-SSIM and LPIPS of
+    originals that were cut at the right and bottom to multiples of the scale and shrunk by MATLAB's bicubic, or by the
+    target's own learned downsizing.
 
-    Networks that predict blocks are measured beside HEVC's modes instead: PSNR and share of blocks won, on the pictures
-    and on those divided by 2 and 4, or by --scale alone.
+    Networks that predict blocks: PSNR and share of blocks won beside HEVC's modes, on the pictures and on those divided
+    by 2 and 4, or by --scale alone.
 
     Networks for colour get each of --hints, and are measured under the true luma and a decoded one, beside the floors
     grey, mean (one colour), palette (five, by luma) and floor (the hints, spread without a network).
+
+    Networks that take decoded base layers: at qualities of --decoded and scales, beside decoded, enlarged by bicubic.
     """
     import_plugins(plugin or [])
     # `--data A B` leaves B among the targets; a folder of pictures cannot be meant as one.
@@ -104,84 +103,65 @@ def evaluate_targets(
     found = find_targets([text for text in targets if not _is_data(text)])
     if not found:
         raise DlicError("dlic eval: no TARGET, only folders; try: dlic eval bicubic --data DIR")
-    from lightning_dlic.cli.device import pick_device
-    from lightning_dlic.measure.sr import evaluate
-
+    given = {
+        "scale": scale,
+        "save": save,
+        "downsize": downsize,
+        "metrics": metrics,
+        "lpips": lpips,
+        "hints": hints,
+        "decoded": decoded,
+        "temperature": temperature,
+        "rebalance": rebalance,
+        "panel": panel,
+        **_options(option or []),
+    }
+    chosen = one_kind(found, kind)
     sets = _open_sets(folders, trim or [])
-    if "prediction" in kinds(found):
-        _measure_prediction(found, sets, scale, json_file, device)
-        return
-    if "colorization" in kinds(found) or any(target.text in COLOR_BASELINES for target in found):
-        ways = open_ways(found, hints, pick_device(device), temperature, rebalance)
-        _measure_color(found, ways, sets, decoded or None, lpips, save, json_file, panel)
-        return
-    enlargers = open_targets(found, scale, pick_device(device))
-    if downsize is not None:
-        operator = open_downsizer(downsize)
-        for enlarger in enlargers:
-            enlarger.downsize = operator(enlarger.scale)
-    network, note = _lpips(lpips)
-    notes = [*([note] if note else []), *_foreign(enlargers)]
-    results = evaluate(enlargers, sets, lpips=network, save=save, progress=_progress)
-    _progress("")
-    costs = {enlarger.name: _cost(enlarger) for enlarger in enlargers}
-    _print(results, costs)
-    for note in notes:
-        print(f"note: {note}")
-    if json_file is not None:
-        write_report(json_file, _report(found, enlargers, sets, results, costs, notes))
-
-
-def _measure_prediction(
-    found: Sequence[Target], sets: Sequence[TestSet], scale: int | None, json_file: Path | None, device: str
-) -> None:
-    """Networks that predict blocks have another task, other rivals and another table."""
     from lightning_dlic.cli.device import pick_device
-    from lightning_dlic.measure.prediction import evaluate_prediction
+    from lightning_dlic.measure.base import Request
+    from lightning_dlic.measure.options import build_measure
 
-    where = pick_device(device)
-    nets = open_predictors(found, where)
-    rows = evaluate_prediction(nets, sets, (1, 2, 4) if scale is None else (scale,), _progress)
+    measure = build_measure(chosen, {name: _plain(value) for name, value in given.items() if value is not None})
+    request = Request(sets, pick_device(device), lambda text: subject(find_target(text)), _progress)
+    outcome = measure.run([subject(target) for target in found], request)
     _progress("")
-    print_rows(rows)
-    if json_file is not None:
-        write_report(json_file, {**surroundings(sets, where), **describe(found, nets, rows)})
-
-
-def _measure_color(
-    found: Sequence[Target],
-    ways: Sequence[Way],
-    sets: Sequence[TestSet],
-    decoded: float | None,
-    lpips: bool | None,
-    save: Path | None,
-    json_file: Path | None,
-    panel: Path | None,
-) -> None:
-    """Networks for colour are measured with hints of several sizes, beside floors without weights."""
-    from dlic_datamodules.picture_writer import write_picture
-    from dlic_datamodules.pictures import Picture
-    from lightning_dlic.measure.colorization import evaluate_color
-    from lightning_dlic.measure.panel import draw_panel
-
-    network, note = _lpips(lpips)
-    rows = evaluate_color(ways, sets, decoded=decoded, lpips=network, save=save, progress=_progress)
-    if panel is not None:
-        write_picture(panel, Picture(draw_panel(ways, sets, _PANEL_ROWS, _progress)))
-    _progress("")
-    color.print_rows(rows)
-    if note:
+    print_rows(outcome.rows, measure.columns())
+    for note in outcome.notes:
         print(f"note: {note}")
-    if json_file is not None:
-        write_report(json_file, {**surroundings(sets, "cpu"), **color.describe(found, rows)})
+    if json_file is None:
+        return
+    report = {
+        "kind": chosen,
+        "protocol": dict(measure.protocol),
+        **surroundings(sets, request.device),
+        "targets": outcome.targets,
+        "results": [row.record() for row in outcome.rows],
+        "notes": outcome.notes,
+    }
+    write_report(json_file, report)
+
+
+def _options(texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise DlicError(f"--option {text}: write NAME=VALUE")
+        found[name.replace("-", "_")] = value
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _is_data(text: str) -> bool:
-    return Path(text).is_dir() and not is_run(Path(text)) and text not in (*BASELINES, *cards())
+    return Path(text).is_dir() and not is_run(Path(text)) and text not in (*rivals(), *cards())
 
 
 def _open_sets(folders: Sequence[Path], trims: Sequence[str]) -> list[TestSet]:
-    from lightning_dlic.measure.sr import open_set
+    from lightning_dlic.measure.sets import open_set
 
     names = [folder.resolve().name for folder in folders]
     # Two folders of one name are told apart by their parents'.
@@ -198,106 +178,6 @@ def _open_sets(folders: Sequence[Path], trims: Sequence[str]) -> list[TestSet]:
     return [open_set(folder, chosen[name], name) for folder, name in zip(folders, names, strict=True)]
 
 
-def _lpips(wanted: bool | None) -> tuple[LPIPS | None, str]:
-    """The network, or why there is none."""
-    if wanted is False:
-        return None, ""
-    from lightning_dlic.metrics.perceptual import LPIPS
-
-    try:
-        return LPIPS(), ""
-    except DlicError as error:
-        if wanted:
-            raise
-        return None, f"LPIPS left out: {error}"
-
-
-def _foreign(enlargers: Sequence[Enlarger]) -> list[str]:
-    """Says which networks are not measured on small pictures like those they were trained on."""
-    wanted = {enlarger: getattr(enlarger, "meta", {}).get("downsize") for enlarger in enlargers}
-    return [
-        f"{enlarger.name} was trained on pictures shrunk by {spec.get('weights', spec.get('name'))}, not by bicubic: "
-        "see --downsize"
-        for enlarger, spec in wanted.items()
-        if isinstance(spec, dict) and enlarger.downsize.name == "bicubic"
-    ]
-
-
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
-
-
-def _cost(enlarger: Enlarger) -> dict[str, Any]:
-    from lightning_dlic.operators.enlarger import NetEnlarger
-
-    if not isinstance(enlarger, NetEnlarger):
-        return {"parameters": 0, "kmac_per_pixel": None}
-    return {"parameters": enlarger.parameters, "kmac_per_pixel": round(enlarger.kmacs(), 3)}
-
-
-def _print(results: Sequence[Result], costs: dict[str, dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = [name for name in _COLUMNS if any(name in row.figures for row in results)]
-    table.add_column("data")
-    table.add_column("target")
-    for title in ("scale", *(name.upper().replace("_", "-") for name in columns), "params", "kMAC/px", "s/MP"):
-        table.add_column(title, justify="right", no_wrap=True)
-    previous = ""
-    for row in results:
-        figures, cost = row.figures, costs[row.target]
-        cells = [_cell(name, figures.get(name)) for name in columns]
-        kmac = cost["kmac_per_pixel"]
-        spent = [f"{cost['parameters']:,}", "-" if kmac is None else f"{kmac:.1f}", f"{row.seconds_per_megapixel:.3f}"]
-        label = row.data if row.data != previous else ""
-        table.add_row(label, row.target, f"x{row.scale}", *cells, *spent)
-        previous = row.data
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _cell(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if name.startswith("psnr") else f"{value:.4f}"
-
-
-def _report(
-    found: Sequence[Target],
-    enlargers: Sequence[Enlarger],
-    sets: Sequence[TestSet],
-    results: Sequence[Result],
-    costs: dict[str, dict[str, Any]],
-    notes: list[str],
-) -> dict[str, Any]:
-    from lightning_dlic.metrics.protocol import Protocol
-
-    identities = {target.name: identity(target) for target in found}
-    return {
-        "protocol": Protocol().as_dict(),
-        **surroundings(sets, enlargers[-1].device),
-        "targets": {
-            e.name: {
-                **identities.get(e.name, {"target": getattr(e, "kernel", e.name)}),
-                "scale": e.scale,
-                "downsize": e.downsize.name,
-                **costs[e.name],
-                **({"meta": e.meta} if hasattr(e, "meta") else {}),
-            }
-            for e in enlargers
-        },
-        "results": [
-            {
-                "target": row.target,
-                "data": row.data,
-                "scale": row.scale,
-                "figures": row.figures,
-                "seconds_per_megapixel": row.seconds_per_megapixel,
-                "pictures": row.pictures,
-            }
-            for row in results
-        ],
-        "notes": notes,
-    }

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dlic_datamodules.files import check_target
-from dlic_registry import DlicError, import_plugins, suggest
+from dlic_registry import DlicError, did_you_mean, import_plugins
 from lightning_dlic.cli.targets import find_target, load_target_net
 
 FORMATS = ("onnx", "safetensors")
@@ -33,9 +33,7 @@ def export_net(
     Only the network that the codec uses is written, never a discriminator. Height and width stay free.
     """
     if format_name not in FORMATS:
-        nearest = suggest(format_name, FORMATS)
-        hint = f" Did you mean {nearest!r}?" if nearest else ""
-        raise DlicError(f"--format {format_name}: neither onnx nor safetensors.{hint}")
+        raise DlicError(f"--format {format_name}: neither onnx nor safetensors.{did_you_mean(format_name, FORMATS)}")
     if fp16 and int8:
         raise DlicError("--fp16 and --int8 exclude each other")
     import_plugins(plugin or [])
@@ -49,12 +47,14 @@ def export_net(
 
 def _write_onnx(name: str, path: Path, precision: str) -> str:
     from lightning_dlic.export.onnx import export_onnx, require_onnx
+    from lightning_dlic.operators.base import open_operator
 
     require_onnx()
     net, meta = load_target_net(find_target(name))
-    if meta.get("kind") != "sr":
-        raise DlicError(f"{name}: kind {meta.get('kind')!r}: only networks that enlarge pictures are exported as ONNX")
-    parity = export_onnx(path, net, meta, precision)
+    operator = open_operator(name, copy.deepcopy(net), meta)
+    if not operator.plain:
+        raise DlicError(f"{name}: of kind {operator.kind!r}: only networks of pictures alone are exported as ONNX")
+    parity = export_onnx(path, net, {**meta, "channels": operator.facts.channels}, precision)
     equal = "equal to" if math.isinf(parity.psnr) else f"{parity.psnr:.1f} dB to"
     return (
         f"largest difference from PyTorch {parity.worst:.2g}, 8-bit outputs {equal} PyTorch's on "

@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlic_datamodules.files import write_file
 from dlic_registry import DlicError
 from lightning_dlic.metrics.strict_json import strict_json
+from lightning_dlic.versions import versions
 
 if TYPE_CHECKING:
-    from lightning_dlic.measure.sr import TestSet
-
-_PACKAGES = ("lightning-dlic", "torch", "numpy", "pillow")
+    from lightning_dlic.measure.sets import TestSet
 
 
 def surroundings(sets: Sequence[TestSet], device: Any) -> dict[str, Any]:
@@ -24,7 +22,7 @@ def surroundings(sets: Sequence[TestSet], device: Any) -> dict[str, Any]:
     import torch
 
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "versions": versions(),
         "machine": {
             "system": platform.platform(),
             "cpus": os.cpu_count(),

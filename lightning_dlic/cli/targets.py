@@ -1,24 +1,20 @@
-"""What a TARGET on the command line stands for: a network of the zoo, a file, a run's folder, or a baseline."""
+"""What a TARGET on the command line stands for: a network of the zoo, a file, a run's folder, or a kind's rival."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlic_registry import DlicError, suggest
+from dlic_registry import DlicError, did_you_mean
+from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
-    from lightning_dlic.operators.downsizer import Downsizer
-    from lightning_dlic.operators.enlarger import Enlarger
-
-COLOR_BASELINES = ("grey", "mean", "palette", "floor")
-BASELINES = ("bicubic", "nearest", "lanczos", *COLOR_BASELINES)
+    from lightning_dlic.measure.base import Subject
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Target:
     Attributes:
         text: As the user wrote it.
         name: Short name for tables and folders.
-        file: Weights file or checkpoint; None for a baseline.
+        file: Weights file or checkpoint; None for what does the task without a network.
     """
 
     text: str
@@ -45,13 +41,13 @@ def find_target(text: str) -> Target:
     """Finds what a target means; loads nothing.
 
     Args:
-        text: Baseline, ``NAME`` or ``zoo:NAME``, a file, or a run's folder.
+        text: A kind's rival, ``NAME`` or ``zoo:NAME``, a file, or a run's folder.
 
     Raises:
         DlicError: It is none of these; the message suggests the nearest name.
     """
     path = Path(text)
-    if text in BASELINES:
+    if text in rivals():
         return Target(text, text, None)
     if text.startswith("zoo:") or text in cards():
         name = text.removeprefix("zoo:")
@@ -64,10 +60,9 @@ def find_target(text: str) -> Target:
         return Target(text, path.stem, path)
     if path.is_dir():
         raise DlicError(f"{text}: not a run's folder (it has no recipe.yaml)")
-    known = [*BASELINES, *cards()]
-    nearest = suggest(text, known)
-    hint = f" Did you mean {nearest!r}?" if nearest else ""
-    raise DlicError(f"unknown target {text!r}: no file, no run's folder, no baseline, not in the zoo.{hint}")
+    known = [*rivals(), *cards()]
+    hint = did_you_mean(text, known)
+    raise DlicError(f"unknown target {text!r}: no file, no run's folder, no rival, not in the zoo.{hint}")
 
 
 def _run_name(folder: Path) -> str:
@@ -98,30 +93,54 @@ def find_targets(texts: Iterable[str]) -> list[Target]:
     return found
 
 
-def kinds(targets: Iterable[Target]) -> set[str]:
-    """Kinds of the networks among targets; loads weights of checkpoints only."""
-    files = [target for target in targets if target.file is not None]
-    return {
-        str((load_target_net(t)[1] if t.file.suffix == ".ckpt" else inspect_net(t.file)).get("kind"))
-        for t in files
-        if t.file is not None
-    }
+def kind_of(target: Target) -> str:
+    """Kind of a target's network; loads the weights of checkpoints only."""
+    assert target.file is not None
+    of_checkpoint = target.file.suffix == ".ckpt"
+    return str((load_target_net(target)[1] if of_checkpoint else inspect_net(target.file)).get("kind"))
+
+
+def one_kind(targets: Sequence[Target], wanted: str | None = None) -> str:
+    """The kind by whose measure targets are measured.
+
+    Args:
+        targets: Networks and rivals.
+        wanted: The kind that the user named.
+
+    Raises:
+        DlicError: They are of several kinds, or rivals alone leave the kind open.
+    """
+    found = {target.text: [kind_of(target)] for target in targets if target.file is not None}
+    networks = {kind for kinds in found.values() for kind in kinds}
+    found |= {target.text: rivals()[target.text] for target in targets if target.file is None}
+    shared = set.intersection(*map(set, found.values()))
+    if wanted is not None:
+        shared &= {wanted}
+    if len(shared) == 1:
+        return shared.pop()
+    told = ", ".join(f"{text} of {' and '.join(kinds)}" for text, kinds in found.items())
+    if shared:
+        raise DlicError(f"these stand beside networks of several kinds ({told}): name a network too, or say --kind")
+    kind = wanted or (networks.pop() if len(networks) == 1 else None)
+    beside = [name for name, kinds in rivals().items() if kind in kinds]
+    hint = f" Beside networks of kind {kind} stand: {', '.join(beside) or 'none'}." if kind else ""
+    raise DlicError(f"one kind is measured at a time, and these are of several ({told}).{hint}")
 
 
 def load_target_net(target: Target) -> tuple[nn.Module, dict[str, Any]]:
     """Loads a target's network.
 
     Args:
-        target: Any but a baseline.
+        target: Any with a network.
 
     Returns:
         The network in evaluation mode, and what its file says of it.
 
     Raises:
-        DlicError: It is a baseline, or its file cannot be loaded.
+        DlicError: It has no network, or its file cannot be loaded.
     """
     if target.file is None:
-        raise DlicError(f"{target.text} is a baseline, not a network")
+        raise DlicError(f"{target.text} does the task without a network")
     if target.file.suffix == ".ckpt":
         return _load_checkpoint(target.file)
     return load_net(target.file)
@@ -153,77 +172,22 @@ def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     return stage.net.eval(), {**stage.describe_net(), **origin}
 
 
-def open_downsizer(text: str) -> Callable[[int], Downsizer]:
-    """Finds what shrinks pictures.
-
-    Args:
-        text: ``bicubic``, or a network that brings its own downsizing, written like a target.
-
-    Returns:
-        The operator of a scale; it raises DlicError for another than the network's.
-
-    Raises:
-        DlicError: It is neither.
-    """
-    from lightning_dlic.operators.downsizer import bicubic, learned
-
-    if text == "bicubic":
-        return bicubic
-    target = find_target(text)
-    net, meta = load_target_net(target)
-    operator = learned(target.name, net, int(meta.get("scale", 1)), int(meta.get("channels", 3)))
-    if operator is None:
-        raise DlicError(f"--downsize {text}: this network does not downsize; only what learned_downsize trained does")
-
-    def of(scale: int) -> Downsizer:
-        if scale != operator.scale:
-            raise DlicError(f"--downsize {text}: shrinks by {operator.scale}, but a target enlarges by {scale}")
-        return operator
-
-    return of
-
-
-def open_targets(targets: list[Target], scale: int | None, device: torch.device | None = None) -> list[Enlarger]:
-    """Makes enlargers of targets.
-
-    Args:
-        targets: From `find_targets`.
-        scale: Factor of the baselines, and the one that every network must have; None takes the networks' own, and
-            for baselines theirs, or 4 without any network.
-        device: Where networks compute.
-
-    Returns:
-        Enlargers in the order of the targets; a baseline once for each scale that occurs.
-
-    Raises:
-        DlicError: A target cannot be loaded, or has another scale.
-    """
-    from lightning_dlic.operators.enlarger import NetEnlarger, kernel_enlarger
-
-    nets = {
-        target.name: NetEnlarger(target.name, *load_target_net(target), device=device)
-        for target in targets
-        if target.file is not None
-    }
-    for enlarger in nets.values():
-        if scale is not None and enlarger.scale != scale:
-            raise DlicError(f"{enlarger.name} enlarges x{enlarger.scale}, not x{scale} as --scale says")
-    scales = [scale] if scale is not None else sorted({net.scale for net in nets.values()}) or [4]
-    opened: list[Enlarger] = []
-    for target in targets:
-        if target.name in nets:
-            opened.append(nets[target.name])
-            continue
-        for factor in scales:
-            kernel = kernel_enlarger(target.text, factor)
-            # With several scales the names must still differ.
-            kernel.name = target.name if len(scales) == 1 else f"{target.name}-x{factor}"
-            opened.append(kernel)
-    return opened
-
-
 def identity(target: Target) -> dict[str, Any]:
     """What a result says of a target: its file and that file's sha256."""
     if target.file is None:
         return {"target": target.text}
     return {"target": target.text, "file": str(target.file), "sha256": sha256(target.file)}
+
+
+def subject(target: Target) -> Subject:
+    """A target as measures take it, its network loaded.
+
+    Raises:
+        DlicError: Its file cannot be loaded.
+    """
+    from lightning_dlic.measure.base import Subject
+
+    if target.file is None:
+        return Subject(target.name, target.text, identity=identity(target))
+    net, meta = load_target_net(target)
+    return Subject(target.name, target.text, net, meta, identity(target))

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlic_registry import import_plugins
+from dlic_registry import DlicError, import_plugins
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import run_folder
-from lightning_dlic.cli.targets import find_target, open_targets
+from lightning_dlic.cli.targets import Target, find_target, load_target_net
 
 if TYPE_CHECKING:
-    from lightning_dlic.operators.enlarger import Progress
+    import torch
+
+    from lightning_dlic.operators.enlarger import Enlarger, Progress
 
 
 def upscale_pictures(
@@ -49,7 +51,7 @@ def upscale_pictures(
     from lightning_dlic.operators.upscale import plan_upscale, upscale_file
 
     work = plan_upscale(source, target, None if suffix is None else f".{suffix.lower().lstrip('.')}")
-    (enlarger,) = open_targets([found], scale, pick_device(device))
+    enlarger = _open(found, scale, pick_device(device))
 
     def enlarge(one: Path, file: Path) -> str:
         with _progress(one.name) as progress:
@@ -67,6 +69,21 @@ def upscale_pictures(
     with notes():
         message = enlarge(one, file)
     print(message)
+
+
+def _open(target: Target, scale: int | None, device: torch.device) -> Enlarger:
+    """What enlarges: a network at work, or plain resizing."""
+    from lightning_dlic.operators.base import open_operator
+    from lightning_dlic.operators.enlarger import Enlarger, kernel_enlarger
+
+    if target.file is None:
+        return kernel_enlarger(target.text, scale or 4)
+    operator = open_operator(target.name, *load_target_net(target), device)
+    if not isinstance(operator, Enlarger):
+        raise DlicError(f"{target.text}: of kind {operator.kind!r}: not a network that enlarges pictures")
+    if scale not in (None, operator.scale):
+        raise DlicError(f"{target.name} enlarges x{operator.scale}, not x{scale} as --scale says")
+    return operator
 
 
 @contextmanager

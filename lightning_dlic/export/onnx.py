@@ -97,7 +97,7 @@ def export_onnx(path: Path, net: nn.Module, meta: Mapping[str, Any], precision: 
 
     Args:
         path: The file.
-        net: Network of kind ``sr``: ``[B, C, h, w]`` in [0, 1] to ``[B, C, h*s, w*s]``. All four sizes but C stay free.
+        net: Network of pictures alone: ``[B, C, h, w]`` in [0, 1] to ``[B, C, h*s, w*s]``; all sizes but C stay free.
         meta: What its weights file says of it; stored in the graph under ``dlic``.
         precision: ``fp32``, ``fp16`` (weights and arithmetic; input and output stay single) or ``int8`` (weights and
             activations of convolutions, calibrated on photographs other than those of the check).

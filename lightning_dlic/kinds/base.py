@@ -37,6 +37,7 @@ class Kind:
         operator: ``module:Class`` of its networks at work on 8-bit pictures, an `operators.base.Operator`; None for a
             kind whose networks work nowhere by themselves.
         measure: ``module:Class`` of how its networks are measured, a `measure.base.Measure`; None where they are not.
+        rivals: Names of what does the task without a network, beside which networks are measured.
         slot: Where its stages stand in a pipeline and in a chain; None for a kind that stands in neither.
         hints: Whether its networks work on hints: then they have nothing to do where colour is the base layer's.
         facts: What a weights file must state of its network beside name and arguments, and of which type.
@@ -46,6 +47,7 @@ class Kind:
     stage: ClassVar[str] = "lightning_dlic.stages.base:Stage"
     operator: ClassVar[str | None] = None
     measure: ClassVar[str | None] = None
+    rivals: ClassVar[tuple[str, ...]] = ()
     slot: ClassVar[Slot | None] = None
     hints: ClassVar[bool] = False
     facts: ClassVar[Mapping[str, type]] = {}

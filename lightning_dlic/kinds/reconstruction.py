@@ -13,5 +13,7 @@ class ReconstructionKind(Kind):
 
     stage: ClassVar[str] = "lightning_dlic.stages.reconstruction.base:Reconstruction"
     operator: ClassVar[str | None] = "lightning_dlic.operators.reconstructor:Reconstructor"
+    measure: ClassVar[str | None] = "lightning_dlic.measure.reconstruction:ReconstructionMeasure"
+    rivals: ClassVar[tuple[str, ...]] = ("decoded",)
     slot: ClassVar[Slot | None] = Slot(instead=("sr", "colorization"))
     facts: ClassVar[Mapping[str, type]] = {"scales": list}

@@ -13,5 +13,7 @@ class SuperResolutionKind(Kind):
 
     stage: ClassVar[str] = "lightning_dlic.stages.sr.base:SuperResolution"
     operator: ClassVar[str | None] = "lightning_dlic.operators.enlarger:NetEnlarger"
+    measure: ClassVar[str | None] = "lightning_dlic.measure.sr:EnlargingMeasure"
+    rivals: ClassVar[tuple[str, ...]] = ("bicubic", "nearest", "lanczos")
     slot: ClassVar[Slot | None] = Slot(before=("colorization",))
     facts: ClassVar[Mapping[str, type]] = {"scale": int, "channels": int}

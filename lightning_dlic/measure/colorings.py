@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dlic_registry import DlicError
 from lightning_dlic.codec.hints.aim import Aim
@@ -16,6 +17,7 @@ from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.oracle import Oracle
 from lightning_dlic.codec.hints.presets import PRESETS
 from lightning_dlic.imaging.chroma import to_cbcr
+from lightning_dlic.imaging.numpy.color import merge, split
 from lightning_dlic.operators.color import color
 from lightning_dlic.operators.colorizer import Colorizer
 
@@ -167,9 +169,13 @@ class Net(Way):
 
 
 def _merge(luma: U8, chroma: F32) -> U8:
-    from lightning_dlic.imaging.numpy.color import merge
-
     return merge(luma, *(np.clip(np.floor(plane + 128.5), 0, 255).astype(np.uint8) for plane in chroma))
+
+
+def parts(target: Tensor) -> tuple[U8, F32]:
+    """Luma ``[H, W]``, and Cb and Cr in levels about 0 ``[2, H, W]``, of uint8 RGB ``[1, 3, H, W]``."""
+    luma, *chroma = split(np.ascontiguousarray(target[0].permute(1, 2, 0).numpy()))
+    return luma, np.stack(chroma).astype(np.float32) - 128
 
 
 def floors(name: str, asked: list[Asked]) -> list[Way]:

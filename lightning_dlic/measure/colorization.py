@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,17 +17,37 @@ from dlic_datamodules.pictures import Picture
 from dlic_registry import DlicError
 from lightning_dlic.codec.hevc import HEVC
 from lightning_dlic.codec.planes import Planes
-from lightning_dlic.imaging.numpy.color import split
-from lightning_dlic.measure.colorings import Way
-from lightning_dlic.measure.sr import TestSet, original
+from lightning_dlic.measure.base import Column, Outcome, Request, Row, Subject
+from lightning_dlic.measure.colorings import Way, floors, networks, parse_hints, parts
+from lightning_dlic.measure.panel import draw_panel
+from lightning_dlic.measure.pictures import PictureMeasure, keep
+from lightning_dlic.measure.sets import TestSet, original
 from lightning_dlic.metrics.color import AbErrors, colorfulness, delta_e, lab, psnr_ab
 from lightning_dlic.metrics.functional import psnr
-from lightning_dlic.metrics.perceptual import LPIPS
-from lightning_dlic.metrics.protocol import summarize
+from lightning_dlic.metrics.named import NamedMetric, open_metrics
+from lightning_dlic.metrics.named import figures as named
+from lightning_dlic.nets.colorization.bins import BinNet
+from lightning_dlic.operators.base import open_operator
+from lightning_dlic.operators.colorizer import Colorizer
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-PROTOCOL = {
+HINTS = "none,oracle,grid-small,grid-large,segmentation-small,segmentation-large"
+_PANEL_ROWS = 6
+_COLUMNS = (
+    Column("hints", "hints", left=True),
+    Column("bytes", "bytes", ",.0f"),
+    Column("psnr_rgb", "RGB", ".2f"),
+    Column("psnr_rgb_decoded", "RGB dec.", ".2f"),
+    Column("psnr_ab", "ab", ".2f"),
+    Column("delta_e", "dE00", ".2f"),
+    Column("lpips", "LPIPS", ".4f"),
+    Column("colorfulness", "vivid", ".1f"),
+    Column("colorfulness_difference", "differs", ".1f"),
+    Column("auc", "AuC", ".1f"),
+    Column("auc_rebalanced", "AuC reb.", ".1f"),
+)
+PROTOCOL: Mapping[str, str] = {
     "luma": "full-range BT.601 of the 8-bit RGB, rounded to 8 bits; true unless a figure's name says decoded",
     "decoded": "luma by HEVC at scale 1, at the share of its quality steps that --decoded gives; hints are cut from it",
     "bytes": "of the hints' chunk with the byte of its kind; an oracle's are those of its map of branches",
@@ -43,27 +64,101 @@ PROTOCOL = {
 
 
 @dataclass
-class Row:
+class ColorRow(Row):
     """Figures of one way on one set.
 
     Attributes:
-        data: The set's name.
-        target: The way's name.
-        hints: Its hints.
-        pictures: Figures of each picture by its name.
         areas: What the areas under the curves are counted in.
     """
 
-    data: str
-    target: str
-    hints: str
-    pictures: dict[str, dict[str, float]] = field(default_factory=dict)
     areas: AbErrors = field(default_factory=AbErrors, repr=False)
+
+    @property
+    def hints(self) -> str:
+        """What hints the way was given."""
+        return str(self.labels["hints"])
 
     @property
     def figures(self) -> dict[str, float]:
         """Means over the pictures, and the areas over all pixels."""
-        return {**summarize(self.pictures.values()), "auc": self.areas.auc(), "auc_rebalanced": self.areas.rebalanced()}
+        return {**super().figures, "auc": self.areas.auc(), "auc_rebalanced": self.areas.rebalanced()}
+
+
+class ColorizationMeasure(PictureMeasure):
+    """Networks for colour with hints of several sizes, under the true luma and a decoded one; beside floors."""
+
+    protocol: ClassVar[Mapping[str, str]] = PROTOCOL
+    own: ClassVar[tuple[str, ...]] = ("psnr_rgb", "lpips")
+
+    def __init__(
+        self,
+        hints: str = HINTS,
+        decoded: float = 0.4,
+        temperature: float | None = None,
+        rebalance: float | None = None,
+        panel: Path | None = None,
+        lpips: bool | None = None,
+        metrics: Sequence[str] = (),
+        save: Path | None = None,
+    ) -> None:
+        """Sets what is measured.
+
+        Args:
+            hints: ``none``, ``oracle``, presets such as ``grid-small``, or KIND=BYTES, with commas.
+            decoded: Quality of the decoded luma, as a share of HEVC's steps; 0 leaves it out.
+            temperature: For networks that classify colours: 1 the mean, .38 vivid.
+            rebalance: For networks that classify colours: raises rare ones, .5.
+            panel: A table of pictures is written there, as PNG.
+            lpips: Whether LPIPS is measured; None: where its weights are found.
+            metrics: Registered metrics besides the usual.
+            save: Folder for the pictures made.
+
+        Raises:
+            ValueError: A value is out of range.
+            DlicError: Hints or a metric are unknown.
+        """
+        if not 0.0 <= decoded <= 1.0:
+            raise ValueError(f"--decoded {decoded}: a share from 0 to 1")
+        for name, value in (("temperature", temperature), ("rebalance", rebalance)):
+            if value is not None and not 0.01 <= value <= 1.0:
+                raise ValueError(f"--{name} {value}: a number from .01 to 1")
+        super().__init__(lpips, metrics, save)
+        self.asked = [parse_hints(text.strip()) for text in hints.split(",")]
+        self.decoded, self.temperature, self.rebalance = decoded or None, temperature, rebalance
+        self.panel = None if panel is None else Path(panel)
+
+    def columns(self) -> Sequence[Column]:
+        """Bytes of the hints, how near and how vivid the colours are, and further metrics."""
+        more = [column for column in self.metric_columns() if column.name not in self.own]
+        return [*_COLUMNS, *more]
+
+    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+        """See `Measure.run`."""
+        ways = [way for subject in subjects for way in self._ways(subject, request)]
+        if not ways:
+            raise DlicError("--hints: none of them is of use to the targets")
+        rows = evaluate_color(
+            ways,
+            request.sets,
+            decoded=self.decoded,
+            metrics=self.metrics,
+            save=self.save,
+            progress=request.progress,
+        )
+        if self.panel is not None:
+            write_picture(self.panel, Picture(draw_panel(ways, request.sets, _PANEL_ROWS, request.progress)))
+        return Outcome(rows, {subject.name: dict(subject.identity) for subject in subjects}, self.notes)
+
+    def _ways(self, subject: Subject, request: Request) -> list[Way]:
+        if subject.net is None:
+            return floors(subject.text, self.asked)
+        operator = open_operator(subject.name, subject.net, subject.meta, request.device)
+        if not isinstance(operator, Colorizer):
+            raise operator.refusal(f"kind {operator.kind!r}")
+        if isinstance(operator.net, BinNet):
+            operator.net.temperature = self.temperature or operator.net.temperature
+            operator.net.rebalance = self.rebalance or operator.net.rebalance
+        return networks(subject.name, operator, self.asked)
 
 
 def evaluate_color(
@@ -71,17 +166,17 @@ def evaluate_color(
     sets: Iterable[TestSet],
     *,
     decoded: float | None = 0.4,
-    lpips: LPIPS | None = None,
+    metrics: Sequence[NamedMetric] | None = None,
     save: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Row]:
+) -> list[ColorRow]:
     """Measures ways to colour on sets.
 
     Args:
         ways: What is measured; pairs of name and hints must differ.
         sets: On what.
         decoded: Quality of the decoded luma as a share of HEVC's steps; None measures under the true luma alone.
-        lpips: The LPIPS network; None leaves LPIPS out.
+        metrics: By what besides the usual; None: PSNR on RGB.
         save: Folder for the pictures made, as ``<target>-<hints>/<set>/<picture>.png``.
         progress: Called with a line before each picture.
 
@@ -91,21 +186,19 @@ def evaluate_color(
     Raises:
         DlicError: A picture cannot be read, or is too large or too small for a way; or no picture of a set has colour.
     """
-    rows: list[Row] = []
+    metrics = open_metrics(["psnr_rgb"]) if metrics is None else metrics
+    rows: list[ColorRow] = []
     for data in sets:
-        table = [Row(data.name, way.name, way.hints) for way in ways]
+        table = [ColorRow(data.name, way.name, {"hints": way.hints}) for way in ways]
         for number, path in enumerate(data.files, 1):
             progress(f"{data.name} {number}/{len(data.files)} {path.name}")
             target = original(path, data.trim, 1)
             if _is_grey(target):
                 continue
             for way, row in zip(ways, table, strict=True):
-                made, figures = _measure(way, target, row.areas, decoded, lpips)
+                made, figures = _measure(way, target, row.areas, decoded, metrics)
                 row.pictures[data.stem(path)] = figures
-                if save is not None:
-                    file = save / f"{way.name}-{way.hints}" / data.name / f"{data.stem(path)}.png"
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    write_picture(file, Picture(made))
+                keep(made, save, f"{way.name}-{way.hints}", data.name, data.stem(path))
         if not table[0].pictures:
             raise DlicError(f"{data.folder}: no picture in it has any colour")
         rows += table
@@ -117,14 +210,8 @@ def _is_grey(picture: Tensor) -> bool:
     return bool((picture == picture[:, :1]).all())
 
 
-def parts(target: Tensor) -> tuple[U8, F32]:
-    """Luma ``[H, W]``, and Cb and Cr in levels about 0 ``[2, H, W]``, of uint8 RGB ``[1, 3, H, W]``."""
-    luma, *chroma = split(np.ascontiguousarray(target[0].permute(1, 2, 0).numpy()))
-    return luma, np.stack(chroma).astype(np.float32) - 128
-
-
 def _measure(
-    way: Way, target: Tensor, areas: AbErrors, decoded: float | None, lpips: LPIPS | None
+    way: Way, target: Tensor, areas: AbErrors, decoded: float | None, metrics: Sequence[NamedMetric]
 ) -> tuple[U8, dict[str, float]]:
     luma, chroma = parts(target)
     made, size = way.color(luma, chroma)
@@ -133,7 +220,7 @@ def _measure(
     vivid, wanted = colorfulness(output), colorfulness(target)
     figures = {
         "bytes": float(size),
-        "psnr_rgb": psnr(output, target),
+        **named(metrics, output, target),
         "psnr_ab": psnr_ab(first, second),
         "delta_e": delta_e(first, second),
         "colorfulness": vivid,
@@ -141,9 +228,6 @@ def _measure(
         "colorfulness_difference": abs(vivid - wanted),
     }
     areas.update(first, second)
-    if lpips is not None and min(target.shape[-2:]) >= 32:
-        with torch.inference_mode():
-            figures["lpips"] = lpips(output / 255.0, target / 255.0).item()
     if decoded is not None:
         figures["psnr_rgb_decoded"] = psnr(_tensor(way.color(_through_codec(luma, decoded), chroma)[0]), target)
     return made, figures

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from lightning_dlic.measure.colorings import Grey, Way
-from lightning_dlic.measure.colorization import parts
-from lightning_dlic.measure.sr import TestSet, original
+from lightning_dlic.measure.colorings import Grey, Way, parts
+from lightning_dlic.measure.sets import TestSet, original
 
 U8 = NDArray[np.uint8]
 _WIDTH, _GAP, _TEXT = 256, 6, 34

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,10 +16,13 @@ from dlic_registry import DlicError
 from lightning_dlic.imaging.blocks import cut, cut_blocks, grid
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.measure.sr import TestSet, original
+from lightning_dlic.measure.base import Column, Measure, Outcome, Request, Row, Subject
+from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.metrics.terms import decibels
+from lightning_dlic.operators.base import open_operator
 from lightning_dlic.operators.predictor import QP, BlockPredictor, HEVCPredictor, NetPredictor
 
-PROTOCOL = {
+PROTOCOL: Mapping[str, str] = {
     "luma": "full-range BT.601 of the 8-bit RGB, rounded to 8 bits",
     "downsizing": "originals cut to multiples of the factor; MATLAB imresize bicubic of the luma",
     "blocks": "all of the regular grid whose contexts lie inside the picture",
@@ -36,24 +39,20 @@ PROTOCOL = {
 
 
 @dataclass
-class Row:
+class BlockRow(Row):
     """Figures of one network on one set at one size.
 
     Attributes:
-        data: The set's name.
         downsize: Factor that the pictures were divided by.
         m: Side of the blocks.
-        target: The network's name.
         blocks: How many were predicted.
         errors: Sums of squared errors by predictor, the network's under its own name.
         won: Blocks in which the network beats each other predictor.
         steps: Sums of absolute differences between neighbours inside the blocks, the originals' under ``original``.
     """
 
-    data: str
-    downsize: int
-    m: int
-    target: str
+    downsize: int = 1
+    m: int = 0
     blocks: int = 0
     errors: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     won: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -63,10 +62,7 @@ class Row:
     def psnr(self) -> dict[str, float]:
         """PSNR of each predictor's mean squared error, in dB."""
         pixels = self.blocks * self.m**2
-        return {
-            name: 10.0 * math.log10(255.0**2 * pixels / error) if error else math.inf
-            for name, error in self.errors.items()
-        }
+        return {name: decibels(error, pixels) for name, error in self.errors.items()}
 
     @property
     def wins(self) -> dict[str, float]:
@@ -79,13 +75,92 @@ class Row:
         whole = max(1, self.steps["original"])
         return {name: steps / whole for name, steps in self.steps.items() if name != "original"}
 
+    def cells(self) -> Mapping[str, Any]:
+        """Values by the names of columns."""
+        return {
+            "size": "1" if self.downsize == 1 else f"1/{self.downsize}",
+            "block": f"{self.m}x{self.m}",
+            "blocks": self.blocks,
+            **self.psnr,
+            "net": self.psnr[self.target],
+            "net-oracle": self.psnr[f"{self.target}-oracle"],
+            **{f"wins {name}": share for name, share in self.wins.items()},
+            "sharp": self.sharpness[self.target],
+        }
+
+    def record(self) -> dict[str, Any]:
+        """The row in a report."""
+        told = {"data": self.data, "target": self.target, "downsize": self.downsize, "m": self.m, "blocks": self.blocks}
+        return {**told, "psnr": self.psnr, "wins": self.wins, "sharpness": self.sharpness}
+
+
+class PredictionMeasure(Measure):
+    """Networks that predict blocks beside HEVC's modes: PSNR, and shares of blocks that the network wins."""
+
+    protocol: ClassVar[Mapping[str, str]] = PROTOCOL
+    card_sets: ClassVar[Mapping[str, int]] = {"kodak": 0}
+
+    def __init__(self, scale: int | None = None) -> None:
+        """Sets what is measured.
+
+        Args:
+            scale: What pictures are divided by first; None: 1, 2 and 4.
+
+        Raises:
+            ValueError: It is out of range.
+        """
+        if scale is not None and not 1 <= scale <= 16:
+            raise ValueError(f"--scale {scale}: a whole number from 1 to 16")
+        self.downsizes = (1, 2, 4) if scale is None else (scale,)
+
+    def columns(self) -> Sequence[Column]:
+        """PSNR of each predictor, shares of blocks the network wins, and how sharp its blocks are."""
+        rivals = [HEVCPredictor(choice).name for choice in HEVCPredictor.CHOICES]
+        return [
+            *(Column("size", "size"), Column("block", "block"), Column("blocks", "blocks", ",d")),
+            *(Column(name, name, ".2f") for name in ("net", "net-oracle", *rivals)),
+            *(Column(f"wins {name}", f"wins {name}", ".1%") for name in rivals),
+            Column("sharp", "sharp", ".2f"),
+        ]
+
+    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+        """See `Measure.run`."""
+        nets = [_network(subject, request.device) for subject in subjects]
+        rows = evaluate_prediction(nets, request.sets, self.downsizes, request.progress)
+        targets = {
+            net.name: {**subject.identity, "m": net.m, "parameters": net.parameters, "meta": net.meta}
+            for subject, net in zip(subjects, nets, strict=True)
+        }
+        return Outcome(rows, targets)
+
+    def card_figures(self, rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+        """PSNR beside two of the modes, and the share of blocks won, by set and size; a card has the smaller sizes."""
+        return {
+            f"{row.data} 1/{row.downsize}": {
+                "psnr": round(row.psnr[row.target], 4),
+                "psnr_planar": round(row.psnr["planar"], 4),
+                "psnr_best35_oracle": round(row.psnr["best35-oracle"], 4),
+                "wins_planar": round(row.wins["planar"], 4),
+            }
+            for row in rows
+            if isinstance(row, BlockRow) and row.downsize > 1
+        }
+
+
+def _network(subject: Subject, device: torch.device) -> NetPredictor:
+    assert subject.net is not None
+    operator = open_operator(subject.name, subject.net, subject.meta, device)
+    if not isinstance(operator, NetPredictor):
+        raise operator.refusal(f"kind {operator.kind!r}")
+    return operator
+
 
 def evaluate_prediction(
     nets: Sequence[NetPredictor],
     sets: Iterable[TestSet],
     downsizes: Sequence[int] = (1, 2, 4),
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Row]:
+) -> list[BlockRow]:
     """Measures networks beside HEVC's modes.
 
     Args:
@@ -101,9 +176,9 @@ def evaluate_prediction(
         DlicError: A picture cannot be read, or no picture of a set is large enough for a block.
     """
     rivals = [HEVCPredictor(choice) for choice in HEVCPredictor.CHOICES]
-    rows: list[Row] = []
+    rows: list[BlockRow] = []
     for data in sets:
-        table = {(d, net.name): Row(data.name, d, net.m, net.name) for d in downsizes for net in nets}
+        table = {(d, net.name): BlockRow(data.name, net.name, downsize=d, m=net.m) for d in downsizes for net in nets}
         for number, path in enumerate(data.files, 1):
             progress(f"{data.name} {number}/{len(data.files)} {path.name}")
             for downsize in downsizes:
@@ -123,7 +198,9 @@ def _plane(picture: Tensor, downsize: int) -> Tensor:
     return resize_uint8(luma, scale=1.0 / downsize) if downsize > 1 else luma
 
 
-def _measure(plane: Tensor, m: int, nets: Sequence[tuple[NetPredictor, Row]], rivals: Sequence[BlockPredictor]) -> None:
+def _measure(
+    plane: Tensor, m: int, nets: Sequence[tuple[NetPredictor, BlockRow]], rivals: Sequence[BlockPredictor]
+) -> None:
     corners = grid(plane.shape[-2], plane.shape[-1], m)
     if not len(corners):
         return

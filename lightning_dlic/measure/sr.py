@@ -2,165 +2,197 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from dlic_datamodules.decode import DecodeOptions, decode
-from dlic_datamodules.errors import PictureError
-from dlic_datamodules.formats import MAX_PIXELS, PICTURE_SUFFIXES, RAW_SUFFIXES
-from dlic_datamodules.picture_writer import write_picture
-from dlic_datamodules.pictures import Picture
-from dlic_datamodules.walk import find_files, target_names
 from dlic_registry import DlicError
-from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, ms_ssim
-from lightning_dlic.metrics.perceptual import LPIPS
-from lightning_dlic.metrics.protocol import score, summarize, y_plane
-from lightning_dlic.operators.downsizer import Downsizer
-from lightning_dlic.operators.enlarger import Enlarger
+from lightning_dlic.measure.base import Column, Outcome, Request, Row, Subject
+from lightning_dlic.measure.pictures import PictureMeasure, keep
+from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
+from lightning_dlic.metrics.protocol import Protocol
+from lightning_dlic.operators.base import open_operator
+from lightning_dlic.operators.downsizer import Downsizer, bicubic, learned
+from lightning_dlic.operators.enlarger import Enlarger, NetEnlarger, kernel_enlarger
 from lightning_dlic.operators.upscale import to_pixels
 
-# Beyond this LPIPS and MS-SSIM, which need the whole picture at once, would no longer fit into 2 GB.
-LARGE = 1 << 23
-_SUFFIXES = PICTURE_SUFFIXES - RAW_SUFFIXES
-
-
-@dataclass(frozen=True)
-class TestSet:
-    """A folder of original pictures.
-
-    Attributes:
-        name: What it is called in tables.
-        folder: Where the pictures are, subfolders included.
-        trim: Rows and columns dropped at the bottom and the right before anything else.
-        files: The pictures, sorted.
-        sha256: Of their names and contents.
-    """
-
-    __test__ = False  # not a test case, whatever pytest makes of the name
-
-    name: str
-    folder: Path
-    trim: int
-    files: tuple[Path, ...]
-    sha256: str
-
-    def stem(self, path: Path) -> str:
-        """What a picture is called: its path inside the folder, without suffix unless that tells it from another."""
-        return self._stems[path]
-
-    @cached_property
-    def _stems(self) -> dict[Path, str]:
-        names = [PurePosixPath(path.relative_to(self.folder).as_posix()) for path in self.files]
-        made = target_names(names, lambda _: ".png")
-        return {path: str(name.with_suffix("")) for path, name in zip(self.files, made, strict=True)}
+_OWN = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim")
 
 
 @dataclass
-class Result:
+class EnlargedRow(Row):
     """Figures of one enlarger on one set.
 
     Attributes:
-        target: The enlarger's name.
-        data: The set's name.
-        scale: Factor of enlargement.
-        pictures: Figures of each picture by its name.
         seconds: Time that enlarging took, in all.
         pixels: Output pixels, in all.
+        cost: Parameters, and multiplications a pixel.
     """
 
-    target: str
-    data: str
-    scale: int
-    pictures: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: float = 0.0
     pixels: int = 0
+    cost: Mapping[str, Any] | None = None
 
     @property
-    def figures(self) -> dict[str, float]:
-        """Means over the pictures."""
-        return summarize(self.pictures.values())
+    def scale(self) -> int:
+        """Factor of enlargement."""
+        scale: int = self.labels["scale"]
+        return scale
 
     @property
     def seconds_per_megapixel(self) -> float:
         """Of output."""
         return self.seconds / self.pixels * 1e6
 
+    def cells(self) -> Mapping[str, Any]:
+        """Values by the names of columns."""
+        spent = {"seconds_per_megapixel": self.seconds_per_megapixel, **(self.cost or {})}
+        return {**super().cells(), "scale": f"x{self.scale}", **spent}
 
-def open_set(folder: Path, trim: int = 0, name: str | None = None) -> TestSet:
-    """Lists a folder's pictures.
-
-    Args:
-        folder: The folder.
-        trim: Rows and columns to drop at the bottom and the right: 1 makes the BSD100 of the papers from BSDS files.
-        name: What to call it; the folder's name by default.
-
-    Raises:
-        DlicError: There is no such folder, or no picture in it.
-    """
-    if not folder.is_dir():
-        raise DlicError(f"--data: {folder}: no such folder")
-    files = tuple(find_files(folder, _SUFFIXES).files)
-    if not files:
-        raise DlicError(f"--data: {folder}: no pictures in this folder")
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return TestSet(name or folder.resolve().name, folder, trim, files, digest.hexdigest())
+    def record(self) -> dict[str, Any]:
+        """The row in a report."""
+        return {**super().record(), "seconds_per_megapixel": self.seconds_per_megapixel}
 
 
-def original(path: Path, trim: int, multiple: int) -> Tensor:
-    """Reads a picture.
+class EnlargingMeasure(PictureMeasure):
+    """Networks that enlarge, each at its own scale, on pictures made small; beside plain resizing."""
 
-    Args:
-        path: The file.
-        trim: Rows and columns dropped at the bottom and the right.
-        multiple: What both sides are cut to multiples of.
+    protocol: ClassVar[Mapping[str, str]] = Protocol().as_dict()
+    card_sets: ClassVar[Mapping[str, int]] = {"set5": 0, "set14": 0, "bsd100": 1}
 
-    Returns:
-        uint8 RGB ``[1, 3, H, W]``.
+    def __init__(
+        self,
+        scale: int | None = None,
+        downsize: str | None = None,
+        lpips: bool | None = None,
+        metrics: Sequence[str] = (),
+        save: Path | None = None,
+    ) -> None:
+        """Sets what is measured.
 
-    Raises:
-        DlicError: It cannot be read, or is too small.
-    """
-    try:
-        planes = torch.from_numpy(decode(path.read_bytes(), DecodeOptions(max_pixels=MAX_PIXELS)))[None]
-    except PictureError as error:
-        raise DlicError(f"{path}: {error.reason}") from error
-    except OSError as error:
-        raise DlicError(f"{path}: cannot be read ({error.strerror or error})") from error
-    height, width = (max(0, side - trim) // multiple * multiple for side in planes.shape[-2:])
-    if min(height, width) <= 2 * multiple:
-        raise DlicError(f"{path}: {planes.shape[-2]}x{planes.shape[-1]} is too small to be measured at x{multiple}")
-    return planes[..., :height, :width]
+        Args:
+            scale: Factor of the rivals, and the one that every network must have; None takes the networks' own, and for
+                rivals theirs, or 4 without any network.
+            downsize: What shrinks the originals: ``bicubic``, or a network that brings its own downsizing; None takes
+                what a network brings along, else bicubic.
+            lpips: Whether LPIPS is measured; None: where its weights are found.
+            metrics: Registered metrics besides the usual.
+            save: Folder for the pictures made.
+
+        Raises:
+            ValueError: The scale is out of range.
+            DlicError: A metric is unknown, or its weights are not to be found.
+        """
+        if scale is not None and not 1 <= scale <= 16:
+            raise ValueError(f"--scale {scale}: a whole number from 1 to 16")
+        super().__init__(lpips, metrics, save)
+        self.scale, self.downsize = scale, downsize
+
+    def columns(self) -> Sequence[Column]:
+        """Scale, metrics, and what the network costs."""
+        costs = (
+            Column("parameters", "params", ",d"),
+            Column("kmac_per_pixel", "kMAC/px", ".1f"),
+            Column("seconds_per_megapixel", "s/MP", ".3f"),
+        )
+        return [Column("scale", "scale"), *self.metric_columns(), *costs]
+
+    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+        """See `Measure.run`."""
+        enlargers = self._open(subjects, request.device)
+        if self.downsize is not None:
+            operator = _downsizer(self.downsize, request)
+            for enlarger in enlargers:
+                enlarger.downsize = operator(enlarger.scale)
+        rows = evaluate(enlargers, request.sets, metrics=self.metrics, save=self.save, progress=request.progress)
+        costs = {enlarger.name: _cost(enlarger) for enlarger in enlargers}
+        for row in rows:
+            row.cost = costs[row.target]
+        identities = {subject.name: dict(subject.identity) for subject in subjects}
+        targets = {
+            e.name: {
+                **identities.get(e.name, {"target": getattr(e, "kernel", e.name)}),
+                **{"scale": e.scale, "downsize": e.downsize.name},
+                **costs[e.name],
+                **({"meta": e.meta} if isinstance(e, NetEnlarger) else {}),
+            }
+            for e in enlargers
+        }
+        return Outcome(rows, targets, [*self.notes, *_foreign(enlargers)])
+
+    def _open(self, subjects: Sequence[Subject], device: torch.device) -> list[Enlarger]:
+        """Enlargers in the order of the subjects; a rival once for each scale that occurs."""
+        nets = {s.name: _network(s, device) for s in subjects if s.net is not None}
+        for enlarger in nets.values():
+            if self.scale not in (None, enlarger.scale):
+                raise DlicError(f"{enlarger.name} enlarges x{enlarger.scale}, not x{self.scale} as --scale says")
+        scales = [self.scale] if self.scale is not None else sorted({net.scale for net in nets.values()}) or [4]
+        opened: list[Enlarger] = []
+        for subject in subjects:
+            if subject.name in nets:
+                opened.append(nets[subject.name])
+                continue
+            for factor in scales:
+                kernel = kernel_enlarger(subject.text, factor)
+                # With several scales the names must still differ.
+                kernel.name = subject.name if len(scales) == 1 else f"{subject.name}-x{factor}"
+                opened.append(kernel)
+        return opened
+
+    @classmethod
+    def headline(cls, figures: Mapping[str, float]) -> str | None:
+        """PSNR and SSIM on Y, and LPIPS."""
+        lpips = f" / {figures['lpips']:.3f}" if "lpips" in figures else ""
+        return f"{figures['psnr_y']:.2f} / {figures['ssim_y']:.4f}{lpips}"
 
 
-def measure(output: Tensor, target: Tensor, scale: int, lpips: LPIPS | None) -> dict[str, float]:
-    """All figures of one picture.
+def _network(subject: Subject, device: torch.device) -> NetEnlarger:
+    assert subject.net is not None
+    operator = open_operator(subject.name, subject.net, subject.meta, device)
+    if not isinstance(operator, NetEnlarger):
+        raise operator.refusal(f"kind {operator.kind!r}")
+    return operator
 
-    Args:
-        output: uint8 ``[1, 3, H, W]``.
-        target: uint8 ``[1, 3, H, W]``.
-        scale: Factor of enlargement.
-        lpips: The network; None leaves LPIPS out.
 
-    Returns:
-        `protocol.score`'s figures, and ``ms_ssim`` and ``lpips`` for pictures neither too small nor too large for them.
-    """
-    figures = score(output, target, scale)
-    pixels = target.shape[-2] * target.shape[-1]
-    if min(target.shape[-2:]) >= MS_SSIM_MIN_SIDE and pixels <= LARGE:
-        figures["ms_ssim"] = ms_ssim(y_plane(output), y_plane(target))
-    if lpips is not None and min(target.shape[-2:]) >= 32 and pixels <= LARGE:
-        figures["lpips"] = lpips(output / 255.0, target / 255.0).item()
-    return figures
+def _downsizer(text: str, request: Request) -> Callable[[int], Downsizer]:
+    """What shrinks pictures by a scale, as ``--downsize`` names it."""
+    if text == "bicubic":
+        return bicubic
+    subject = request.open_net(text)
+    assert subject.net is not None
+    found = learned(subject.name, subject.net, int(subject.meta.get("scale", 1)), int(subject.meta.get("channels", 3)))
+    if found is None:
+        raise DlicError(f"--downsize {text}: this network does not downsize; only what learned_downsize trained does")
+
+    def of(scale: int) -> Downsizer:
+        if scale != found.scale:
+            raise DlicError(f"--downsize {text}: shrinks by {found.scale}, but a target enlarges by {scale}")
+        return found
+
+    return of
+
+
+def _foreign(enlargers: Sequence[Enlarger]) -> list[str]:
+    """Says which networks are not measured on small pictures like those they were trained on."""
+    wanted = {e: e.meta.get("downsize") for e in enlargers if isinstance(e, NetEnlarger)}
+    return [
+        f"{enlarger.name} was trained on pictures shrunk by {spec.get('weights', spec.get('name'))}, not by bicubic: "
+        "see --downsize"
+        for enlarger, spec in wanted.items()
+        if isinstance(spec, dict) and enlarger.downsize.name == "bicubic"
+    ]
+
+
+def _cost(enlarger: Enlarger) -> dict[str, Any]:
+    if not isinstance(enlarger, NetEnlarger):
+        return {"parameters": 0, "kmac_per_pixel": None}
+    return {"parameters": enlarger.parameters, "kmac_per_pixel": round(enlarger.kmacs(), 3)}
 
 
 @torch.inference_mode()
@@ -168,42 +200,44 @@ def evaluate(
     enlargers: Iterable[Enlarger],
     sets: Iterable[TestSet],
     *,
-    lpips: LPIPS | None = None,
+    metrics: Sequence[NamedMetric] | None = None,
     save: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> list[Result]:
+) -> list[EnlargedRow]:
     """Measures enlargers on sets.
 
     Args:
         enlargers: What is measured; names must differ.
         sets: On what.
-        lpips: The LPIPS network; None leaves LPIPS out.
+        metrics: By what; None: PSNR and SSIM on Y and RGB, and MS-SSIM.
         save: Folder for the pictures made, as ``<enlarger>/<set>/<picture>.png``.
         progress: Called with a line before each picture.
 
     Returns:
-        One result a pair, sets in their order and enlargers in theirs.
+        One row a pair, sets in their order and enlargers in theirs.
 
     Raises:
         DlicError: A picture cannot be read, or is too small.
     """
+    metrics = open_metrics(_OWN) if metrics is None else metrics
     targets = list(enlargers)
-    results: list[Result] = []
+    rows: list[EnlargedRow] = []
     for data in sets:
-        rows = {enlarger.name: Result(enlarger.name, data.name, enlarger.scale) for enlarger in targets}
+        table = {
+            enlarger.name: EnlargedRow(data.name, enlarger.name, {"scale": enlarger.scale}) for enlarger in targets
+        }
         for number, path in enumerate(data.files, 1):
             progress(f"{data.name} {number}/{len(data.files)} {path.name}")
-            for enlarger, original, small in _inputs(targets, path, data.trim):
+            for enlarger, picture, small in _inputs(targets, path, data.trim):
                 begun = time.perf_counter()
                 output = enlarger(small)
-                row = rows[enlarger.name]
+                row = table[enlarger.name]
                 row.seconds += time.perf_counter() - begun
                 row.pixels += output.shape[-2] * output.shape[-1]
-                row.pictures[data.stem(path)] = measure(output, original, enlarger.scale, lpips)
-                if save is not None:
-                    _save(save / enlarger.name / data.name / f"{data.stem(path)}.png", output)
-        results += rows.values()
-    return results
+                row.pictures[data.stem(path)] = figures(metrics, output, picture, enlarger.scale)
+                keep(to_pixels(output), save, enlarger.name, data.name, data.stem(path))
+        rows += table.values()
+    return rows
 
 
 def _inputs(enlargers: list[Enlarger], path: Path, trim: int) -> Iterator[tuple[Enlarger, Tensor, Tensor]]:
@@ -216,8 +250,3 @@ def _inputs(enlargers: list[Enlarger], path: Path, trim: int) -> Iterator[tuple[
                 if enlarger.downsize not in made:
                     made[enlarger.downsize] = enlarger.downsize(picture)
                 yield enlarger, picture, made[enlarger.downsize]
-
-
-def _save(path: Path, output: Tensor) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(path, Picture(to_pixels(output)))

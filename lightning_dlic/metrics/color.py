@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lightning_dlic.imaging.bins import ab_bins, nearest_bin
 from lightning_dlic.imaging.chroma import rgb_to_lab
+from lightning_dlic.metrics.terms import decibels
 
 WORST = 150.0
 """Error of ab, in CIELAB units, up to which `ab_auc` integrates."""
@@ -32,7 +33,7 @@ def psnr_ab(output: Tensor, target: Tensor) -> float:
         Decibels; infinite for equal planes.
     """
     error = (output[:, 1:].double() - target[:, 1:].double()).square().mean().item()
-    return math.inf if error == 0.0 else 10.0 * math.log10(255.0**2 / error)
+    return decibels(error, 1)
 
 
 def delta_e(output: Tensor, target: Tensor) -> float:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-WINDOW, SIGMA = 11, 1.5
-_K1, _K2 = 0.01, 0.03
+from lightning_dlic.metrics.terms import K1, K2, SIGMA, WINDOW, decibels
+
 # Weights of the five scales, finest first (Wang et al. 2003).
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 # Side of what is in double precision at one time: pictures of any size fit into memory, and blocks into the cache.
@@ -65,7 +65,7 @@ def psnr(x: Tensor, y: Tensor, peak: float = 255.0, plane: Callable[[Tensor], Te
     for a, b in _blocks(x, y):
         error = (plane(a) - plane(b)).square_()
         total, count = total + error.sum().item(), count + error.numel()
-    return math.inf if total == 0.0 else 10.0 * math.log10(peak * peak * count / total)
+    return decibels(total, count, peak)
 
 
 def _weights() -> list[float]:
@@ -93,7 +93,7 @@ def _blur(x: Tensor) -> Tensor:
 
 def _ssim_means(x: Tensor, y: Tensor, peak: float, plane: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """Means over all windows of SSIM and of its contrast-structure part, by channel ``[C]``."""
-    c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
+    c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
     total = torch.zeros(2, x.shape[1], dtype=torch.float64)
     count = 0
     for a, b in _blocks(x, y, WINDOW - 1):

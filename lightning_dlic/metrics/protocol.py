@@ -12,9 +12,8 @@ from torch import Tensor
 
 from lightning_dlic.imaging.color import rgb_to_y
 from lightning_dlic.imaging.finite import finite
-from lightning_dlic.metrics.functional import SIGMA, WINDOW, psnr, ssim
-
-MOST_DB = 100.0
+from lightning_dlic.metrics.functional import psnr, ssim
+from lightning_dlic.metrics.terms import SIGMA, WINDOW, counted
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,6 @@ def score(output: Tensor, target: Tensor, scale: int) -> dict[str, float]:
     return figures
 
 
-def counted(name: str, value: float) -> float:
-    """A picture's figure as it counts in a mean."""
-    return min(value, MOST_DB) if name.startswith("psnr") else value
-
-
 def summarize(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """Means over pictures of each figure, over those pictures that have it.
 
@@ -102,8 +96,8 @@ def summarize(figures: Iterable[Mapping[str, float]]) -> dict[str, float]:
         figures: What `score` gave, a mapping a picture.
 
     Returns:
-        The mean of every figure. A PSNR counts as `MOST_DB` at most, so that a picture that was met exactly (a black
-        one, for one) leaves a mean to look at.
+        The mean of every figure. A PSNR counts as `terms.MOST_DB` at most, so that a picture that was met exactly (a
+        black one, for one) leaves a mean to look at.
     """
     columns: dict[str, list[float]] = {}
     for row in figures:

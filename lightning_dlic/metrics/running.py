@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
-from lightning_dlic.metrics.functional import ms_ssim, psnr, ssim
+from lightning_dlic.metrics.functional import MS_SSIM_MIN_SIDE, ms_ssim, psnr, ssim
 from lightning_dlic.metrics.perceptual import LPIPS
 from lightning_dlic.metrics.protocol import crop_border, to_uint8, y_plane
+from lightning_dlic.metrics.terms import MOST_DB, WINDOW
+
+LARGE = 1 << 23
+"""Pixels beyond which what needs the whole picture at once would no longer fit into 2 GB."""
 
 
 class PictureMetric(nn.Module):
@@ -15,9 +22,26 @@ class PictureMetric(nn.Module):
 
     Call it with an output, float ``[B, C, H, W]`` in [0, 1] or uint8, and a target of the same shape; it returns the
     mean over this batch and remembers all pictures for `compute`. Its state is not part of any checkpoint.
+
+    Attributes:
+        title: What tables call it; made of its registered name where it is empty.
+        form: How its values are written: a format specification.
+        higher_is_better: Which way is better.
+        crops: Whether the protocol leaves out a border as wide as the scale.
+        color: Whether it is for pictures in colour alone.
+        smallest: Shortest side that it can do with.
+        largest: Most pixels of a picture, beyond which it would need too much memory.
+        most: What a picture counts in a mean at most.
     """
 
-    higher_is_better = True
+    title: ClassVar[str] = ""
+    form: ClassVar[str] = ".4f"
+    higher_is_better: ClassVar[bool] = True
+    crops: ClassVar[bool] = False
+    color: ClassVar[bool] = False
+    smallest: ClassVar[int] = 1
+    largest: ClassVar[int] = 1 << 62
+    most: ClassVar[float] = math.inf
     total: Tensor
     count: Tensor
 
@@ -42,7 +66,7 @@ class PictureMetric(nn.Module):
         x, y = (p if p.dtype == torch.uint8 else to_uint8(p) for p in (output, target))
         if self.crop_border:
             x, y = crop_border(x, self.crop_border), crop_border(y, self.crop_border)
-        values = [self.picture(a, b) for a, b in zip(torch.split(x, 1), torch.split(y, 1), strict=True)]
+        values = [min(self.most, self.picture(a, b)) for a, b in zip(torch.split(x, 1), torch.split(y, 1), strict=True)]
         self.total += sum(values)
         self.count += len(values)
         return torch.tensor(sum(values) / len(values), dtype=torch.float64)
@@ -60,6 +84,10 @@ class PictureMetric(nn.Module):
 class PSNRY(PictureMetric):
     """PSNR on studio-range Y in dB, the figure that super-resolution papers report."""
 
+    form: ClassVar[str] = ".2f"
+    crops: ClassVar[bool] = True
+    most: ClassVar[float] = MOST_DB
+
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
         return psnr(output, target, plane=y_plane)
@@ -67,6 +95,11 @@ class PSNRY(PictureMetric):
 
 class PSNRRGB(PictureMetric):
     """PSNR over all colour channels in dB."""
+
+    form: ClassVar[str] = ".2f"
+    crops: ClassVar[bool] = True
+    color: ClassVar[bool] = True
+    most: ClassVar[float] = MOST_DB
 
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
@@ -76,6 +109,9 @@ class PSNRRGB(PictureMetric):
 class SSIMY(PictureMetric):
     """SSIM on studio-range Y (Wang et al. 2004)."""
 
+    crops: ClassVar[bool] = True
+    smallest: ClassVar[int] = WINDOW
+
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
         return ssim(output, target, plane=y_plane)
@@ -83,6 +119,10 @@ class SSIMY(PictureMetric):
 
 class SSIMRGB(PictureMetric):
     """SSIM, mean over the colour channels."""
+
+    crops: ClassVar[bool] = True
+    color: ClassVar[bool] = True
+    smallest: ClassVar[int] = WINDOW
 
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
@@ -92,6 +132,9 @@ class SSIMRGB(PictureMetric):
 class MSSSIM(PictureMetric):
     """Multi-scale SSIM on studio-range Y (Wang et al. 2003)."""
 
+    smallest: ClassVar[int] = MS_SSIM_MIN_SIDE
+    largest: ClassVar[int] = LARGE
+
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
         return ms_ssim(y_plane(output), y_plane(target))
@@ -100,7 +143,9 @@ class MSSSIM(PictureMetric):
 class LPIPSAlex(PictureMetric):
     """LPIPS v0.1 with AlexNet (Zhang et al. 2018); lower is better."""
 
-    higher_is_better = False
+    higher_is_better: ClassVar[bool] = False
+    smallest: ClassVar[int] = 32
+    largest: ClassVar[int] = LARGE
 
     def __init__(self, crop_border: int = 0) -> None:
         """Loads the network.

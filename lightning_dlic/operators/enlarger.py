@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dlic_registry import DlicError, suggest
+from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.resize import resize, resize_uint8
 from lightning_dlic.imaging.tiles import enlarge, net_halo
@@ -164,6 +164,5 @@ def kernel_enlarger(name: str, scale: int) -> KernelEnlarger:
         DlicError: There is none of this name.
     """
     if name not in KERNELS:
-        nearest = suggest(name, KERNELS)
-        raise DlicError(f"unknown baseline {name!r}." + (f" Did you mean {nearest!r}?" if nearest else ""))
+        raise DlicError(f"unknown baseline {name!r}.{did_you_mean(name, KERNELS)}")
     return KernelEnlarger(name, scale)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lightning_dlic.metrics.terms import K1, K2, MOST_DB, SIGMA, WINDOW, decibels
+
 U8 = NDArray[np.uint8]
-_WINDOW, _SIGMA = 11, 1.5
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_C1, _C2 = (K1 * 255) ** 2, (K2 * 255) ** 2
 _STRIP = 1 << 19
 
 
@@ -22,7 +22,7 @@ def psnr(x: U8, y: U8) -> float:
         # Sums of a strip stay below 2^53, where double precision is exact; 32 bits would overflow.
         error = flat_x[start : start + _STRIP].astype(np.float64) - flat_y[start : start + _STRIP]
         total += int(np.dot(error, error))
-    return 100.0 if not total else min(100.0, 10.0 * math.log10(255.0**2 * flat_x.size / total))
+    return min(MOST_DB, decibels(total, flat_x.size))
 
 
 def psnr_chroma(x: tuple[U8, ...], y: tuple[U8, ...]) -> float:
@@ -31,15 +31,15 @@ def psnr_chroma(x: tuple[U8, ...], y: tuple[U8, ...]) -> float:
 
 
 def _weights() -> NDArray[np.float32]:
-    offset = np.arange(_WINDOW) - _WINDOW // 2
-    weight = np.exp(-(offset**2) / (2 * _SIGMA**2))
+    offset = np.arange(WINDOW) - WINDOW // 2
+    weight = np.exp(-(offset**2) / (2 * SIGMA**2))
     normalised: NDArray[np.float32] = (weight / weight.sum()).astype(np.float32)
     return normalised
 
 
 def _blur(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Gaussian means of each window that lies inside, ``[H-10, W-10]``."""
-    rows, columns = x.shape[0] - _WINDOW + 1, x.shape[1] - _WINDOW + 1
+    rows, columns = x.shape[0] - WINDOW + 1, x.shape[1] - WINDOW + 1
     down = np.zeros((rows, x.shape[1]), np.float32)
     for offset, weight in enumerate(_weights()):
         down += weight * x[offset : offset + rows]
@@ -62,16 +62,16 @@ def _ssim_sum(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
 
 def ssim(x: U8, y: U8) -> float:
     """SSIM of two planes ``[H, W]``, Gaussian window 11x11 of sigma 1.5; of pictures smaller than it, by repetition."""
-    if min(x.shape) < _WINDOW:
-        margin = [(0, max(0, _WINDOW - side)) for side in x.shape]
+    if min(x.shape) < WINDOW:
+        margin = [(0, max(0, WINDOW - side)) for side in x.shape]
         x, y = np.pad(x, margin, mode="edge"), np.pad(y, margin, mode="edge")
-    inside = x.shape[0] - _WINDOW + 1
+    inside = x.shape[0] - WINDOW + 1
     step = max(1, _STRIP // x.shape[1])
     total = 0.0
     for start in range(0, inside, step):
-        rows = slice(start, min(inside, start + step) + _WINDOW - 1)
+        rows = slice(start, min(inside, start + step) + WINDOW - 1)
         total += _ssim_sum(x[rows].astype(np.float32), y[rows].astype(np.float32))
-    return float(total / (inside * (x.shape[1] - _WINDOW + 1)))
+    return float(total / (inside * (x.shape[1] - WINDOW + 1)))
 
 
 def lpips_distance() -> Callable[[U8, U8], float]:

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dlic_registry import DlicError, load
 from lightning_dlic.imaging.finite import NotFiniteError, unfinite
-from lightning_dlic.metrics.protocol import counted
+from lightning_dlic.metrics.terms import counted
 from lightning_dlic.stages import carry
 from lightning_dlic.stages.optim import build_optimizer, build_schedule, steps_between
 from lightning_dlic.stages.settings import Settings, Spec

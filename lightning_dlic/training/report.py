@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,7 @@ from dlic_datamodules.files import write_file
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.stages.base import Batch, Stage
-
-_PACKAGES = ("lightning-dlic", "torch", "pytorch-lightning", "torchmetrics", "numpy", "pillow")
+from lightning_dlic.versions import versions
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,6 @@ def measure(stage: Stage, batches: Iterable[Batch]) -> Figures:
     return Figures(len(net), summarize(net), summarize(baseline))
 
 
-def versions() -> dict[str, str]:
-    """Versions of what a figure depends on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
-
-
 def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
     """Writes ``result.json``, whole or not at all.
 
@@ -66,7 +58,8 @@ def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
         figures: What was measured.
         facts: Everything else that it states.
     """
-    text = strict_json({**facts, "figures": asdict(figures), "versions": versions()}, indent=2)
+    made_by = versions("pytorch-lightning", "torchmetrics")
+    text = strict_json({**facts, "figures": asdict(figures), "versions": made_by}, indent=2)
     write_file(path, (text + "\n").encode())
 
 

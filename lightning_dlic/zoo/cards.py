@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import DlicError, load, suggest
+from dlic_registry import DlicError, did_you_mean, load
 
 _HERE = Path(__file__).parent
 OURS = "zoo"
@@ -125,8 +125,7 @@ def shelf_folder(owner: str) -> Path:
 
 def _unknown(name: str, bare: str, rooms: list[Path]) -> str:
     known = sorted({p.stem for room in rooms for p in room.glob("*.yaml")})
-    nearest = suggest(bare, known)
-    hint = f" Did you mean {nearest!r}?" if nearest else ""
+    hint = did_you_mean(bare, known)
     listing = f"The zoo has: {', '.join(known)}." if known else "The zoo is empty."
     return f"unknown zoo network {name[:80]!r}.{hint} {listing}"
 
@@ -156,8 +155,7 @@ def read_card(path: Path) -> Card:
         raise DlicError(f"{path}: not a card (a mapping is expected)")
     known = {f.name for f in fields(Card)} - {"name", "folder"}
     if odd := sorted(set(map(str, content)) - known):
-        nearest = suggest(odd[0], sorted(known))
-        raise DlicError(f"{path}: unknown field {odd[0]!r}" + (f"; did you mean {nearest!r}?" if nearest else ""))
+        raise DlicError(f"{path}: unknown field {odd[0]!r}.{did_you_mean(odd[0], sorted(known))}")
     try:
         card = Card(name=path.stem, folder=path.parent, **content)
     except TypeError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlic_datamodules.files import write_file
-from dlic_registry import DlicError, get, load, load_entry, recorded
+from dlic_registry import DlicError, get, load, load_entry, recorded, stage_kinds
 from lightning_dlic.zoo.cards import find_card, names_card
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
 
     Raises:
         UnknownNameError: ``meta["net"]["name"]`` is not a registered net.
-        WeightsError: ``meta`` names no net, or holds what JSON cannot.
+        WeightsError: ``meta`` names no net, lacks a fact that its kind wants stated, or holds what JSON cannot.
         NotFiniteError: The weights are not finite.
     """
     from safetensors.torch import save
@@ -50,6 +50,7 @@ def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
     spec = meta.get("net")
     if not isinstance(spec, Mapping) or "name" not in spec:
         raise WeightsError(f"{path}: the metadata must name its network as net: {{name, args}}")
+    _check_facts(Path(path), meta)
     entry = get("net", spec["name"])
     owner = {"name": entry.name, "distribution": entry.distribution, "version": entry.version}
     try:
@@ -136,6 +137,21 @@ def _check_meta(path: Path, meta: Any) -> None:
             pending += value
         elif isinstance(value, int | float) and not -_MAX_ARGUMENT <= value <= _MAX_ARGUMENT:
             raise WeightsError(f"{path}: an argument of its network is {value}; at most {_MAX_ARGUMENT} is accepted")
+    _check_facts(path, meta)
+
+
+def _check_facts(path: Path, meta: Mapping[str, Any]) -> None:
+    """Refuses a network that does not state what its kind wants stated; a kind that is not registered wants nothing."""
+    kind = meta.get("kind")
+    if kind not in stage_kinds():
+        return
+    for fact, wanted in load("kind", kind).facts.items():
+        value = meta.get(fact)
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+            stated = f"states {fact} as {str(value)[:40]!r}" if fact in meta else f"does not state {fact!r}"
+            raise WeightsError(
+                f"{path}: a network of kind {kind!r} that {stated}: it must be of type {wanted.__name__}"
+            )
 
 
 def load_net(target: str | Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -14,7 +14,7 @@ from dlic_registry.kinds import KINDS
 from dlic_registry.listing import entries, get, stage_kinds
 from dlic_registry.loading import load_entry
 from dlic_registry.registry import import_plugins, load, recorded, register
-from dlic_registry.words import suggest
+from dlic_registry.words import did_you_mean, suggest
 
 __all__ = [
     "KINDS",
@@ -26,6 +26,7 @@ __all__ = [
     "MachineError",
     "RegistryError",
     "UnknownNameError",
+    "did_you_mean",
     "entries",
     "get",
     "import_plugins",

@@ -1,6 +1,7 @@
 """``dlic bench`` on two small pictures, with files that any machine can write."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,23 @@ pytest.importorskip("bjontegaard", reason="the extra bench is not installed")
 pytest.importorskip("matplotlib", reason="the extra bench is not installed")
 
 
-def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+ACME = """
+from dlic_registry import register
+from torch import nn
+
+@register("metric", "acme_means")
+class Means(nn.Module):
+    higher_is_better, title = False, "means apart"
+
+    def forward(self, output, target):
+        return 255 * (output.mean() - target.mean()).abs()
+"""
+
+
+def bench(*arguments: object, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", "bench"]
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)
+    env = {**os.environ, "PYTHONPATH": str(path or "")}
+    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +45,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
     out = tmp_path_factory.mktemp("out")
+    (out / "acme_metrics.py").write_text(ACME)
     done = bench(
         folder,
+        *("--plugin", "acme_metrics"),
         *("--budgets", "800,1400,2400,5000", "--codecs", "webp,hevc,ours", "--effort", 2),
-        *("--metrics", "psnr_rgb,psnr_y,ssim_y,ms_ssim_y", "--pipeline", "bicubic"),
+        *("--metrics", "psnr_rgb,psnr_y,ssim_y,ms_ssim,acme_means", "--pipeline", "bicubic"),
         *("--json", out / "r.json", "--plot", out / "r.png", "--html", out / "r.html", "--compressai", out / "c"),
+        path=out,
     )
     assert done.returncode == 0, done.stderr
     return out, json.loads((out / "r.json").read_text()), done.stdout
@@ -57,6 +75,10 @@ def test_summary_has_means_of_each_metrics_best(result: tuple[Path, dict, str]) 
     ]
     assert row["ssim_y"] == pytest.approx(sum(best) / 2)
     assert row["missed"] == 0
+    # A metric of others chooses among the files too, and lower is better where it says so.
+    first = [r for r in measured["records"] if (r["picture"], r["codec"], r["budget"]) == ("a.png", "webp", 2400)]
+    assert min(first, key=lambda r: r["acme_means"]) in [r for r in first if "acme_means" in r["best_by"]]
+    assert "means apart" in (result[0] / "r.html").read_text()
 
 
 def test_ours_spends_fewer_bytes_than_files_of_webp(result: tuple[Path, dict, str]) -> None:
@@ -86,7 +108,7 @@ def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
     [
         (["--codecs", "jpg"], "Did you mean 'jpeg'"),
         (["--budgets", "1kk"], "--budgets"),
-        (["--metrics", "psnr"], "--metrics"),
+        (["--metrics", "psnr_rbg"], "Did you mean 'psnr_rgb'"),
     ],
 )
 def test_mistakes_are_named(folder: Path, arguments: list[str], message: str) -> None:

@@ -143,7 +143,7 @@ def test_a_learned_downsizing_replaces_bicubic(inline: Dlic, pictures: Path, tmp
         (("bicubic", "--data", "PICTURES", "--trim", "set5=1"), "with SET one of valid"),
         (("PICTURES", "--data", "PICTURES"), "no TARGET, only folders"),
         (("notes.txt", "--data", "PICTURES"), "neither a checkpoint"),
-        (("broken.ckpt", "--data", "PICTURES"), "not a checkpoint that can be read safely"),
+        (("broken.ckpt", "--data", "PICTURES"), "it cannot be read safely"),
         (("bicubic", "--data", "PICTURES", "--device", "warp"), "--device warp: not available"),
     ],
 )

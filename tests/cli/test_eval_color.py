@@ -95,7 +95,11 @@ def test_pictures_without_color_are_left_out(inline: Dlic, pictures: Path, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("grey", "bicubic"), "bicubic enlarges"),
+        (("grey", "bicubic"), "grey of colorization, bicubic of sr"),
+        (("bicubic", "--temperature", "1"), "--temperature is of no use in measuring networks of kind 'sr'"),
+        (("floor", "--temperature", "2"), "--temperature 2.0: a number from .01 to 1"),
+        (("floor", "--decoded", "fine"), "--decoded fine: must be a number"),
+        (("floor", "--option", "codec=avif"), "--codec is of no use"),
         (("floor", "--hints", "grid"), "KIND=BYTES"),
         (("floor", "--hints", "gird=100"), "Did you mean 'grid'"),
         (("floor", "--hints", "none"), "none of them is of use"),

@@ -98,11 +98,12 @@ def test_all_sizes_are_measured_and_mistakes_are_one_message(inline, net, pictur
     printed, _ = inline("eval", net, "--data", pictures / "valid")
     assert [line.split()[-14] for line in printed.splitlines()[1:]] == ["1", "1/2", "1/4"]
     _, error = inline("eval", net, "bicubic", "--data", pictures / "valid", status=2)
-    assert "beside HEVC's modes" in error
+    assert "Beside networks of kind prediction stand: none" in error
     _, error = inline("eval", net, "--data", pictures / "valid", "--scale", 8, status=2)
     assert "no picture holds a block of 4" in error
     _, error = inline("eval", net, "zoo:compact_x4", "--data", pictures / "valid", status=2)
-    assert "not a network that predicts blocks" in error
+    assert "one kind is measured at a time, and these are of several (" in error
+    assert "zoo:compact_x4 of sr" in error
 
 
 def test_a_trained_predictor_is_exported_in_integers(inline, tmp_path):

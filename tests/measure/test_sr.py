@@ -12,7 +12,8 @@ from skimage import data
 
 from dlic_registry import DlicError, load
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.measure.sr import evaluate, open_set
+from lightning_dlic.measure.sets import open_set
+from lightning_dlic.measure.sr import evaluate
 from lightning_dlic.operators import downsizer as module
 from lightning_dlic.operators.enlarger import KernelEnlarger, NetEnlarger
 

@@ -21,7 +21,8 @@ from dlic_registry import load
 from dlic_datamodules.picture_writer import write_picture
 from dlic_datamodules.pictures import Picture
 from lightning_dlic.operators.enlarger import NetEnlarger
-from lightning_dlic.measure.sr import evaluate, open_set
+from lightning_dlic.measure.sets import open_set
+from lightning_dlic.measure.sr import evaluate
 from lightning_dlic.operators.upscale import upscale_file
 
 folder, side = Path(sys.argv[1]), int(sys.argv[2])

@@ -8,8 +8,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_tables_are_those_of_the_cards() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "zoo_table.py")]
+    command = [sys.executable, str(ROOT / "tools" / "zoo_table.py")]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     page = (ROOT / "docs" / "zoo.md").read_text()
     written = page.partition("<!-- cards -->\n")[2].partition("<!-- end of cards -->")[0]
-    assert written == printed, "run: python benchmarks/zoo_table.py --write"
+    assert written == printed, "run: python tools/zoo_table.py --write"

@@ -6,7 +6,8 @@ import pytest
 from real_data import real_data
 
 import lightning_dlic.zoo
-from lightning_dlic.measure.sr import evaluate, open_set
+from lightning_dlic.measure.sets import open_set
+from lightning_dlic.measure.sr import evaluate
 from lightning_dlic.operators.enlarger import NetEnlarger
 from lightning_dlic.zoo import inspect_net, load_net, read_card, sha256
 

@@ -1,35 +1,33 @@
 """Puts a run's network into the zoo with its card, measured on the test sets.
 
-    DLIC_DATA=... python benchmarks/make_card.py RUN NAME --summary "One line." [--notes "..."] [--best]
+    DLIC_DATA=... python tools/make_card.py RUN NAME --summary "One line." [--notes "..."] [--best]
         [--earlier STEPS] [--figures FILE.json]
 
-The card's figures are those of `dlic eval`, where BSD100 loses its last row and column, as in the papers; or those of a
-JSON file `{SET: {FIGURE: VALUE}}` that another script of this folder wrote. Predictors of blocks go in as integers.
+The card's figures are those of `dlic eval` on the sets that its kind's measure names (BSD100 loses its last row and
+column, as in the papers), or those of a JSON file `{SET: {FIGURE: VALUE}}` that a script of `benchmarks` wrote. A
+network goes in as its kind's operator ships it: predictors of blocks as integers.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 import lightning_dlic.zoo
 from dlic_datamodules.places import place
-from lightning_dlic.export.integers import to_integers
-from lightning_dlic.measure.prediction import evaluate_prediction
-from lightning_dlic.measure.sr import evaluate, open_set
-from lightning_dlic.metrics.perceptual import LPIPS
-from lightning_dlic.operators.enlarger import NetEnlarger
-from lightning_dlic.operators.predictor import NetPredictor
-from lightning_dlic.zoo import Card, inspect_net, load_net, save_net, sha256
+from lightning_dlic.measure.base import Request, Subject
+from lightning_dlic.measure.options import build_measure
+from lightning_dlic.measure.sets import open_set
+from lightning_dlic.operators.base import open_operator
+from lightning_dlic.zoo import Card, load_net, save_net, sha256
 from lightning_dlic.zoo.cards import write_card
 
 ZOO = Path(lightning_dlic.zoo.__file__).parent
-SETS = {"set5": 0, "set14": 0, "bsd100": 1}
 DATA = [
     {
         "name": "photos/train: BSDS500 train and test, T91, 32 wallpapers",
@@ -44,28 +42,17 @@ DATA = [
 ]
 
 
-def enlargement(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Figures of super-resolution on the test sets."""
-    folder = place(None, "benchmarks")
-    enlarger, lpips, figures = NetEnlarger(name, net, meta), LPIPS(), {}
-    for data, trim in SETS.items():
-        (result,) = evaluate([enlarger], [open_set(folder / data, trim=trim)], lpips=lpips)
-        figures[data] = {key: round(value, 4) for key, value in result.figures.items()}
-    return figures
-
-
-def prediction(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Figures of block prediction on kodak divided by 2 and 4."""
-    data = open_set(place(None, "benchmarks/kodak"))
-    return {
-        f"{row.data} 1/{row.downsize}": {
-            "psnr": round(row.psnr[name], 4),
-            "psnr_planar": round(row.psnr["planar"], 4),
-            "psnr_best35_oracle": round(row.psnr["best35-oracle"], 4),
-            "wins_planar": round(row.wins["planar"], 4),
-        }
-        for row in evaluate_prediction([NetPredictor(name, net, meta)], [data], (2, 4))
-    }
+def measured(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Figures on the sets that the measure of the network's kind names."""
+    measure = build_measure(meta["kind"], {})
+    if not measure.card_sets:
+        raise SystemExit(f"networks of kind {meta['kind']} are measured on no set of their own: give --figures")
+    sets = [open_set(place(None, f"benchmarks/{data}"), trim) for data, trim in measure.card_sets.items()]
+    request = Request(sets, torch.device("cpu"), lambda text: Subject(text, text, *load_net(text)))
+    outcome = measure.run([Subject(name, name, net, meta)], request)
+    for note in outcome.notes:
+        print(f"note: {note}")
+    return measure.card_figures(outcome.rows)
 
 
 def read_figures(path: Path) -> dict[str, dict[str, float]]:
@@ -83,21 +70,15 @@ def main() -> None:
     parser.add_argument("--earlier", type=int, default=0, help="steps of the training that the run went on from")
     parser.add_argument("--best", action="store_true", help="the network of the best validation, not the last")
     parser.add_argument("--hours", type=float, required=True, help="hours of training, all sessions together")
-    parser.add_argument("--figures", type=Path, help="JSON of figures, in place of Set5, Set14 and BSD100")
+    parser.add_argument("--figures", type=Path, help="JSON of figures, in place of those that are measured")
     parser.add_argument("--machine", default="2 cores of an AMD EPYC with AVX-512, shared; one thread, bf16-mixed")
     options = parser.parse_args()
     weights = ZOO / f"{options.name}.safetensors"
     trained = options.run / ("best.safetensors" if options.best else "weights.safetensors")
-    if inspect_net(trained)["kind"] == "prediction":
-        save_net(weights, *to_integers(*load_net(trained)))
-    else:
-        shutil.copyfile(trained, weights)
+    net, meta = open_operator(options.name, *load_net(trained)).shipped()
+    save_net(weights, net, {**meta, "steps": meta["steps"] + options.earlier})
     net, meta = load_net(weights)
-    if options.earlier:
-        meta = {**meta, "steps": meta["steps"] + options.earlier}
-        save_net(weights, net, meta)
-    measure = prediction if meta["kind"] == "prediction" else enlargement
-    figures = read_figures(options.figures) if options.figures else measure(options.name, net, meta)
+    figures = read_figures(options.figures) if options.figures else measured(options.name, net, meta)
     card = Card(
         name=options.name,
         kind=meta["kind"],

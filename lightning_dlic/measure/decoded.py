@@ -1,0 +1,198 @@
+"""Measuring on decoded base layers: what a network makes of pictures that a base codec coded, at several qualities."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dlic_registry import DlicError, load
+from lightning_dlic.codec.base import BaseCodec
+from lightning_dlic.codec.planes import Planes, downsized
+from lightning_dlic.imaging.numpy.color import split
+from lightning_dlic.measure.base import Column, Outcome, Request, Row, Subject
+from lightning_dlic.measure.pictures import PictureMeasure, keep
+from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.metrics.named import figures
+from lightning_dlic.operators.base import Operator, open_operator
+from lightning_dlic.operators.layers import Layers
+from lightning_dlic.pipeline.assemble import assemble
+
+U8 = NDArray[np.uint8]
+_EFFORT = 3
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A picture's base layer, coded and decoded.
+
+    Attributes:
+        codec: Name of the base codec.
+        share: Quality, as a share of the codec's steps.
+        scale: Factor by which it is smaller than the picture.
+        planes: What the decoder has.
+        size: Bytes of the payload.
+        quality: What networks are told of it, `BaseCodec.log_step`.
+        height: Of the picture.
+        width: Of the picture.
+    """
+
+    codec: str
+    share: float
+    scale: int
+    planes: Planes
+    size: int
+    quality: float | None
+    height: int
+    width: int
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """What tells it apart in tables."""
+        return {"codec": self.codec, "quality": self.share, "scale": self.scale}
+
+
+class DecodedMeasure(PictureMeasure):
+    """Pictures made of decoded base layers, beside ``decoded``: the same, enlarged by bicubic. A subclass says how."""
+
+    protocol: ClassVar[Mapping[str, str]] = {
+        "base": "MATLAB imresize bicubic of Y', Cb and Cr, chroma halved once more; coded and decoded",
+        "quality": "share of the base codec's quality steps",
+        "bytes": "of the base codec's payload alone",
+        "decoded": "the base layer as decoded, each plane enlarged by bicubic",
+        "crop_border": "as many pixels as the scale, for PSNR and SSIM",
+        "rounding": "outputs clipped and rounded to 8 bits before scoring",
+        "mean": "over pictures, of per-picture values; a PSNR counts as 100 dB at most",
+    }
+    color: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        scale: int | None = None,
+        codec: Sequence[str] = ("hevc",),
+        decoded: Sequence[float] = (0.2, 0.4, 0.6),
+        lpips: bool | None = None,
+        metrics: Sequence[str] = (),
+        save: Path | None = None,
+    ) -> None:
+        """Sets what is measured.
+
+        Args:
+            scale: Factor by which base layers are smaller; None: the networks' own.
+            codec: Base codecs.
+            decoded: Qualities, each a share of the codec's steps.
+            lpips: Whether LPIPS is measured; None: where its weights are found.
+            metrics: Registered metrics besides the usual.
+            save: Folder for the pictures made.
+
+        Raises:
+            ValueError: A value is out of range.
+            DlicError: A codec or a metric is unknown, or its encoder is not installed.
+        """
+        if scale is not None and not 1 <= scale <= 16:
+            raise ValueError(f"--scale {scale}: a whole number from 1 to 16")
+        if not decoded or not all(0.0 <= share <= 1.0 for share in decoded):
+            raise ValueError(f"--decoded {', '.join(map(str, decoded))}: shares from 0 to 1, with commas")
+        super().__init__(lpips, metrics, save)
+        self.scale, self.shares = scale, tuple(decoded)
+        self.codecs: dict[str, BaseCodec] = {name: load("codec", name)() for name in codec}
+        for name, built in self.codecs.items():
+            if (missing := built.missing()) is not None:
+                raise DlicError(f"--codec {name}: cannot encode here: {missing}")
+
+    @abstractmethod
+    def make(self, operator: Operator, coded: Coded) -> U8:
+        """Makes a picture of a decoded base layer.
+
+        Args:
+            operator: A network at work.
+            coded: The base layer.
+
+        Returns:
+            RGB, uint8 ``[H, W, 3]``; of grey base layers luma, ``[H, W]``.
+        """
+
+    def columns(self) -> Sequence[Column]:
+        """Codec, quality, scale and bytes of the base layer, and metrics."""
+        labels = Column("codec", "codec", left=True), Column("quality", "quality", "g"), Column("scale", "scale", "d")
+        return [*labels, Column("bytes", "bytes", ",.0f"), *self.metric_columns()]
+
+    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+        """See `Measure.run`."""
+        operators = {
+            s.name: None if s.net is None else open_operator(s.name, s.net, s.meta, request.device) for s in subjects
+        }
+        rows = [row for data in request.sets for row in self._measure_set(data, operators, request)]
+        targets = {
+            s.name: dict(s.identity) if (o := operators[s.name]) is None else {**s.identity, **_described(o)}
+            for s in subjects
+        }
+        return Outcome(rows, targets, self.notes)
+
+    def _measure_set(self, data: TestSet, operators: Mapping[str, Operator | None], request: Request) -> Iterator[Row]:
+        table: dict[tuple[Any, ...], Row] = {}
+        for number, path in enumerate(data.files, 1):
+            request.progress(f"{data.name} {number}/{len(data.files)} {path.name}")
+            target = original(path, data.trim, 1)
+            for coded in self._coded(target, self._scales(operators)):
+                for name, operator in operators.items():
+                    if operator is not None and coded.scale not in operator.facts.scales:
+                        continue
+                    made = _plain(coded) if operator is None else self.make(operator, coded)
+                    row = table.setdefault((*coded.labels.values(), name), Row(data.name, name, coded.labels))
+                    row.pictures[data.stem(path)] = {"bytes": float(coded.size), **self._score(made, target, coded)}
+                    place = "-".join(map(str, (name, *coded.labels.values())))
+                    keep(_rgb(made), self.save, place, data.name, data.stem(path))
+        yield from table.values()
+
+    def _scales(self, operators: Mapping[str, Operator | None]) -> list[int]:
+        own = sorted({scale for o in operators.values() if o is not None for scale in o.facts.scales})
+        if self.scale is None:
+            return own or [4]
+        for operator in operators.values():
+            if operator is not None and self.scale not in operator.facts.scales:
+                known = ", ".join(f"x{scale}" for scale in operator.facts.scales)
+                raise DlicError(f"{operator.name} enlarges by {known}, not x{self.scale} as --scale says")
+        return [self.scale]
+
+    def _coded(self, target: Tensor, scales: Sequence[int]) -> Iterator[Coded]:
+        picture = np.ascontiguousarray(target[0].permute(1, 2, 0).numpy())
+        height, width = picture.shape[:2]
+        planes = split(picture) if self.color else split(picture)[:1]
+        for scale in scales:
+            base = downsized(picture, planes, scale)
+            for name, codec in self.codecs.items():
+                for share in self.shares:
+                    quality = round(share * (codec.steps - 1))
+                    payload = codec.encode(base, quality, _EFFORT)
+                    decoded = codec.decode(payload, *base.size, base.color)
+                    told = codec.log_step(quality)
+                    yield Coded(name, share, scale, decoded, len(payload), told, height, width)
+
+    def _score(self, made: U8, target: Tensor, coded: Coded) -> dict[str, float]:
+        if made.ndim == 2:
+            target = _tensor(_rgb(split(np.ascontiguousarray(target[0].permute(1, 2, 0).numpy()))[0]))
+        return figures(self.metrics, _tensor(_rgb(made)), target, coded.scale)
+
+
+def _rgb(picture: U8) -> U8:
+    return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
+
+
+def _tensor(picture: U8) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+
+
+def _plain(coded: Coded) -> U8:
+    return assemble(Layers(coded.planes, coded.planes, coded.scale, coded.height, coded.width))
+
+
+def _described(operator: Operator) -> dict[str, Any]:
+    return {"parameters": operator.parameters, "scales": list(operator.facts.scales), "meta": operator.meta}
