@@ -148,10 +148,8 @@ def _check_facts(path: Path, meta: Mapping[str, Any]) -> None:
     for fact, wanted in load("kind", kind).facts.items():
         value = meta.get(fact)
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            stated = f"states {fact} as {str(value)[:40]!r}" if fact in meta else f"does not state {fact!r}"
-            raise WeightsError(
-                f"{path}: a network of kind {kind!r} that {stated}: it must be of type {wanted.__name__}"
-            )
+            stated = f"it is {str(value)[:40]!r}" if fact in meta else "it is missing"
+            raise WeightsError(f"{path}: networks of kind {kind!r} must state {fact}, a {wanted.__name__}; {stated}")
 
 
 def load_net(target: str | Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -63,7 +63,7 @@ def test_missing_weights_are_named(card):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("steps:", "stepps:"), "unknown field 'stepps'; did you mean 'steps'"),
+        (("steps:", "stepps:"), "unknown field 'stepps'. Did you mean 'steps'"),
         (("steps: 0\n", ""), "missing 1 required .*'steps'"),
         (("steps: 0", "steps: many"), "steps must not be 'many'"),
         (("kind: sr", "- kind"), "not a card"),
