@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import warnings
 from pathlib import Path
@@ -50,7 +49,6 @@ def fit(
         print(to_yaml(loaded), end="")
         return
     warnings.showwarning = _note  # type: ignore[assignment]
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     from lightning_dlic.training.fit import fit as train
 
     result = train(loaded, target)

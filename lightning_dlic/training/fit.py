@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
+from lightning_dlic.training.quiet import quiet
 from lightning_dlic.training.recipe import Recipe, check, to_yaml
 from lightning_dlic.training.report import Figures, measure, print_table, write_result
 from lightning_dlic.training.resume import Begin, Point, choose
@@ -129,10 +129,9 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     if recipe.trainer.compile:
         for module in {stage.net, getattr(stage, "discriminator", stage.net)}:
             module.compile()
-    trainer = build_trainer(recipe, run, stage, loggers, callbacks)
     begun = time.monotonic()
-    with warnings.catch_warnings(), explained(run, stage):
-        _quiet()
+    with quiet(), explained(run, stage):
+        trainer = build_trainer(recipe, run, stage, loggers, callbacks)
         trainer.fit(stage, datamodule=data, ckpt_path=point.path if point is not None else None, weights_only=True)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
@@ -228,17 +227,3 @@ def _protocol(recipe: Recipe) -> dict[str, Any]:
     if transform is not None:
         stated["resizer"] = f"the input is what data.args.transform makes: {transform}"
     return stated
-
-
-def _quiet() -> None:
-    """Hides Lightning's advice that does not apply: loaders, optimizers and steps are ours to count."""
-    for message in (
-        ".*does not have many workers.*",
-        ".*dataloader is not resumable.*",
-        ".*LightningCLI.*",
-        ".*litlogger.*",
-        ".*isinstance.treespec, LeafSpec.*",
-        ".*Checkpoint directory.*",
-        ".*lr_scheduler.step.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)
