@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dlic_registry import RegistryError, load
+from dlic_registry import BrokenPluginError, RegistryError, load
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.bits import leb128, read_leb128
 from lightning_dlic.codec.errors import BitstreamError
@@ -191,13 +191,16 @@ def _chunks(data: bytes, at: int) -> tuple[tuple[Chunk, ...], int]:
 
 
 def base_codec(name: str) -> BaseCodec:
-    """The base codec registered under a name.
+    """The base codec registered under a name; those that have a number in the format are ours, whoever claims them.
 
     Raises:
-        RegistryError: No such codec, or it does not import.
+        RegistryError: No such codec, or it does not import or start.
     """
-    found: Any = load("codec", name)
-    codec: BaseCodec = found()
+    found: Any = load("codec", name, own_first=True)
+    try:
+        codec: BaseCodec = found()
+    except Exception as error:
+        raise BrokenPluginError(f"base codec {name!r} does not start ({type(error).__name__}: {error})") from error
     return codec
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +16,7 @@ from dlic_registry import DlicError, suggest
 from lightning_dlic import bounded_yaml
 from lightning_dlic.bounded_yaml import SUFFIXES, TooMuchError
 from lightning_dlic.codec.container import MAX_SCALE
+from lightning_dlic.zoo.cards import shipped_weights
 
 if TYPE_CHECKING:
     from lightning_dlic.pipeline.colorizer import Colorizer
@@ -116,7 +117,15 @@ def shipped_folder() -> Path | None:
 def shipped() -> Mapping[str, Pipeline]:
     """The pipelines that ship, by name."""
     folder = shipped_folder()
-    return {path.stem: read_pipeline(path) for path in sorted(folder.glob("*.yaml"))} if folder else {}
+    found = [read_pipeline(path) for path in sorted(folder.glob("*.yaml"))] if folder else []
+    return {pipeline.name: _frozen(pipeline) for pipeline in found}
+
+
+def _frozen(pipeline: Pipeline) -> Pipeline:
+    """A numbered pipeline with the package's own networks, which its number means, whatever ``$DLIC_ZOO`` holds."""
+    own = {scale: shipped_weights(target.removeprefix("zoo:")) for scale, target in pipeline.weights.items()}
+    weights = {scale: str(own[scale] or target) for scale, target in pipeline.weights.items()}
+    return pipeline if pipeline.number is None else replace(pipeline, weights=weights)
 
 
 def find_pipeline(name: str | Path) -> Pipeline:
@@ -131,7 +140,10 @@ def find_pipeline(name: str | Path) -> Pipeline:
     if Path(text).is_file():
         if Path(text).resolve().suffix.lower() not in SUFFIXES:
             raise PipelineError(f"{text}: no recipe of a pipeline: it does not end in .yaml")
-        return read_pipeline(Path(text))
+        given = read_pipeline(Path(text))
+        if given.number is not None:
+            raise PipelineError(f"{text}: number: only pipelines that ship have one. Remove the line.")
+        return given
     near = suggest(text, shipped())
     hint = f" Did you mean {near!r}?" if near else ""
     raise PipelineError(f"no pipeline {text!r}.{hint} Shipped: {', '.join(shipped())}; or give a recipe's path.")

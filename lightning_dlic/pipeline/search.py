@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from dlic_registry import BrokenPluginError, DlicError, entries
+from dlic_registry import OWN, DlicError, RegistryError, entries
 from lightning_dlic.codec import BaseCodec, CodecError, base_codec
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.decompress import LumaEnlarger
@@ -63,15 +63,18 @@ def usable_codecs(settings: Settings) -> dict[str, BaseCodec]:
             raise CodecError(f"base codec {settings.codec} cannot encode here. Install: {codec.missing()}")
         return {settings.codec: codec}
     found = {}
+    names = [entry.name for entry in entries("codec")]
     for entry in entries("codec"):
+        # A name that another has too needs its distribution, but for ours, which the format knows by theirs.
+        name = entry.name if names.count(entry.name) == 1 or entry.distribution == OWN else entry.qualified
         try:
-            codec = base_codec(entry.name)
-        except BrokenPluginError as error:
+            codec = base_codec(name)
+        except RegistryError as error:
             warnings.warn(str(error).splitlines()[0], stacklevel=2)
             continue
         allowed = codec.exact and codec.auto_effort is not None and codec.auto_effort <= settings.effort
         if allowed and not codec.missing():
-            found[entry.name] = codec
+            found[name] = codec
     return dict(sorted(found.items(), key=lambda item: (item[0] != _SCOUT, item[0])))
 
 

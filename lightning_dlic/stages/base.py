@@ -145,7 +145,7 @@ class Stage(pl.LightningModule):
                 continue
             arguments = {key: value for key, value in spec.items() if key not in ("name", "weight")}
             # Held in plain dicts: frozen loss networks must not enter the state dict.
-            self.losses[term] = load("loss", spec["name"])(**arguments)
+            self.losses[term] = load("loss", spec["name"], own_first=True)(**arguments)
             self.loss_weights[term] = float(spec.get("weight", 1.0))
 
     def term(self, name: str, output: Tensor, target: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
     spec = meta.get("net")
     if not isinstance(spec, Mapping) or "name" not in spec:
         raise WeightsError(f"{path}: the metadata must name its network as net: {{name, args}}")
-    entry = get("net", spec["name"])
+    entry = get("net", spec["name"], own_first=True)
     owner = {"name": entry.name, "distribution": entry.distribution, "version": entry.version}
     try:
         text = json.dumps({**meta, "net": {"args": {}, **spec, **owner}}, sort_keys=True, allow_nan=False)
@@ -187,7 +187,7 @@ def build_net(meta: Mapping[str, Any], path: Path, shapes: Mapping[str, tuple[in
         owner = [str(spec.get(key, ""))[:80] for key in ("distribution", "version")]
         cls = recorded("net", spec["name"][:80], *owner, needed_by=str(path)).load()
     else:
-        cls = get("net", spec["name"][:80]).load()
+        cls = get("net", spec["name"][:80], own_first=True).load()
     arguments = _arguments(cls, meta)
     # First without memory: a forged argument must not make us allocate what the file's own size does not warrant.
     with torch.device("meta"):

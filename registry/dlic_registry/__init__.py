@@ -10,12 +10,14 @@ from dlic_registry.errors import (
     RegistryError,
     UnknownNameError,
 )
+from dlic_registry.installed import OWN
 from dlic_registry.kinds import KINDS
 from dlic_registry.registry import entries, get, import_plugins, load, recorded, register
 from dlic_registry.words import suggest
 
 __all__ = [
     "KINDS",
+    "OWN",
     "AmbiguousNameError",
     "BrokenPluginError",
     "Component",

@@ -34,12 +34,14 @@ def entries(kind: str | None = None) -> list[Entry]:
     return sorted(found, key=lambda e: (order.get(e.kind, len(order)), e.kind, e.name, e.distribution))
 
 
-def get(kind: str, name: str) -> Entry:
+def get(kind: str, name: str, *, own_first: bool = False) -> Entry:
     """The entry of a name.
 
     Args:
         kind: one of `KINDS`.
         name: a registered name, or ``distribution:name`` where two distributions claim one.
+        own_first: whether a bare name that is ours means ours, whoever else claims it: for names that our code and our
+            file formats have fixed. What a user writes is never decided so.
 
     Returns:
         The entry; nothing is imported.
@@ -53,14 +55,16 @@ def get(kind: str, name: str) -> Entry:
     found = [e for e in known if e.name == bare and (not owner or normalize(e.distribution) == normalize(owner))]
     if not found:
         raise UnknownNameError(_unknown(kind, name, known))
+    if own_first and not owner:
+        found = [e for e in found if normalize(e.distribution) == OWN] or found
     if len(found) > 1:
         raise AmbiguousNameError(_ambiguous(kind, name, found))
     return found[0]
 
 
-def load(kind: str, name: str) -> type[Any]:
-    """The class of a name: ``get(kind, name).load()``."""
-    return get(kind, name).load()
+def load(kind: str, name: str, *, own_first: bool = False) -> type[Any]:
+    """The class of a name: ``get(kind, name, own_first=own_first).load()``."""
+    return get(kind, name, own_first=own_first).load()
 
 
 def recorded(kind: str, name: str, distribution: str, version: str, *, needed_by: str) -> Entry:

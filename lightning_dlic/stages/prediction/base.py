@@ -61,7 +61,7 @@ class Prediction(Stage):
         self.m, self.blocks = m, blocks
         self.net_spec = {**(net or self.default_net)}
         arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
-        self.net = load("net", self.net_spec["name"])(m=m, **arguments)
+        self.net = load("net", self.net_spec["name"], own_first=True)(m=m, **arguments)
 
     def net_recipe(self) -> dict[str, Any]:
         """Name and arguments from which `net` can be built again."""

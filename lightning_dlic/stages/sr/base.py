@@ -68,7 +68,7 @@ class SuperResolution(Stage):
     @staticmethod
     def _build(kind: str, spec: Mapping[str, Any], **provided: Any) -> Any:
         arguments = {key: value for key, value in spec.items() if key != "name"}
-        return load(kind, spec["name"])(**provided, **arguments)
+        return load(kind, spec["name"], own_first=True)(**provided, **arguments)
 
     def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives the small picture ``[B, C, h, w]`` and the original ``[B, C, h*s, w*s]``, floats in [0, 1].
