@@ -51,7 +51,7 @@ def compress(
     codec: Annotated[
         str, typer.Option("--codec", "--base", help="Base codec, or auto for the best exact one.")
     ] = "auto",
-    scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best of 1 to 4.")] = "auto",
+    scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best.")] = "auto",
     metric: Annotated[
         str | None,
         typer.Option(help="What --bytes is best by: ssim, psnr, lpips, or color. By default color with hints."),

@@ -14,17 +14,19 @@ from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.decompress import LumaEnlarger
 from lightning_dlic.pipeline.fit import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.pipeline.scales import SCALES, USUAL, coarser, useful, worth_trying
 from lightning_dlic.pipeline.source import Source
 
-SCALES = (1, 2, 3, 4)
 EFFORTS = range(1, 10)
-# Bits a base pixel below which a smaller base layer is always better.
-_LEAST_BITS = 0.012
 _SCOUT = "hevc"
 # By effort, at how many of the scout's best scales the other codecs are tried.
 _SCALES_KEPT = (1, 1, 1, 1, 1, 2, 3, 3)
 # Effort up to which codecs at one scale are compared by bicubic interpolation, and the network runs for the best.
 _GLANCES = 5
+# Pixels of a picture from which, up to that effort, this holds for all scales together: networks take seconds there.
+_LARGE = 1 << 22
+# Samples of the largest base layer that is coded only to name the least number of bytes.
+_TINY = 1 << 14
 
 
 class BudgetError(DlicError):
@@ -91,10 +93,11 @@ class Search:
         """
         self.source, self.settings, self.score = source, settings, score
         self.codecs = usable_codecs(settings)
+        self.scales = useful(settings.scales, source.base_pixels)
         # By scale, how many times more bytes than usual this picture takes, as a power of two; the scout finds out.
         self._demand: dict[int, float] = {}
         self._known: dict[tuple[str, int], Branch] = {}
-        self._enlargers = {scale: _enlarger(settings.pipeline, scale) for scale in settings.scales}
+        self._enlargers: dict[int, LumaEnlarger | None] = {}
 
     def within(self, limit: int) -> Candidate:
         """The best bitstream of at most ``limit`` bytes.
@@ -109,12 +112,16 @@ class Search:
 
     def all_within(self, limit: int) -> list[Candidate]:
         """The finest bitstream of at most ``limit`` bytes for each codec and scale that was worth trying."""
-        scales = [s for s in self.settings.scales if self._sensible(s, limit)]
+        scales = worth_trying(self.scales, limit, self.source.base_pixels)
+        found = self._all_at(scales, limit)
+        return found or self._all_at(coarser(self.scales, scales), limit)
+
+    def _all_at(self, scales: list[int], limit: int) -> list[Candidate]:
         return self._narrow(
             scales,
-            lambda branch: self._fit(branch, limit, branch.candidate),
+            lambda branch: self._fit(branch, limit),
             lambda candidate: candidate.score,
-            lambda branch: self._fit(branch, limit, branch.interpolated),
+            lambda branch: self._fit(branch, limit, net=False),
         )
 
     def reaching(self, target: float) -> Candidate:
@@ -123,24 +130,35 @@ class Search:
         Raises:
             BudgetError: There is none; the message names the best.
         """
-        scales = list(self.settings.scales)
-        found = self._narrow(scales, lambda branch: self._reach(branch, target), lambda candidate: -candidate.size)
+        tried = [scale for scale in self.scales if scale <= USUAL] or [min(self.scales)]
+        found = self._all_reaching(tried, target)
+        for scale in coarser(self.scales, tried):
+            if not found or _smallest(found).stream.scale < max(tried):
+                break
+            tried.append(scale)
+            found += self._all_reaching([scale], target)
         if not found:
             raise self._too_good()
-        return min(found, key=lambda candidate: (candidate.size, -candidate.score))
+        return _smallest(found)
+
+    def _all_reaching(self, scales: list[int], target: float) -> list[Candidate]:
+        return self._narrow(scales, lambda branch: self._reach(branch, target), lambda candidate: -candidate.size)
 
     def fixed(self, quality: float) -> Candidate:
         """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale."""
-        branch = self._branch(next(iter(self.codecs)), self.settings.scales[0])
+        branch = self._branch(next(iter(self.codecs)), self.scales[0])
         return branch.candidate(round(quality * (branch.codec.steps - 1)))
 
-    def _sensible(self, scale: int, limit: int) -> bool:
-        return scale == max(self.settings.scales) or sensible(limit, self.source.base_pixels(scale))
+    def _enlarger(self, scale: int) -> LumaEnlarger | None:
+        """The network for a scale, loaded when that is tried."""
+        if scale not in self._enlargers:
+            self._enlargers[scale] = _enlarger(self.settings.pipeline, scale)
+        return self._enlargers[scale]
 
     def _branch(self, name: str, scale: int) -> Branch:
         """The branch of a codec and a scale, with what earlier calls have encoded."""
         if (name, scale) not in self._known:
-            settings, codec, enlarger = self.settings, self.codecs[name], self._enlargers[scale]
+            settings, codec, enlarger = self.settings, self.codecs[name], self._enlarger(scale)
             made = Branch(self.source, name, codec, scale, settings.effort, settings.pipeline, enlarger, self.score)
             self._known[name, scale] = made
         return self._known[name, scale]
@@ -164,8 +182,29 @@ class Search:
     ) -> list[Candidate]:
         """One codec scouts all scales; the others try the best of them, or all of them where it found nothing.
 
-        With ``glance``, a quicker ``solve``, only the best of the others at a scale is solved at the lower efforts.
+        With ``glance``, a quicker ``solve``, only the best of the others at a scale is solved at the lower efforts, and
+        of a large picture only the best of all.
         """
+        glance = glance if self.settings.effort <= _GLANCES else None
+        frugal = glance is not None and self.source.height * self.source.width > _LARGE
+        if glance is None or not frugal:
+            return self._all_of(scales, solve, worth, glance)
+        found = self._all_of(scales, glance, worth, None)
+        networked = [candidate for candidate in found if self._enlarger(candidate.stream.scale) is not None]
+        if networked:
+            best = max(networked, key=worth).stream
+            found += self._solve([self._branch(best.codec, best.scale)], solve)
+        if self.settings.pipeline.always:
+            found = [candidate for candidate in found if candidate not in networked]
+        return found
+
+    def _all_of(
+        self,
+        scales: list[int],
+        solve: Callable[[Branch], Candidate | None],
+        worth: Callable[[Candidate], float],
+        glance: Callable[[Branch], Candidate | None] | None,
+    ) -> list[Candidate]:
         scout, *others = self.codecs
         found = self._solve(self._branches([scout], scales), solve)
         self._learn(found)
@@ -173,7 +212,7 @@ class Search:
         keep = _SCALES_KEPT[self.settings.effort - 1] if self.settings.effort < 9 else len(scales)
         tried = [candidate.stream.scale for candidate in best[:keep]] or scales
         branches = self._branches(others, tried)
-        if glance and self.settings.effort <= _GLANCES:
+        if glance:
             branches = self._leading(branches, glance, worth)
         return found + self._solve(branches, solve)
 
@@ -215,11 +254,18 @@ class Search:
         quality, octave = codec.start
         return quality + octave * math.log2(max(1, 8 * size) / self.source.base_pixels(scale) / 0.1)
 
-    def _fit(self, branch: Branch, limit: int, decode: Callable[[int], Candidate]) -> Candidate | None:
+    def _fit(self, branch: Branch, limit: int, net: bool = True) -> Candidate | None:
         octave = branch.codec.start[1]
         guess = self._usual(branch.codec, branch.scale, limit) - octave * self._demand.get(branch.scale, 0.0)
-        found = finest_within(branch.size, branch.codec.steps, limit, (guess, octave))
-        return None if found is None else decode(found)
+        if net:
+            found = finest_within(branch.size, branch.codec.steps, limit, (guess, octave))
+            if found is not None:
+                return branch.candidate(found)
+            if branch.needs_net:
+                return None
+        # Without a network there is none to be named.
+        found = finest_within(branch.plain_size, branch.codec.steps, limit, (guess, octave))
+        return None if found is None else branch.interpolated(found)
 
     def _reach(self, branch: Branch, target: float) -> Candidate | None:
         def score(quality: int) -> float:
@@ -229,23 +275,28 @@ class Search:
         return None if found is None else branch.candidate(found)
 
     def _too_small(self, limit: int) -> BudgetError:
-        branches = self._branches(self.codecs, [max(self.settings.scales)])
-        if not branches:
+        scales = self.scales
+        small = [scale for scale in scales if self.source.base_pixels(scale) <= _TINY or scale == max(scales)]
+        branches = self._branches(self.codecs, small)
+        smallest = min(self._solve(branches, lambda branch: branch.least), key=_size, default=None)
+        if smallest is None:
             return BudgetError("no base codec codes a picture of this size at the scales allowed")
-        smallest = min(self._solve(branches, lambda branch: branch.candidate(0)), key=lambda candidate: candidate.size)
         what = f"{smallest.stream.codec} at scale {smallest.stream.scale}"
         return BudgetError(f"{limit} bytes are too few: the smallest possible is {smallest.size} bytes ({what}).")
 
     def _too_good(self) -> BudgetError:
-        branches = self._branches(self.codecs, [min(self.settings.scales)])
+        branches = self._branches(self.codecs, [min(self.scales)])
         finest = self._solve(branches, lambda branch: branch.candidate(branch.codec.steps - 1))
         best = max((candidate.score for candidate in finest), default=float("nan"))
         return BudgetError(f"no bitstream reaches the target: the best possible is {abs(best):.4g}.")
 
 
-def sensible(limit: int, pixels: int) -> bool:
-    """Whether so many bytes are enough to try a base layer of so many pixels; below, a smaller one is always better."""
-    return 8 * limit >= _LEAST_BITS * pixels
+def _size(candidate: Candidate) -> int:
+    return candidate.size
+
+
+def _smallest(found: list[Candidate]) -> Candidate:
+    return min(found, key=lambda candidate: (candidate.size, -candidate.score))
 
 
 def _enlarger(pipeline: Pipeline, scale: int) -> LumaEnlarger | None:
