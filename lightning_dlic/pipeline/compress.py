@@ -116,10 +116,7 @@ def compress(
         spare = coarser(SCALES, settings.scales) if scale == "auto" else []
         return _finish(_within(source, settings, spare, metric, asked if hinted else BASE, bytes), metric)
     search = Search(source, settings, scorer(source, metric))
-    if quality is not None:
-        found = search.fixed(quality / 100)
-    else:
-        found = search.reaching(goal)
+    found = search.reaching(goal) if quality is None else search.fixed(quality / 100)
     return _finish(found, metric)
 
 
