@@ -20,11 +20,11 @@ from dlic_datamodules.errors import PictureError
 from dlic_datamodules.formats import MAX_PIXELS, RAW_SUFFIXES, check_size, guarded, needs, open_image
 from dlic_datamodules.implied import boxed_profile, code_points, implied_profile
 from dlic_datamodules.profiles import (
-    Converter,
     ProfileError,
     Samples,
     bands,
     cmyk_to_rgb,
+    converter,
     lab_to_rgb,
     to_8,
 )
@@ -261,7 +261,7 @@ def to_srgb(picture: Picture) -> Picture:
     convert, notes = None, picture.notes
     if picture.icc is not None:
         try:
-            convert = Converter(picture.icc, "L" if picture.pixels.shape[2] == 1 else "RGB")
+            convert = converter(picture.icc, "L" if picture.pixels.shape[2] == 1 else "RGB")
         except ProfileError as error:
             notes = (*notes, str(error))
     alpha = None if picture.alpha is None else _in_bands(picture.alpha[..., None], to_8)[..., 0]

@@ -59,11 +59,18 @@ def place(source: str, target: str, ending: str) -> str:
 
 
 def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
-    """Does a folder's work with a line a file; ends with status 1 where any failed."""
+    """Does a folder's work with a line a file; ends with status 1 where any failed.
+
+    Args:
+        plan: The files.
+        work: Makes one of another.
+        workers: Processes; 0 does the work in this one, where work cannot be handed over.
+        overwrite: Whether to make again what is there.
+    """
     from lightning_dlic.pipeline.folder import run
 
     failed = 0
-    for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite), 1):
+    for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite, apart=workers > 0), 1):
         failed += outcome.failed
         _tell(outcome, f"[{number}/{len(plan.pairs)}]")
     if plan.others:

@@ -58,7 +58,7 @@ def upscale_pictures(
         return f"{file}: enlarged x{enlarger.scale} by {enlarger.name}"
 
     if source.is_dir():
-        run_folder(work, enlarge, 1, overwrite)
+        run_folder(work, enlarge, 0, overwrite)
         return
     ((one, file),) = work.pairs
     if not file.parent.exists() and file.parent == target:

@@ -95,14 +95,16 @@ def plan(source: Path, target: Path, suffixes: frozenset[str], ending: str | Cal
     return Plan(pairs, found.others)
 
 
-def run(pairs: list[Pair], work: Work, workers: int, overwrite: bool = False) -> Iterator[Outcome]:
+def run(pairs: list[Pair], work: Work, workers: int, overwrite: bool = False, apart: bool = True) -> Iterator[Outcome]:
     """Does the work for every pair whose target is not there yet, as they get done; nothing ends it early.
 
     Args:
         pairs: Files to read and to write.
-        work: Writes one target, whole or not at all, and says in a line what it made; it must be picklable.
+        work: Writes one target, whole or not at all, and says in a line what it made; to be done apart it must be
+            picklable.
         workers: Processes.
         overwrite: Whether to make again what is there.
+        apart: Whether work is done in processes of its own, which may crash; else one after the other in this one.
     """
     left: list[Pair] = []
     broken = {folder: reason for folder in {target.parent for _, target in pairs} if (reason := _prepare(folder))}
@@ -113,10 +115,10 @@ def run(pairs: list[Pair], work: Work, workers: int, overwrite: bool = False) ->
             yield Outcome(source, target, _skipped(source, target))
         else:
             left.append((source, target))
-    if workers <= 1 or len(left) <= 1:
+    if not apart or len(left) <= 1:
         yield from (guarded(work, pair) for pair in left)
         return
-    for number, outcome in run_jobs(partial(guarded, work), left, workers):
+    for number, outcome in run_jobs(partial(guarded, work), left, max(1, workers)):
         yield Outcome(*left[number], str(outcome), failed=True) if isinstance(outcome, KilledError) else outcome
 
 
