@@ -18,13 +18,13 @@ from dlic_datamodules.files import write_file
 from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.stages.base import Stage
-from lightning_dlic.training import run as runs
 from lightning_dlic.training.best import Best
 from lightning_dlic.training.build import build_data, build_logger, build_stage, build_trainer
 from lightning_dlic.training.changes import Change, check_fit, take_changes, tell_changes
 from lightning_dlic.training.checkpoints import Checkpoints, Interrupt
 from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.failures import explained
+from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank, ranks
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.places import placed
@@ -34,7 +34,7 @@ from lightning_dlic.training.quiet import quiet
 from lightning_dlic.training.recipe import Recipe, check, to_yaml
 from lightning_dlic.training.report import Figures, measure, print_table, write_result
 from lightning_dlic.training.resume import Begin, Point, choose
-from lightning_dlic.training.run import Run
+from lightning_dlic.training.run import Run, create
 from lightning_dlic.training.samples import Samples
 from lightning_dlic.training.target import Target, find_target
 from lightning_dlic.zoo import save_net, sha256
@@ -79,20 +79,26 @@ def fit(recipe: Recipe, resume: Target | str | Path | None = None) -> Result:
         )
     if resume is not None:
         target = resume if isinstance(resume, Target) else find_target(str(resume), Path(recipe.run.root))
-        with _held(target.run):
+        with _held(target.run, is_first_rank(ranks(recipe.trainer))):
             return _fit(recipe, target.run, target)
     check(recipe)
-    run = runs.create(Path(recipe.run.root), recipe.name, recipe.run.name)
-    with _held(run):
-        if runs.is_first_rank():
-            write_file(run.recipe, to_yaml(placed(recipe)).encode())
-        return _fit(recipe, run, None)
+    run, made = create(recipe)
+    first = is_first_rank(ranks(recipe.trainer))
+    with _held(run, first):
+        try:
+            if first:
+                write_file(run.recipe, to_yaml(placed(recipe)).encode())
+            return _fit(recipe, run, None)
+        except BaseException:
+            if made:
+                run.discard()
+            raise
 
 
-def _held(run: Run) -> AbstractContextManager[None]:
+def _held(run: Run, first: bool) -> AbstractContextManager[None]:
     """The run's folder, for the one process that writes in it."""
-    os.environ[runs.RANK_VARIABLE] = str(run.folder.resolve())
-    return hold(run.folder) if runs.is_first_rank() else nullcontext()
+    os.environ[RANK_VARIABLE] = str(run.folder.resolve())
+    return hold(run.folder) if first else nullcontext()
 
 
 def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
