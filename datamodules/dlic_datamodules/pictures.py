@@ -18,7 +18,7 @@ from PIL import Image
 from dlic_datamodules.deep import PNG, png_samples, read_tiff
 from dlic_datamodules.errors import PictureError
 from dlic_datamodules.formats import MAX_PIXELS, RAW_SUFFIXES, check_size, guarded, needs, open_image
-from dlic_datamodules.implied import boxed_profile, code_points, implied_profile
+from dlic_datamodules.implied import code_points, implied_profile, passed_over_profile
 from dlic_datamodules.profiles import (
     ProfileError,
     Samples,
@@ -176,7 +176,7 @@ def _bits(image: Image.Image) -> int:
 def _profile(data: bytes, image: Image.Image, grey: bool) -> tuple[bytes | None, str | None]:
     points = code_points(data)
     coded = points is not None and (data.startswith(PNG) or points[1] in (16, 18))
-    icc = image.info.get("icc_profile") or boxed_profile(data)
+    icc = image.info.get("icc_profile") or passed_over_profile(data)
     if not coded and isinstance(icc, bytes) and icc:
         return icc, None
     return implied_profile(data, image, grey)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dlic_datamodules.files import check_target
 from dlic_registry import DlicError
 from lightning_dlic.cli.places import parse_bytes
 
@@ -43,6 +44,9 @@ def bench(
     pictures = _name(find_pictures(folder).files[:limit], folder)
     pick_rows(codecs, effort, pipeline)
     wanted = _metrics(metrics, gray)
+    for file in (json_file, plot, page):
+        if file is not None:
+            check_target(file)
     keep = page.with_suffix("") if page else None
     task = Task(_budgets(budgets), codecs, wanted, effort, pipeline, gray, keep)
     if keep is not None:

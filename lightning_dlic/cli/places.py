@@ -54,7 +54,8 @@ def place(source: str, target: str, ending: str) -> str:
         return target
     if os.path.isdir(target) and source != STANDARD:
         target = os.path.join(target, Path(source).stem + ending)
-    check_target(target, None if source == STANDARD else source)
+    # What standard input is read from is a source too, wherever that can be told.
+    check_target(target, "/dev/stdin" if source == STANDARD else source)
     return target
 
 
@@ -69,7 +70,9 @@ def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
     """
     from lightning_dlic.pipeline.folder import run
 
-    failed = 0
+    failed = len(plan.problems)
+    for folder, reason in plan.problems.items():
+        print(f"error: {folder}: {reason}", file=sys.stderr)
     for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite, apart=workers > 0), 1):
         failed += outcome.failed
         _tell(outcome, f"[{number}/{len(plan.pairs)}]")
@@ -77,7 +80,8 @@ def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in plan.others.most_common(8))
         print(f"note: left alone, no pictures by their suffix: {kinds}", file=sys.stderr)
     if failed:
-        print(f"{failed} of {len(plan.pairs)} failed; each is named above", file=sys.stderr)
+        total = len(plan.pairs) + len(plan.problems)
+        print(f"{failed} of {total} failed; each is named above", file=sys.stderr)
         raise typer.Exit(1)
 
 

@@ -106,7 +106,10 @@ def open_set(folder: Path, trim: int = 0, name: str | None = None) -> TestSet:
     """
     if not folder.is_dir():
         raise DlicError(f"--data: {folder}: no such folder")
-    files = tuple(find_files(folder, _SUFFIXES).files)
+    found = find_files(folder, _SUFFIXES)
+    for place, reason in found.problems.items():
+        raise DlicError(f"--data: {place}: {reason}")
+    files = tuple(found.files)
     if not files:
         raise DlicError(f"--data: {folder}: no pictures in this folder")
     digest = hashlib.sha256()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -46,10 +46,12 @@ class Plan:
     Attributes:
         pairs: Each file and the one it becomes, in the order of the paths.
         others: How many files were left alone, by suffix.
+        problems: Folders that cannot be listed, and why.
     """
 
     pairs: list[Pair]
-    others: Counter[str]
+    others: Counter[str] = field(default_factory=Counter)
+    problems: dict[Path, str] = field(default_factory=dict)
 
 
 def find_pictures(folder: Path, without: Path | None = None) -> Found:
@@ -70,6 +72,8 @@ def _find(folder: Path, suffixes: frozenset[str], without: Path | None) -> Found
         raise DlicError(f"{folder}: no such folder")
     found = find_files(folder, suffixes, without)
     if not found.files:
+        for place, reason in found.problems.items():
+            raise DlicError(f"{place}: {reason}")
         raise DlicError(f"{folder}: no files in it that end in {', '.join(sorted(suffixes))}")
     return found
 
@@ -92,7 +96,7 @@ def plan(source: Path, target: Path, suffixes: frozenset[str], ending: str | Cal
     names = [PurePosixPath(path.relative_to(source).as_posix()) for path in found.files]
     made = target_names(names, ending if callable(ending) else lambda _: ending)
     pairs = [(path, target / name) for path, name in zip(found.files, made, strict=True)]
-    return Plan(pairs, found.others)
+    return Plan(pairs, found.others, found.problems)
 
 
 def run(pairs: list[Pair], work: Work, workers: int, overwrite: bool = False, apart: bool = True) -> Iterator[Outcome]:
