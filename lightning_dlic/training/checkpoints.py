@@ -126,11 +126,15 @@ class Interrupt(pl.Callback):
         self.received: int | None = None
         self._previous: dict[int, Any] = {}
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the signals, which Lightning has taken for itself after `on_fit_start`."""
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Notes whose the signals are, before Lightning takes them for itself."""
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._receive)
+            self._previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes the signals, from Lightning."""
+        for number in self._previous:
+            signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None and number == signal.SIGINT:
@@ -147,6 +151,8 @@ class Interrupt(pl.Callback):
             self.received = self.received or signal.SIGTERM
             self.checkpoints.save(trainer, pl_module)
             trainer.should_stop = True
+            # Lightning would validate whatever batch this is; one that is due is made up for when the run goes on.
+            trainer.limit_val_batches = 0
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""
