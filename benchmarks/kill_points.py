@@ -1,7 +1,6 @@
 """Kills trainings at 20 points of their course, goes on with them, and compares what is left with an undisturbed one's.
 
-    python benchmarks/kill_points.py [--points 'NAME;...'] [--accumulate 1,2,3] [--kinds plain,gan]
-                                     [--signals TERM,KILL] [--repeat 1] [--json FILE]
+    python benchmarks/kill_points.py [--case KIND,ACCUMULATE,SIGNAL,POINT ...] [--repeat 1] [--json FILE]
 
 Every training is a process of its own that runs ``dlic-fit``, and sends itself the signal when it comes to the point.
 They are forked from this one, which has imported everything, so that each costs a second and not ten. A run that was
@@ -15,6 +14,7 @@ of ``metrics.csv``; the figures. Prints JSON; exit status 1 where anything diffe
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -111,6 +111,11 @@ POINTS: dict[str, Point] = {
     "before the weights": (fit_module, "save_net", "before", always),
     "before the result": (fit_module, "write_result", "before", always),
 }
+
+
+# Kind, batches a step, signal, point.
+Case = tuple[str, int, str, str]
+ALL: list[Case] = list(itertools.product(STAGES, (1, 2, 3), ("TERM", "KILL"), POINTS))
 
 
 def aim(name: str, number: int) -> None:
@@ -233,31 +238,30 @@ def attempt(folder: Path, start: list[str], kind: str, point: str, number: int, 
     return {"statuses": statuses, "anew": anew}
 
 
-def campaign(folder: Path, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def campaign(folder: Path, cases: list[Case], repeat: int) -> Iterator[dict[str, Any]]:
     """All runs asked for, one after the other."""
     write_recipes(folder)
-    for kind in options.kinds.split(","):
-        for accumulate in map(int, options.accumulate.split(",")):
-            start = [str(folder / f"{kind}.yaml"), f"trainer.accumulate={accumulate}"]
-            whole = folder / "runs" / kind / f"whole-{accumulate}"
-            if run([*start, f"run.name={whole.name}"], folder / "whole.log", None, 0) != 0:
-                raise RuntimeError((folder / "whole.log").read_text()[-3000:])
-            for name in options.signals.split(","):
-                for point in options.points or POINTS:
-                    facts = {"kind": kind, "accumulate": accumulate, "signal": name, "point": point}
-                    number = signal.Signals[f"SIG{name}"]
-                    made = attempt(folder, start, kind, point, number, options.repeat)
-                    different = compare(whole, whole.with_name("parts"))
-                    yield {**facts, **made, "different": different[:10]}
+    for kind, accumulate, name, point in cases:
+        start = [str(folder / f"{kind}.yaml"), f"trainer.accumulate={accumulate}"]
+        whole = folder / "runs" / kind / f"whole-{accumulate}"
+        if not whole.is_dir() and run([*start, f"run.name={whole.name}"], folder / "whole.log", None, 0) != 0:
+            raise RuntimeError((folder / "whole.log").read_text()[-3000:])
+        made = attempt(folder, start, kind, point, signal.Signals[f"SIG{name}"], repeat)
+        different = compare(whole, whole.with_name("parts"))
+        facts = {"kind": kind, "accumulate": accumulate, "signal": name, "point": point}
+        yield {**facts, **made, "different": different[:10]}
+
+
+def read_case(text: str) -> Case:
+    """A case as the command line has it."""
+    kind, accumulate, name, point = text.split(",", 3)
+    return kind, int(accumulate), name, point
 
 
 def main() -> None:
     """Parses, runs, prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--points", type=lambda text: text.split(";"), help="names, with semicolons between them")
-    parser.add_argument("--kinds", default="plain,gan")
-    parser.add_argument("--accumulate", default="1,2,3")
-    parser.add_argument("--signals", default="TERM,KILL")
+    parser.add_argument("--case", type=read_case, action="append", help="KIND,ACCUMULATE,SIGNAL,POINT; all by default")
     parser.add_argument("--repeat", type=int, default=1, help="how often a run is killed")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -266,7 +270,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DLIC_CACHE"] = f"{folder}/cache"
         os.environ.pop("DLIC_RUN_DIR", None)
-        for made in campaign(Path(folder), options):
+        for made in campaign(Path(folder), options.case or ALL, options.repeat):
             runs.append(made)
             if made["different"]:
                 print(json.dumps(made), file=sys.stderr, flush=True)

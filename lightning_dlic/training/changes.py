@@ -50,8 +50,13 @@ def compare(old: Any, new: Any, key: str = "") -> Iterator[Change]:
         for name in dict.fromkeys([*old, *new]):
             below = f"{key}.{name}" if key else name
             yield from compare(old.get(name, _ABSENT), new.get(name, _ABSENT), below)
-    elif old != new and not (old in (None, _ABSENT) and new in (None, _ABSENT)):
+    elif old != new and not (_ABSENT in (old, new) and _nothing(old) and _nothing(new)):
         yield Change(key, old, new)
+
+
+def _nothing(value: Any) -> bool:
+    """Whether a value says no more than that its key is left out, as in a recipe of before the key existed."""
+    return value is None or value is False or value is _ABSENT
 
 
 def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:

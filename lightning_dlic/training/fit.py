@@ -160,7 +160,7 @@ def _callbacks(
     """In the order in which they must act: the best is kept while the average is in place, saving comes last."""
     chosen: list[pl.Callback | None] = [
         begin,
-        Best(run.best, describe_stage(recipe, kind)),
+        Best(run.best, describe_stage(recipe, kind), _measured_on(recipe)),
         ema,
         Samples(run),
         progress_bar(recipe.trainer.log_every) if recipe.trainer.progress else None,
@@ -168,6 +168,14 @@ def _callbacks(
         checkpoints,
     ]
     return [callback for callback in chosen if callback is not None]
+
+
+def _measured_on(recipe: Recipe) -> dict[str, Any]:
+    """What the validation pictures depend on, as plain values."""
+    apart = ("crop", "batch_size", "workers", "augment", "to_gray", "small", "cache", "cache_dir", "train", "extra")
+    spec = placed(recipe).data
+    args = {key: value for key, value in spec.args.items() if key not in apart}
+    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val}
 
 
 def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:

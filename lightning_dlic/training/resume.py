@@ -105,23 +105,26 @@ class Begin(pl.Callback):
         if not trainer.is_global_zero:
             return
         self._tell(trainer)
-        self._put_away()
-        if not self.run.recipe.is_file() or self.run.recipe.read_text(encoding="utf-8") != self.recipe:
-            write_file(self.run.recipe, self.recipe.encode())
-
-    def _put_away(self) -> None:
-        """Moves checkpoints of later batches out of the way, beside copies of what is about to be written over."""
         run = self.run
         # Of an attempt that was killed while it wrote: the folder is ours alone.
         for leftover in (*run.checkpoints.glob(".dlic-*.part"), *run.folder.glob(".dlic-*.part")):
             leftover.unlink(missing_ok=True)
         later = [step for step in kept_steps(run) if step > self.point.batches]
-        if later:
-            aside = run.folder / f"until-{later[-1]:08d}"
+        aside = run.folder / f"until-{later[-1]:08d}" if later else None
+        # What a full disk may refuse comes first: copies, the recipe, and only then what is moved.
+        if aside is not None:
             aside.mkdir(exist_ok=True)
             for path in (run.metrics, run.recipe, run.best, run.weights, run.result):
                 if path.is_file():
                     shutil.copy2(path, aside)
+        if not run.recipe.is_file() or run.recipe.read_text(encoding="utf-8") != self.recipe:
+            write_file(run.recipe, self.recipe.encode())
+        self._put_away(aside, later)
+
+    def _put_away(self, aside: Path | None, later: list[int]) -> None:
+        """Moves checkpoints of later batches out of the way."""
+        run = self.run
+        if aside is not None:
             for step in later:
                 step_path(run, step).replace(aside / step_path(run, step).name)
             warnings.warn(f"what was trained after batch {self.point.batches} lies in {aside}", stacklevel=2)
