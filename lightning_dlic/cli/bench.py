@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,8 @@ import typer
 
 from dlic_datamodules.files import check_target
 from dlic_registry import DlicError
+from dlic_registry.terminal import say
+from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.places import parse_bytes
 
 
@@ -51,7 +53,7 @@ def bench(
     task = Task(_budgets(budgets), codecs, wanted, effort, pipeline, gray, keep)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-    measured = measure_folder(pictures, task, workers, lambda line: print(line, file=sys.stderr, flush=True))
+    measured = measure_folder(pictures, task, workers, partial(say, err=True))
     records, failed = measured.records, measured.failed
     if len(failed) == len(pictures):
         raise DlicError(f"{folder}: no picture in it could be measured; each is named above")
@@ -73,7 +75,7 @@ def bench(
     _write(result, json_file, plot, page, compressai)
     _print(result)
     if failed:
-        print(f"{len(failed)} of {len(pictures)} pictures could not be measured; each is named above", file=sys.stderr)
+        say(f"{len(failed)} of {len(pictures)} pictures could not be measured; each is named above", err=True)
         raise typer.Exit(1)
 
 
@@ -116,18 +118,16 @@ def _write(
 
 
 def _print(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     columns = ["codec", "budget", "bytes", *result["metrics"], "encode_seconds", "decode_seconds", "missed"]
     table = Table(*(column.replace("_seconds", " s") for column in columns), box=None, pad_edge=False)
     for row in result["summary"]:
         values = (row.get(column, "") for column in columns)
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in values))
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
-    console.print(table)
+        table.add_row(*cells(*(f"{value:.4g}" if isinstance(value, float) else value for value in values)))
+    console().print(table)
     for row in result.get("bd_rate", []):
-        console.print(
+        say(
             f"BD-rate of {row['test']} against {row['anchor']} by {row['metric']}: {row['percent']:+.1f} % "
             f"({row['n']} pictures)"
         )

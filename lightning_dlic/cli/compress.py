@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import printable_json, say
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import STANDARD, is_folder, parse_bytes, place, run_folder
 from lightning_dlic.metrics.strict_json import strict_json
@@ -85,8 +86,8 @@ def compress(
     target = place(source, target, ".dlic")
     with notes():
         report = _one(source, target, options)
-    line = strict_json(report) if as_json else _sentence(report)
-    print(line, file=sys.stderr if target == STANDARD else sys.stdout)
+    line = printable_json(strict_json(report)) if as_json else _sentence(report)
+    say(line, err=target == STANDARD)
 
 
 def _goal(text: str | None) -> dict[str, float] | None:

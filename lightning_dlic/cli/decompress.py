@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import say
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import STANDARD, is_folder, place, run_folder
 
@@ -52,7 +53,7 @@ def decompress(
     with notes():
         message = work(source, target)
     if target != STANDARD:
-        print(message)
+        say(message)
 
 
 def _one(

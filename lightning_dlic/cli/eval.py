@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError, import_plugins
+from dlic_registry.terminal import printable, say
 from lightning_dlic.cli import eval_color as colour
+from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.eval_color import HINTS, open_ways
 from lightning_dlic.cli.eval_prediction import describe, open_predictors, print_rows
 from lightning_dlic.cli.reports import surroundings, write_report
@@ -127,7 +129,7 @@ def evaluate_targets(
     costs = {enlarger.name: _cost(enlarger) for enlarger in enlargers}
     _print(results, costs)
     for note in notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     if json_file is not None:
         write_report(json_file, _report(found, enlargers, sets, results, costs, notes))
 
@@ -171,7 +173,7 @@ def _measure_color(
     _progress("")
     colour.print_rows(rows)
     if note:
-        print(f"note: {note}")
+        say(f"note: {note}")
     if json_file is not None:
         write_report(json_file, {**surroundings(sets, "cpu"), **colour.describe(found, rows)})
 
@@ -225,7 +227,7 @@ def _foreign(enlargers: Sequence[Enlarger]) -> list[str]:
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{printable(text[:100])}", end="", file=sys.stderr, flush=True)
 
 
 def _cost(enlarger: Enlarger) -> dict[str, Any]:
@@ -237,7 +239,6 @@ def _cost(enlarger: Enlarger) -> dict[str, Any]:
 
 
 def _print(results: Sequence[Result], costs: dict[str, dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -249,13 +250,13 @@ def _print(results: Sequence[Result], costs: dict[str, dict[str, Any]]) -> None:
     previous = ""
     for row in results:
         figures, cost = row.figures, costs[row.target]
-        cells = [_cell(name, figures.get(name)) for name in columns]
+        texts = [_cell(name, figures.get(name)) for name in columns]
         kmac = cost["kmac_per_pixel"]
         spent = [f"{cost['parameters']:,}", "-" if kmac is None else f"{kmac:.1f}", f"{row.seconds_per_megapixel:.3f}"]
         label = row.data if row.data != previous else ""
-        table.add_row(label, row.target, f"x{row.scale}", *cells, *spent)
+        table.add_row(*cells(label, row.target, f"x{row.scale}", *texts, *spent))
         previous = row.data
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console(200).print(table)
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlic_registry import DlicError
+from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.targets import COLOR_BASELINES, Target, identity, load_target_net
 
 if TYPE_CHECKING:
@@ -89,7 +89,6 @@ def open_ways(
 
 def print_rows(rows: Sequence[Row]) -> None:
     """Prints the table."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -101,10 +100,10 @@ def print_rows(rows: Sequence[Row]) -> None:
     previous = ""
     for row in rows:
         figures = row.figures
-        cells = [form.format(figures[name]) if name in figures else "-" for name, form in shown]
-        table.add_row(row.data if row.data != previous else "", row.target, row.hints, *cells)
+        texts = [form.format(figures[name]) if name in figures else "-" for name, form in shown]
+        table.add_row(*cells(row.data if row.data != previous else "", row.target, row.hints, *texts))
         previous = row.data
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console(200).print(table)
 
 
 def describe(targets: Sequence[Target], rows: Sequence[Row]) -> dict[str, Any]:

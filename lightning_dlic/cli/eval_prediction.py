@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dlic_registry import DlicError
+from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.targets import Target, identity, load_target_net
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def open_predictors(targets: Sequence[Target], device: torch.device) -> list[Net
 
 def print_rows(rows: Sequence[Row]) -> None:
     """Prints the table: PSNR of each predictor, shares of blocks the network wins, and how sharp its blocks are."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -51,9 +50,9 @@ def print_rows(rows: Sequence[Row]) -> None:
         sharp = f"{row.sharpness[row.target]:.2f}"
         label = row.data if row.data != previous else ""
         size = "1" if row.downsize == 1 else f"1/{row.downsize}"
-        table.add_row(label, row.target, size, f"{row.m}x{row.m}", f"{row.blocks:,}", *figures, *shares, sharp)
+        table.add_row(*cells(label, row.target, size, f"{row.m}x{row.m}", f"{row.blocks:,}", *figures, *shares, sharp))
         previous = row.data
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console(200).print(table)
 
 
 def describe(targets: Sequence[Target], nets: Sequence[NetPredictor], rows: Sequence[Row]) -> dict[str, Any]:

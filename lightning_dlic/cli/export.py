@@ -11,6 +11,7 @@ import typer
 
 from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, import_plugins, suggest
+from dlic_registry.terminal import say
 from lightning_dlic.cli.targets import find_target, load_target_net
 
 FORMATS = ("onnx", "safetensors")
@@ -44,7 +45,7 @@ def export_net(
     path = out or Path(f"{target.name}{'' if precision == 'fp32' else f'-{precision}'}.{format_name}")
     check_target(path, target.file)
     line = _write_onnx(name, path, precision) if format_name == "onnx" else _write_safetensors(name, path, precision)
-    print(f"{path}: {path.stat().st_size:,} bytes, {precision}, {line}")
+    say(f"{path}: {path.stat().st_size:,} bytes, {precision}, {line}")
 
 
 def _write_onnx(name: str, path: Path, precision: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import command, say
 
 if TYPE_CHECKING:
     from lightning_dlic.training.target import Target
@@ -45,17 +46,18 @@ def fit(
         check(loaded, weights=not print_recipe)
     if print_recipe:
         for problem in missing_weights(loaded):
-            typer.echo(f"note: {problem}", err=True)
-        print(to_yaml(loaded), end="")
+            say(f"note: {problem}", err=True)
+        say(to_yaml(loaded), end="")
         return
     warnings.showwarning = _note  # type: ignore[assignment]
     from lightning_dlic.training.fit import fit as train
 
     result = train(loaded, target)
     if result.figures is not None:
-        print(f"run: {result.run.folder}")
+        say(f"run: {result.run.folder}")
     elif result.batches < loaded.trainer.max_steps:
-        print(f"stopped after batch {result.batches}; go on with: dlic-fit --resume {result.run.folder}")
+        again = command("dlic-fit", "--resume", result.run.folder)
+        say(f"stopped after batch {result.batches}; go on with: {again}")
         raise typer.Exit(128 + (result.signal or signal.SIGINT))
 
 
@@ -77,4 +79,4 @@ def _target(resume: str, recipe: str | None, words: list[str]) -> Target:
 def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
     """Shows our own warnings as notes, without the source line; drops those of libraries."""
     if "lightning_dlic" in filename or "dlic_" in filename:
-        typer.echo(f"note: {message}", err=True)
+        say(f"note: {message}", err=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import printable_json, say
 
 if TYPE_CHECKING:
     from lightning_dlic.pipeline.folder import Outcome, Plan, Work
@@ -72,25 +72,25 @@ def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
 
     failed = len(plan.problems)
     for folder, reason in plan.problems.items():
-        print(f"error: {folder}: {reason}", file=sys.stderr)
+        say(f"error: {folder}: {reason}", err=True)
     for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite, apart=workers > 0), 1):
         failed += outcome.failed
         _tell(outcome, f"[{number}/{len(plan.pairs)}]")
     if plan.others:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in plan.others.most_common(8))
-        print(f"note: left alone, no pictures by their suffix: {kinds}", file=sys.stderr)
+        say(f"note: left alone, no pictures by their suffix: {kinds}", err=True)
     if failed:
         total = len(plan.pairs) + len(plan.problems)
-        print(f"{failed} of {total} failed; each is named above", file=sys.stderr)
+        say(f"{failed} of {total} failed; each is named above", err=True)
         raise typer.Exit(1)
 
 
 def _tell(outcome: Outcome, count: str) -> None:
     if outcome.failed:
         reason = outcome.message.removeprefix(f"{outcome.source}: ")
-        print(f"{count} error: {outcome.source}: {reason}", file=sys.stderr, flush=True)
+        say(f"{count} error: {outcome.source}: {reason}", err=True)
         return
     plain = not outcome.message.startswith("{")
-    print(f"{count} {outcome.source} -> {outcome.message}" if plain else outcome.message, flush=True)
+    say(f"{count} {outcome.source} -> {outcome.message}" if plain else printable_json(outcome.message))
     for note in outcome.notes:
-        print(f"warning: {note}", file=sys.stderr, flush=True)
+        say(f"warning: {note}", err=True)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlic_registry import import_plugins
+from dlic_registry.terminal import say
+from lightning_dlic.cli.cells import label
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import run_folder
 from lightning_dlic.cli.targets import find_target, open_targets
@@ -66,11 +68,11 @@ def upscale_pictures(
     check_target(file, one)
     with notes():
         message = enlarge(one, file)
-    print(message)
+    say(message)
 
 
 @contextmanager
-def _progress(label: str) -> Iterator[Progress | None]:
+def _progress(name: str) -> Iterator[Progress | None]:
     """A bar for a picture, where somebody watches."""
     if not sys.stderr.isatty():
         yield None
@@ -79,5 +81,5 @@ def _progress(label: str) -> Iterator[Progress | None]:
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=1.0)
+        task = bar.add_task(label(name), total=1.0)
         yield lambda share: bar.update(task, completed=share)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import command
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.recipe import Recipe
@@ -85,7 +86,7 @@ def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
         raise recipe.error(
             "trainer.max_steps",
             f"{recipe.trainer.max_steps}, but {point.path} has seen {point.batches} batches already",
-            f"Give a larger one, or go back: --resume {run.folder}@STEP",
+            f"Give a larger one, or go back: {command('--resume', f'{run.folder}@STEP')}",
         )
     _check_lengths(recipe, found)
     return found

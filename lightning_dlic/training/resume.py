@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 
 from dlic_datamodules.files import write_file
 from dlic_registry import DlicError
+from dlic_registry.terminal import command
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.checkpoint_file import give_second_name
 from lightning_dlic.training.places import placed
@@ -71,11 +72,11 @@ def _remedy(target: Target) -> str:
     if target.step is not None:
         others = [step for step in kept_steps(run) if step != target.step]
         if others:
-            return f"It has others: --resume {run.folder}@{others[-1]}"
+            return f"It has others: {command('--resume', f'{run.folder}@{others[-1]}')}"
     weights = next((path for path in (run.weights, run.best) if path.is_file()), None)
     if weights is None:
         return f"Nothing else is left of it: start anew from {run.recipe}"
-    return f"Start a new run from its weights: dlic-fit {run.recipe} stages.KIND.init={weights}"
+    return f"Start a new run from its weights: {command('dlic-fit', run.recipe, f'stages.KIND.init={weights}')}"
 
 
 def step_path(run: Run, batches: int) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import command
 from lightning_dlic.training.launch import agree, is_first_rank, ranks
 from lightning_dlic.training.recipe import Recipe
 
@@ -122,7 +123,8 @@ def _claim(parent: Path, name: str) -> tuple[Path, bool]:
 def _refuse_used(folder: Path) -> None:
     if folder.exists() and not (folder.is_dir() and Run(folder).is_barren):
         raise DlicError(
-            f"run.name: {folder} exists already.\nGo on with it by --resume {folder}, or choose another name."
+            f"run.name: {folder} exists already.\n"
+            f"Go on with it by {command('--resume', folder)}, or choose another name."
         )
 
 

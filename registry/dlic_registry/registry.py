@@ -10,6 +10,7 @@ from dlic_registry.entry import Entry, reason
 from dlic_registry.errors import AmbiguousNameError, BrokenPluginError, RegistryError, UnknownNameError
 from dlic_registry.installed import OWN, installed, normalize
 from dlic_registry.kinds import KINDS, check_kind, check_name
+from dlic_registry.terminal import command
 from dlic_registry.words import did_you_mean
 
 T = TypeVar("T", bound=type[Any])
@@ -200,7 +201,7 @@ def _ambiguous(kind: str, name: str, found: list[Entry]) -> str:
 def _remedy(distribution: str, version: str) -> str:
     if distribution == local.DISTRIBUTION:
         return "It was registered by a decorator: name its module under `plugins` in the recipe."
-    install = f"pip install '{distribution}=={version}'" if version else f"pip install '{distribution}'"
+    install = command("pip", "install", f"{distribution}=={version}" if version else distribution)
     if normalize(distribution) == OWN:
         return f"Install the version of {distribution} that wrote it: {install}"
     return f"Install it: {install} (or from its sources, if it is not published)."
