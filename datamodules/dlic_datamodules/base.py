@@ -18,7 +18,7 @@ from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
 from dlic_datamodules.errors import DataError
-from dlic_datamodules.loader import PictureLoader, StepSampler, as_is
+from dlic_datamodules.loader import PictureLoader, StepSampler, as_is, leave_interrupts
 from dlic_datamodules.policy import Policy, write_listing
 from dlic_datamodules.source import Source
 from dlic_datamodules.stream import CropStream, Cutter, Transform, WholePictures
@@ -284,6 +284,7 @@ class PictureDataModule(LightningDataModule):
             sampler=sampler,
             num_workers=workers,
             collate_fn=as_is,
+            worker_init_fn=leave_interrupts,
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=_PREFETCH if workers else None,
         )

@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch.utils.data import DataLoader, DistributedSampler
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler, get_worker_info
 
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.stream import Failure
@@ -49,8 +50,28 @@ class StepSampler(DistributedSampler[int]):
 
 
 def as_is(batch: Any) -> Any:
-    """Batches come whole from the data set; there is nothing to collate."""
+    """Batches come whole from the data set; there is nothing to collate.
+
+    A loader process puts them into shared memory here, where it can still tell that there is none left: torch would do
+    it in a thread, lose the batch, and leave the training waiting.
+    """
+    if get_worker_info() is None or not isinstance(batch, dict):
+        return batch
+    try:
+        for value in batch.values():
+            if isinstance(value, Tensor):
+                value.share_memory_()  # type: ignore[no-untyped-call]
+    except (RuntimeError, OSError) as error:
+        return Failure(
+            f"a loader process has no room in shared memory ({str(error).splitlines()[0][:160]})\n"
+            "Set data.args.workers=0, lower data.args.batch_size, or make /dev/shm larger (docker run --shm-size=1g)"
+        )
     return batch
+
+
+def leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches all processes of a terminal; when loader processes end is for the training to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _ahead(batches: Iterator[Any]) -> Iterator[Any]:

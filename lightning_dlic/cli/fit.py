@@ -55,9 +55,9 @@ def fit(
     result = train(loaded, target)
     if result.figures is not None:
         say(f"run: {result.run.folder}")
-    elif result.batches < loaded.trainer.max_steps:
+    elif result.signal is not None or result.batches < loaded.trainer.max_steps:
         again = command("dlic-fit", "--resume", result.run.folder)
-        say(f"stopped after batch {result.batches}; go on with: {again}")
+        say(f"stopped after batch {result.batches}" + (f"; go on with: {again}" if result.batches else ""))
         raise typer.Exit(128 + (result.signal or signal.SIGINT))
 
 

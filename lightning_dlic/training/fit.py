@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -21,9 +22,10 @@ from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.best import Best
 from lightning_dlic.training.build import build_data, build_logger, build_stage, build_trainer
 from lightning_dlic.training.changes import Change, check_fit, take_changes, tell_changes
-from lightning_dlic.training.checkpoints import Checkpoints, Interrupt
+from lightning_dlic.training.checkpoints import Checkpoints
 from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.failures import explained
+from lightning_dlic.training.interrupt import Interrupt, Interrupted
 from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank, ranks
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.metrics_file import MetricsFile
@@ -138,14 +140,30 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     begun = time.monotonic()
     with quiet(), explained(run, stage):
         trainer = build_trainer(recipe, run, stage, loggers, callbacks)
-        trainer.fit(stage, datamodule=data, ckpt_path=point.path if point is not None else None, weights_only=True)
+        _run(trainer, stage, data, point)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
     if final is None or batches < recipe.trainer.max_steps or not trainer.is_global_zero:
         return Result(run, batches, None, interrupt.received)
-    with explained(run, stage):
-        figures = _conclude(recipe, stage.kind, run, stage, data, final, trainer, time.monotonic() - begun)
+    try:
+        with explained(run, stage):
+            figures = _conclude(recipe, stage.kind, run, stage, data, final, trainer, time.monotonic() - begun)
+    except KeyboardInterrupt:
+        return Result(run, batches, None, signal.SIGINT)
     return Result(run, batches, figures)
+
+
+def _run(trainer: pl.Trainer, stage: Stage, data: PictureDataModule, point: Point | None) -> None:
+    try:
+        trainer.fit(stage, datamodule=data, ckpt_path=point.path if point is not None else None, weights_only=True)
+    except Interrupted:
+        return
+    except SystemExit as end:
+        # What Lightning makes of Ctrl-C before the first batch.
+        if isinstance(end.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _callbacks(
