@@ -12,6 +12,7 @@ from dlic_registry import Component, DlicError, load
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
+from lightning_dlic.nets.layers import MAX_SCALE
 from lightning_dlic.stages.base import Batch, Stage
 
 Net = Annotated[Mapping[str, Any] | None, Component("net", provides=("scale", "channels"))]
@@ -39,13 +40,13 @@ class SuperResolution(Stage):
             downsize: Operator that makes the input, by registered name.
 
         Raises:
-            ValueError: ``channels`` is neither 1 nor 3, or ``scale`` is below 1.
+            ValueError: ``channels`` is neither 1 nor 3, or ``scale`` is not from 1 to 16.
         """
         super().__init__()
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 (luma) or 3 (RGB), not {channels}")
-        if scale < 1:
-            raise ValueError(f"scale must be at least 1, not {scale}")
+        if not 1 <= scale <= MAX_SCALE:
+            raise ValueError(f"scale must be from 1 to {MAX_SCALE}, not {scale}")
         self.scale, self.channels = scale, channels
         self.net_spec = {**(net or self.default_net)}
         self.net = self._build("net", self.net_spec, scale=scale, channels=channels)
