@@ -39,8 +39,9 @@ def fit(
         recipe = None
     if recipe is None and resume is None:
         raise DlicError("which recipe? dlic-fit RECIPE [key=value ...], or dlic-fit --resume RUN")
+    warnings.showwarning = _note  # type: ignore[assignment]
     target = None if resume is None else _target(resume, recipe, words)
-    loaded = load_recipe(recipe or (target.run.recipe if target is not None else ""), words)
+    loaded = load_recipe(recipe or _recipe_of(target), words)
     if resume is None:
         # Before Lightning is imported: a mistyped name should not take ten seconds to be told.
         check(loaded, weights=not print_recipe)
@@ -49,7 +50,6 @@ def fit(
             say(f"note: {problem}", err=True)
         say(to_yaml(loaded), end="")
         return
-    warnings.showwarning = _note  # type: ignore[assignment]
     from lightning_dlic.training.fit import fit as train
 
     result = train(loaded, target)
@@ -74,6 +74,17 @@ def _target(resume: str, recipe: str | None, words: list[str]) -> Target:
         loaded = load_recipe(recipe, named)
         return find_target(resume, Path(loaded.run.root) / loaded.name)
     return find_target(resume, Path(named[-1].partition("=")[2] if named else "runs"))
+
+
+def _recipe_of(target: Target | None) -> Path:
+    """The resolved recipe of a run."""
+    assert target is not None
+    path = target.run.recipe
+    if not path.is_file() or not path.stat().st_size:
+        from lightning_dlic.training.resume import restore_recipe
+
+        restore_recipe(target)
+    return path
 
 
 def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lightning_dlic.training.checkpoint_file import give_second_name
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.provenance import CheckpointError, circumstances, read_checkpoint
 from lightning_dlic.training.recipe import Recipe, to_yaml
+from lightning_dlic.training.recipe.load import as_yaml
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.target import Target, kept_steps
 
@@ -79,6 +81,19 @@ def _remedy(target: Target) -> str:
     return f"Start a new run from its weights: {command('dlic-fit', run.recipe, f'stages.KIND.init={weights}')}"
 
 
+def restore_recipe(target: Target) -> None:
+    """Writes the recipe of a run that has lost it, as a full disk once left it empty, from its checkpoint."""
+    recipe, point = target.run.recipe, choose(target)
+    warnings.warn(f"{recipe}: missing or empty; taken from {point.path}", stacklevel=2)
+    write_file(recipe, as_yaml(point.checkpoint["dlic"]["recipe"]).encode())
+
+
+def _unused(folder: Path) -> Path:
+    """The name, or else the first numbered one, that nothing has yet."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(name for name in chain([folder], numbered) if not name.exists())
+
+
 def step_path(run: Run, batches: int) -> Path:
     """The checkpoint saved after so many batches."""
     return run.checkpoints / f"step-{batches:08d}.ckpt"
@@ -111,10 +126,10 @@ class Begin(pl.Callback):
         for leftover in (*run.checkpoints.glob(".dlic-*.part"), *run.folder.glob(".dlic-*.part")):
             leftover.unlink(missing_ok=True)
         later = [step for step in kept_steps(run) if step > self.point.batches]
-        aside = run.folder / f"until-{later[-1]:08d}" if later else None
+        aside = _unused(run.folder / f"until-{later[-1]:08d}") if later else None
         # What a full disk may refuse comes first: copies, the recipe, and only then what is moved.
         if aside is not None:
-            aside.mkdir(exist_ok=True)
+            aside.mkdir()
             for path in (run.metrics, run.recipe, run.best, run.weights, run.result):
                 if path.is_file():
                     shutil.copy2(path, aside)

@@ -20,6 +20,7 @@ from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.provenance import read_checkpoint
 from lightning_dlic.training.recipe import load_recipe
+from lightning_dlic.training.resume import restore_recipe
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.target import find_target
 
@@ -226,6 +227,14 @@ def test_where_every_checkpoint_is_damaged_the_weights_are_named(run: Run) -> No
         resume(run.folder)
     with pytest.raises(DlicError, match=r"damaged(.*\n)+.*--resume .*@5"):
         resume(f"{run.folder}@6")
+
+
+def test_a_run_without_its_recipe_takes_it_from_its_checkpoint(run: Run) -> None:
+    before = run.recipe.read_text()
+    run.recipe.write_text("")
+    with pytest.warns(UserWarning, match=r"recipe\.yaml: missing or empty; taken from .*step-00000006"):
+        restore_recipe(find_target(str(run.folder)))
+    assert run.recipe.read_text() == before
 
 
 def test_without_hard_links_the_last_checkpoint_is_a_copy(write_recipe: Write, monkeypatch: pytest.MonkeyPatch) -> None:
