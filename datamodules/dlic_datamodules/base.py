@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 
+from dlic_datamodules.arguments import check as _check
+from dlic_datamodules.arguments import check_batch, check_workers
 from dlic_datamodules.cache_build import open_cache
 from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
@@ -20,6 +22,7 @@ from dlic_datamodules.decoded import DecodedPictures, Pictures
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.loader import PictureLoader, StepSampler, as_is, leave_interrupts
 from dlic_datamodules.policy import Policy, write_listing
+from dlic_datamodules.small import usable
 from dlic_datamodules.source import Source
 from dlic_datamodules.stream import CropStream, Cutter, Transform, WholePictures
 from dlic_datamodules.transform import TransformSpec, build_transform
@@ -65,7 +68,8 @@ class PictureDataModule(LightningDataModule):
         downsize: Both sides of every picture are divided by this (antialiased bicubic) before anything else.
         on_error: ``raise`` stops at a picture that cannot be used, ``skip`` leaves it out and lists it.
         max_failed: Largest share of pictures that may be left out.
-        small: Pictures smaller than the crop: ``pad`` continues them by mirroring, ``skip`` leaves them out.
+        small: Pictures smaller than the crop: ``pad`` continues them by mirroring, ``skip`` leaves them out; ``auto``
+            mirrors them unless every picture is smaller, which is taken for a mistake.
         cache: Keep decoded pictures in a memory map; without it each crop decodes its picture.
         cache_dir: Root of the cache; by default ``$DLIC_CACHE`` or ``~/.cache/dlic``.
         max_pixels: Pictures that declare more are refused before decoding.
@@ -93,7 +97,7 @@ class PictureDataModule(LightningDataModule):
         downsize: float = 1.0,
         on_error: Literal["raise", "skip"] = "raise",
         max_failed: float = 0.05,
-        small: Literal["pad", "skip"] = "pad",
+        small: Literal["auto", "pad", "skip"] = "auto",
         cache: bool = True,
         cache_dir: str | None = None,
         max_pixels: int = 1 << 26,
@@ -102,14 +106,13 @@ class PictureDataModule(LightningDataModule):
         transform: TransformSpec = None,
     ) -> None:
         super().__init__()
-        _check(crop >= 1, "crop", crop, "at least 1")
-        _check(batch_size >= 1, "batch_size", batch_size, "at least 1")
-        _check(workers >= 0, "workers", workers, "0 or more")
+        check_batch(crop, batch_size, 1 if gray else 3)
+        check_workers(workers)
         _check(0 <= to_gray <= 1, "to_gray", to_gray, "a share from 0 to 1")
-        _check(downsize >= 1, "downsize", downsize, "at least 1")
+        _check(1 <= downsize <= 1000, "downsize", downsize, "from 1 to 1000")
         _check(on_error in ("raise", "skip"), "on_error", on_error, "raise or skip")
         _check(0 <= max_failed <= 1, "max_failed", max_failed, "a share from 0 to 1")
-        _check(small in ("pad", "skip"), "small", small, "pad or skip")
+        _check(small in ("auto", "pad", "skip"), "small", small, "auto, pad or skip")
         _check(1 <= max_pixels < 1 << 31, "max_pixels", max_pixels, "from 1 to 2147483647")
         _check(val_limit is None or val_limit >= 1, "val_limit", val_limit, "at least 1")
         _check(val_crop is None or val_crop >= 1, "val_crop", val_crop, "at least 1")
@@ -188,13 +191,13 @@ class PictureDataModule(LightningDataModule):
             if split == "test" and source is None:
                 self._opened[split] = self.pictures("valid")
             else:
-                self._opened[split] = None if source is None or not len(source) else self._open(split, source)
+                self._opened[split] = None if source is None else self._open(split, source)
         return self._opened[split]
 
     def train_dataloader(self) -> PictureLoader:
         """The stream of training batches."""
         pictures = self.pictures("train")
-        if pictures is None or not len(pictures):
+        if pictures is None:
             raise DataError(f"{type(self).__name__}: no training pictures")
         rank, world_size = self._place()
         stream = CropStream(
@@ -234,6 +237,8 @@ class PictureDataModule(LightningDataModule):
     # How it is done.
 
     def _open(self, split: str, source: Source) -> Pictures:
+        if not len(source):
+            raise DataError(f"no {split} pictures under {', '.join(source.where())}")
         if not self.cache:
             return DecodedPictures(source, self.options)
         cached = open_cache(
@@ -243,31 +248,23 @@ class PictureDataModule(LightningDataModule):
         if cached.failures and self._place()[0] == 0:
             _log.warning("%d of %d %s pictures are skipped", len(cached.failures), len(source), split)
             self._write_skipped()
+        if not len(cached):
+            name, reason = cached.failures[0]
+            raise DataError(f"none of the {len(source)} {split} pictures can be used\nThe first is {name}: {reason}")
         return cached
 
     def _usable(self, pictures: Pictures) -> np.ndarray[Any, np.dtype[np.int64]] | None:
         """Numbers of the pictures large enough, or None for all."""
-        if not isinstance(pictures, CachedPictures):
-            return None
-        small = pictures.sizes().min(axis=1) < self.crop
-        if not small.any():
-            return None
-        if self.small == "pad":
-            _log.info("%d of %d pictures are smaller than the crop and mirrored", small.sum(), len(small))
-            return None
-        names = [("train", pictures.name(int(i)), "smaller than the crop") for i in np.flatnonzero(small)]
-        self._skipped += [row for row in names if row not in self._skipped]
-        _log.warning("%d of %d pictures are smaller than the crop and skipped", small.sum(), len(small))
-        self._write_skipped()
-        if small.all():
-            raise DataError(
-                f"every picture is smaller than crop = {self.crop}\nLower data.args.crop, or set data.args.small=pad"
-            )
-        return np.flatnonzero(~small).astype(np.int64)
+        chosen = usable(pictures, self.crop, self.small)
+        rows = [("train", name, "smaller than the crop") for name in chosen.left_out]
+        self._skipped += [row for row in rows if row not in self._skipped]
+        if rows:
+            self._write_skipped()
+        return chosen.numbers
 
     def _whole(self, split: str) -> PictureLoader | list[Any]:
         pictures = self.pictures(split)
-        if pictures is None or not len(pictures):
+        if pictures is None:
             return []
         count = len(pictures)
         limit = min(count, self.val_limit or count)
@@ -308,8 +305,3 @@ class PictureDataModule(LightningDataModule):
         if self._run_dir is not None and self._skipped and self._place()[0] == 0:
             self._run_dir.mkdir(parents=True, exist_ok=True)
             write_listing(self._run_dir / "skipped.csv", self._skipped)
-
-
-def _check(good: bool, name: str, value: object, wanted: str) -> None:
-    if not good:
-        raise DataError(f"data.args.{name} must be {wanted}, not {value!r}")
