@@ -19,7 +19,7 @@ from dlic_datamodules.cache_build import open_cache
 from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
-from dlic_datamodules.errors import DataError
+from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.loader import PictureLoader, StepSampler, as_is, leave_interrupts
 from dlic_datamodules.policy import Policy, write_listing
 from dlic_datamodules.small import usable
@@ -124,6 +124,7 @@ class PictureDataModule(LightningDataModule):
         self.val_limit, self.val_crop = val_limit, val_crop
         self._steps: int | None = None
         self._start = self._seed = 0
+        self._least = 1
         self._run_dir: Path | None = None
         self._transform: Transform | None = build_transform(transform)
         self._splits: Splits | None = None
@@ -158,6 +159,7 @@ class PictureDataModule(LightningDataModule):
         seed: int = 0,
         run_dir: Path | None = None,
         transform: Transform | None = None,
+        least: int = 1,
     ) -> None:
         """Sets the run: to be called before `train_dataloader`, and again before a resumed run goes on.
 
@@ -168,11 +170,14 @@ class PictureDataModule(LightningDataModule):
             run_dir: Where ``skipped.csv`` goes.
             transform: Adds to a batch in the loader's workers, in place of the argument of that name; a
                 `dlic_datamodules.transform.BatchTransform` or a function like it.
+            least: Shorter side that a picture must have to be evaluated; smaller ones are left out and listed.
         """
         _check(steps >= 1, "steps", steps, "at least 1")
         _check(0 <= start <= steps, "start", start, f"from 0 to {steps}")
         self._steps, self._start, self._seed = steps, start, seed
-        self._run_dir = run_dir
+        self._run_dir, self._least = run_dir, least
+        if self.val_crop is not None:
+            _check(self.val_crop >= least, "val_crop", self.val_crop, f"at least {least}, to be measured")
         self._transform = transform or self._transform
         self._write_skipped()
 
@@ -266,13 +271,35 @@ class PictureDataModule(LightningDataModule):
         pictures = self.pictures(split)
         if pictures is None:
             return []
-        count = len(pictures)
+        usable = self._measurable(split, pictures)
+        count = len(usable)
         limit = min(count, self.val_limit or count)
-        chosen = [i * count // limit for i in range(limit)]
-        whole = WholePictures(pictures, chosen, self.val_crop, self._transform, self._policy())
+        chosen = [usable[i * count // limit] for i in range(limit)]
+        whole = WholePictures(pictures, chosen, self.val_crop, self._transform, self._policy(), self._least)
         # Copying from a memory map is quicker than starting processes for it.
         cheap = isinstance(pictures, CachedPictures) and self._transform is None
         return self._loader(whole, 0 if cheap else min(self.workers, limit))
+
+    def _measurable(self, split: str, pictures: Pictures) -> list[int]:
+        """Numbers of the pictures that are large enough to be evaluated, as far as their sizes are known by now."""
+        everyone = list(range(len(pictures)))
+        if not isinstance(pictures, CachedPictures):
+            return everyone
+        sizes = pictures.sizes().tolist()
+        small = [i for i in everyone if min(sizes[i]) < self._least]
+        if not small:
+            return everyone
+        rows = [(split, pictures.name(i), f"{sizes[i][0]}x{sizes[i][1]}: smaller than {self._least}") for i in small]
+        if any(row not in self._skipped for row in rows):
+            named = ", ".join(f"{printable(name)} ({reason.partition(':')[0]})" for _, name, reason in rows[:4])
+            text = f"of {len(everyone)} {split} pictures are smaller than {self._least} pixels, and left out: {named}"
+            if len(small) == len(everyone):
+                raise DataError(f"all {text}\nGive larger ones, or none, to be measured")
+            _log.warning("%d %s%s", len(small), text, ", ..." if len(small) > 4 else "")
+            self._skipped += [row for row in rows if row not in self._skipped]
+            self._write_skipped()
+        dropped = set(small)
+        return [i for i in everyone if i not in dropped]
 
     def _loader(self, dataset: Any, workers: int, sampler: StepSampler | None = None) -> PictureLoader:
         return PictureLoader(

@@ -94,6 +94,11 @@ class Stage(pl.LightningModule):
         """Figures of one picture under the evaluation protocol."""
         raise NotImplementedError
 
+    @property
+    def least_side(self) -> int:
+        """Shorter side of the smallest picture that `task` and `score` take."""
+        return 1
+
     def baseline(self, inputs: Any) -> Tensor:
         """What does the task without any network: the figure to beat."""
         raise NotImplementedError

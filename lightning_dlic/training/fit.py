@@ -125,7 +125,8 @@ def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
 
 def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, point: Point | None) -> Result:
     start = point.batches if point is not None else 0
-    data.configure(steps=recipe.trainer.max_steps, start=start, seed=recipe.seed, run_dir=run.folder)
+    steps = recipe.trainer.max_steps
+    data.configure(steps=steps, start=start, seed=recipe.seed, run_dir=run.folder, least=stage.least_side)
     metrics = MetricsFile(run.metrics, start)
     loggers = [metrics, *filter(None, [build_logger(recipe, run)])]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None

@@ -114,6 +114,11 @@ class Prediction(Stage):
         terms = [name for name in self.loss_terms if name in self.losses]
         yield "net", {name: self.term(name, several if name == "rate" else made[0][:, :1], target) for name in terms}
 
+    @property
+    def least_side(self) -> int:
+        """A block's with its context."""
+        return 3 * self.m
+
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR of the picture's predicted blocks, on full-range luma rounded to 8 bits, and the share won."""
         truth = (target * 255.0).round()

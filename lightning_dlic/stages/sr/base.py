@@ -102,6 +102,11 @@ class SuperResolution(Stage):
         """The channels this stage works on, of colour or grey pictures alike."""
         return luma_uint8(image) if self.channels == 1 else image.expand(-1, 3, -1, -1)
 
+    @property
+    def least_side(self) -> int:
+        """A pixel inside the border, which is as wide as the scale."""
+        return 3 * self.scale
+
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR and SSIM on Y, and on RGB where there is colour, with a border of the scale cut off."""
         return score(output, (target * 255.0).round().to(torch.uint8), self.scale)
