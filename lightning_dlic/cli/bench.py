@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from dlic_datamodules.files import check_target
-from dlic_registry import DlicError
+from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import say
 from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.places import parse_bytes
+from lightning_dlic.cli.plugins import Plugins
 
 
 def bench(
@@ -32,12 +33,14 @@ def bench(
     plot: Annotated[Path | None, typer.Option(help="Write rate-distortion plots there, as PNG.")] = None,
     page: Annotated[Path | None, typer.Option("--html", help="Write a page with pictures and a slider there.")] = None,
     compressai: Annotated[Path | None, typer.Option(help="Write files in CompressAI's layout to that folder.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Measure codecs at byte budgets: table, plots, page.
 
     Bytes are of whole files, and each codec is free to downsize first: at each budget it is searched for its finest
     file at scales 1 to 4, and for each metric its best file counts.
     """
+    import_plugins(plugin or [])
     from lightning_dlic.pipeline.bench import PROTOCOL as protocol
     from lightning_dlic.pipeline.bench import Task, bd_rates, measure_folder, summarize, versions
     from lightning_dlic.pipeline.bench_rows import pick_rows

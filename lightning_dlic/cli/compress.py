@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable_json, say
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import STANDARD, is_folder, parse_bytes, place, run_folder
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.metrics.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -68,12 +69,14 @@ def compress(
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, make again what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Compress a picture, or a folder, into N bytes.
 
     Or to a quality, or to a target. Orientation and colour profile are applied; all other metadata is dropped. Of a
     folder, files that are there already are skipped; pictures that cannot be read are named, and the rest goes on.
     """
+    import_plugins(plugin or [])
     if alpha not in ("flatten", "refuse"):
         raise DlicError(f"--alpha must be flatten or refuse, not {alpha!r}")
     if sum(value is not None for value in (bytes_, quality, goal)) != 1:

@@ -15,6 +15,7 @@ from lightning_dlic.cli import eval_color as colour
 from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.eval_color import HINTS, open_ways
 from lightning_dlic.cli.eval_prediction import describe, open_predictors, print_rows
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.reports import surroundings, write_report
 from lightning_dlic.cli.targets import (
     BASELINES,
@@ -87,7 +88,7 @@ def evaluate_targets(
     ] = None,
     panel: Annotated[Path | None, typer.Option(help="For colour: write a table of pictures to this PNG.")] = None,
     device: Annotated[str, typer.Option(help="Where networks compute: cpu, cuda, mps, auto.")] = "cpu",
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Measure networks and baselines on test sets.
 

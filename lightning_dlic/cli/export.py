@@ -12,6 +12,7 @@ import typer
 from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, import_plugins, suggest
 from dlic_registry.terminal import say
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.targets import find_target, load_target_net
 
 FORMATS = ("onnx", "safetensors")
@@ -27,7 +28,7 @@ def export_net(
         bool, typer.Option("--int8", help="8 bits: convolutions (onnx), predictors of blocks (safetensors).")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="The file. Default: NAME and precision, in this folder.")] = None,
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write a network as ONNX or safetensors, and check it.
 

@@ -11,6 +11,7 @@ import typer
 
 from dlic_registry import DlicError
 from dlic_registry.terminal import command, say
+from lightning_dlic.cli.plugins import Plugins
 
 if TYPE_CHECKING:
     from lightning_dlic.training.target import Target
@@ -29,6 +30,7 @@ def fit(
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the recipe as resolved, check it, train nothing.")
     ] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Train the stages of a recipe."""
     from lightning_dlic.training.recipe import check, load_recipe, missing_weights, to_yaml
@@ -42,6 +44,7 @@ def fit(
     warnings.showwarning = _note  # type: ignore[assignment]
     target = None if resume is None else _target(resume, recipe, words)
     loaded = load_recipe(recipe or _recipe_of(target), words)
+    loaded.plugins = list(dict.fromkeys([*loaded.plugins, *(plugin or [])]))
     if resume is None:
         # Before Lightning is imported: a mistyped name should not take ten seconds to be told.
         check(loaded, weights=not print_recipe)

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable_json
 from lightning_dlic.cli.cells import cells, console
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.codec.container import MAGIC
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
@@ -34,8 +35,10 @@ def info(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Show what is known of a network of the zoo, or of a file."""
+    import_plugins(plugin or [])
     if target is None:
         list_zoo(as_json)
         return

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlic_registry import BrokenPluginError, Entry, entries
+from dlic_registry import BrokenPluginError, Entry, entries, import_plugins
 from dlic_registry.terminal import printable_json, say
 from lightning_dlic.cli.cells import cells, console
+from lightning_dlic.cli.plugins import Plugins
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,11 +28,13 @@ def list_names(
     check: Annotated[
         bool, typer.Option("--check", help="Import each, say which are broken; exit status 1 if any is.")
     ] = False,
+    plugin: Plugins = None,
 ) -> None:
     """List registered stages, nets, data sets and the rest.
 
     Reads metadata only; nothing that is listed gets imported unless --check is given.
     """
+    import_plugins(plugin or [])
     if kind == "zoo":
         from lightning_dlic.cli.info import list_zoo
 

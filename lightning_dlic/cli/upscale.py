@@ -16,6 +16,7 @@ from dlic_registry.terminal import say
 from lightning_dlic.cli.cells import label
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import run_folder
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.targets import find_target, open_targets
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def upscale_pictures(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is there already.")] = False,
     device: Annotated[str, typer.Option(help="Where the network computes: cpu, cuda, mps, auto.")] = "cpu",
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Enlarge a picture, or a folder of pictures.
 

@@ -12,7 +12,7 @@ from dlic_registry.errors import (
 )
 from dlic_registry.installed import OWN
 from dlic_registry.kinds import KINDS
-from dlic_registry.registry import entries, get, import_plugins, load, recorded, register
+from dlic_registry.registry import entries, get, import_plugins, imported_plugins, load, recorded, register
 from dlic_registry.words import suggest
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "entries",
     "get",
     "import_plugins",
+    "imported_plugins",
     "load",
     "recorded",
     "register",

@@ -152,6 +152,13 @@ def import_plugins(modules: Iterable[str]) -> None:
         except (Exception, SystemExit) as error:
             _take_back(before)
             raise BrokenPluginError(_unimportable(module, error)) from error
+        if module not in local.PLUGINS:
+            local.PLUGINS.append(module)
+
+
+def imported_plugins() -> list[str]:
+    """Modules that `import_plugins` has imported, for a process that is to know the same names."""
+    return list(local.PLUGINS)
 
 
 def _take_back(before: dict[tuple[str, str], type[Any]]) -> None:
@@ -200,7 +207,7 @@ def _ambiguous(kind: str, name: str, found: list[Entry]) -> str:
 
 def _remedy(distribution: str, version: str) -> str:
     if distribution == local.DISTRIBUTION:
-        return "It was registered by a decorator: name its module under `plugins` in the recipe."
+        return "It was registered by a decorator: name its module under `plugins` in the recipe, or by --plugin."
     install = command("pip", "install", f"{distribution}=={version}" if version else distribution)
     if normalize(distribution) == OWN:
         return f"Install the version of {distribution} that wrote it: {install}"
