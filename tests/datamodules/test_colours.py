@@ -2,8 +2,10 @@
 
 import io
 import struct
+import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,6 +239,24 @@ def test_pictures_of_optional_packages(form: str, module: str, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(DataError, match=r"pip install 'lightning-dlic\[(heic|jxl)\]'"):
         decode(data)
+
+
+def test_broken_tags_are_not_printed_by_libraries(tmp_path: Path) -> None:
+    broken = tif(deep(RGB), photometric="rgb").replace(
+        struct.pack("<HHII", 277, 3, 1, 3), struct.pack("<HHII", 277, 3, 1, 999)
+    )
+    (tmp_path / "a.tif").write_bytes(
+        broken.replace(b"tifffile.py", b"").replace(struct.pack("<HH", 305, 2), b"\x31\1\0\3")
+    )
+    code = (
+        "import sys; from dlic_datamodules.pictures import read_picture\n"
+        "try: read_picture(open(sys.argv[1], 'rb').read())\n"
+        "except Exception as error: print(type(error).__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.tif")], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("PictureError\n", "")
 
 
 def test_a_jpeg_xl_file_is_not_decoded_to_learn_its_size() -> None:
