@@ -145,8 +145,20 @@ class Search:
         return self._narrow(scales, lambda branch: self._reach(branch, target), lambda candidate: -candidate.size)
 
     def fixed(self, quality: float) -> Candidate:
-        """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale."""
-        branch = self._branch(next(iter(self.codecs)), self.scales[0])
+        """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale.
+
+        Raises:
+            CodecError: The picture is too long for the codec at that scale.
+        """
+        (name, codec), scale = next(iter(self.codecs.items())), self.scales[0]
+        side = max(self.source.height, self.source.width)
+        if -(-side // scale) > codec.max_side:
+            least = -(-side // codec.max_side)
+            raise CodecError(
+                f"{name} codes sides of at most {codec.max_side}, and this picture's is {side}: "
+                f"ask for scale {least} or more, or another base codec"
+            )
+        branch = self._branch(name, scale)
         return branch.candidate(round(quality * (branch.codec.steps - 1)))
 
     def _enlarger(self, scale: int) -> LumaEnlarger | None:
@@ -285,7 +297,10 @@ class Search:
         return BudgetError(f"{limit} bytes are too few: the smallest possible is {smallest.size} bytes ({what}).")
 
     def _too_good(self) -> BudgetError:
-        branches = self._branches(self.codecs, [min(self.scales)])
+        tried = (self._branches(self.codecs, [scale]) for scale in sorted(self.scales))
+        branches = next((found for found in tried if found), None)
+        if branches is None:
+            return BudgetError("no base codec codes a picture of this size at the scales allowed")
         finest = self._solve(branches, lambda branch: branch.candidate(branch.codec.steps - 1))
         best = max((candidate.score for candidate in finest), default=float("nan"))
         return BudgetError(f"no bitstream reaches the target: the best possible is {abs(best):.4g}.")
