@@ -34,3 +34,15 @@ def test_data_is_looked_for_where_dlic_data_says_and_nowhere_else() -> None:
     guesses = [str(file) for file, text in texts.items() if file != Path(__file__) and beside.search(text)]
     assert len(texts) > 100
     assert guesses == []
+
+
+def test_what_is_printed_goes_through_the_one_function_that_disarms_it() -> None:
+    root = Path(__file__).parents[1]
+    found = [
+        f"{path.relative_to(root)}:{number}: {line.strip()}"
+        for package in ("registry", "datamodules", "lightning_dlic")
+        for path in sorted((root / package).rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if re.search(r"(?<![\w.])(print|typer\.echo)\(", line) and "printable" not in line and ">>>" not in line
+    ]
+    assert found == []

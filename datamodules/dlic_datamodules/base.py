@@ -13,13 +13,16 @@ import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 
+from dlic_datamodules.arguments import check as _check
+from dlic_datamodules.arguments import check_batch, check_workers
 from dlic_datamodules.cache_build import open_cache
 from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
-from dlic_datamodules.errors import DataError
-from dlic_datamodules.loader import PictureLoader, StepSampler, as_is
+from dlic_datamodules.errors import DataError, printable
+from dlic_datamodules.loader import PictureLoader, StepSampler, as_is, leave_interrupts
 from dlic_datamodules.policy import Policy, write_listing
+from dlic_datamodules.small import usable
 from dlic_datamodules.source import Source
 from dlic_datamodules.stream import CropStream, Cutter, Transform, WholePictures
 from dlic_datamodules.transform import TransformSpec, build_transform
@@ -65,7 +68,8 @@ class PictureDataModule(LightningDataModule):
         downsize: Both sides of every picture are divided by this (antialiased bicubic) before anything else.
         on_error: ``raise`` stops at a picture that cannot be used, ``skip`` leaves it out and lists it.
         max_failed: Largest share of pictures that may be left out.
-        small: Pictures smaller than the crop: ``pad`` continues them by mirroring, ``skip`` leaves them out.
+        small: Pictures smaller than the crop: ``pad`` continues them by mirroring, ``skip`` leaves them out; ``auto``
+            mirrors them unless every picture is smaller, which is taken for a mistake.
         cache: Keep decoded pictures in a memory map; without it each crop decodes its picture.
         cache_dir: Root of the cache; by default ``$DLIC_CACHE`` or ``~/.cache/dlic``.
         max_pixels: Pictures that declare more are refused before decoding.
@@ -93,7 +97,7 @@ class PictureDataModule(LightningDataModule):
         downsize: float = 1.0,
         on_error: Literal["raise", "skip"] = "raise",
         max_failed: float = 0.05,
-        small: Literal["pad", "skip"] = "pad",
+        small: Literal["auto", "pad", "skip"] = "auto",
         cache: bool = True,
         cache_dir: str | None = None,
         max_pixels: int = 1 << 26,
@@ -102,14 +106,13 @@ class PictureDataModule(LightningDataModule):
         transform: TransformSpec = None,
     ) -> None:
         super().__init__()
-        _check(crop >= 1, "crop", crop, "at least 1")
-        _check(batch_size >= 1, "batch_size", batch_size, "at least 1")
-        _check(workers >= 0, "workers", workers, "0 or more")
+        check_batch(crop, batch_size, 1 if gray else 3)
+        check_workers(workers)
         _check(0 <= to_gray <= 1, "to_gray", to_gray, "a share from 0 to 1")
-        _check(downsize >= 1, "downsize", downsize, "at least 1")
+        _check(1 <= downsize <= 1000, "downsize", downsize, "from 1 to 1000")
         _check(on_error in ("raise", "skip"), "on_error", on_error, "raise or skip")
         _check(0 <= max_failed <= 1, "max_failed", max_failed, "a share from 0 to 1")
-        _check(small in ("pad", "skip"), "small", small, "pad or skip")
+        _check(small in ("auto", "pad", "skip"), "small", small, "auto, pad or skip")
         _check(1 <= max_pixels < 1 << 31, "max_pixels", max_pixels, "from 1 to 2147483647")
         _check(val_limit is None or val_limit >= 1, "val_limit", val_limit, "at least 1")
         _check(val_crop is None or val_crop >= 1, "val_crop", val_crop, "at least 1")
@@ -121,6 +124,7 @@ class PictureDataModule(LightningDataModule):
         self.val_limit, self.val_crop = val_limit, val_crop
         self._steps: int | None = None
         self._start = self._seed = 0
+        self._least = 1
         self._run_dir: Path | None = None
         self._transform: Transform | None = build_transform(transform)
         self._splits: Splits | None = None
@@ -155,6 +159,7 @@ class PictureDataModule(LightningDataModule):
         seed: int = 0,
         run_dir: Path | None = None,
         transform: Transform | None = None,
+        least: int = 1,
     ) -> None:
         """Sets the run: to be called before `train_dataloader`, and again before a resumed run goes on.
 
@@ -165,11 +170,14 @@ class PictureDataModule(LightningDataModule):
             run_dir: Where ``skipped.csv`` goes.
             transform: Adds to a batch in the loader's workers, in place of the argument of that name; a
                 `dlic_datamodules.transform.BatchTransform` or a function like it.
+            least: Shorter side that a picture must have to be evaluated; smaller ones are left out and listed.
         """
         _check(steps >= 1, "steps", steps, "at least 1")
         _check(0 <= start <= steps, "start", start, f"from 0 to {steps}")
         self._steps, self._start, self._seed = steps, start, seed
-        self._run_dir = run_dir
+        self._run_dir, self._least = run_dir, least
+        if self.val_crop is not None:
+            _check(self.val_crop >= least, "val_crop", self.val_crop, f"at least {least}, to be measured")
         self._transform = transform or self._transform
         self._write_skipped()
 
@@ -188,13 +196,13 @@ class PictureDataModule(LightningDataModule):
             if split == "test" and source is None:
                 self._opened[split] = self.pictures("valid")
             else:
-                self._opened[split] = None if source is None or not len(source) else self._open(split, source)
+                self._opened[split] = None if source is None else self._open(split, source)
         return self._opened[split]
 
     def train_dataloader(self) -> PictureLoader:
         """The stream of training batches."""
         pictures = self.pictures("train")
-        if pictures is None or not len(pictures):
+        if pictures is None:
             raise DataError(f"{type(self).__name__}: no training pictures")
         rank, world_size = self._place()
         stream = CropStream(
@@ -234,6 +242,8 @@ class PictureDataModule(LightningDataModule):
     # How it is done.
 
     def _open(self, split: str, source: Source) -> Pictures:
+        if not len(source):
+            raise DataError(f"no {split} pictures under {', '.join(source.where())}")
         if not self.cache:
             return DecodedPictures(source, self.options)
         cached = open_cache(
@@ -243,39 +253,53 @@ class PictureDataModule(LightningDataModule):
         if cached.failures and self._place()[0] == 0:
             _log.warning("%d of %d %s pictures are skipped", len(cached.failures), len(source), split)
             self._write_skipped()
+        if not len(cached):
+            name, reason = cached.failures[0]
+            raise DataError(f"none of the {len(source)} {split} pictures can be used\nThe first is {name}: {reason}")
         return cached
 
     def _usable(self, pictures: Pictures) -> np.ndarray[Any, np.dtype[np.int64]] | None:
         """Numbers of the pictures large enough, or None for all."""
-        if not isinstance(pictures, CachedPictures):
-            return None
-        small = pictures.sizes().min(axis=1) < self.crop
-        if not small.any():
-            return None
-        if self.small == "pad":
-            _log.info("%d of %d pictures are smaller than the crop and mirrored", small.sum(), len(small))
-            return None
-        names = [("train", pictures.name(int(i)), "smaller than the crop") for i in np.flatnonzero(small)]
-        self._skipped += [row for row in names if row not in self._skipped]
-        _log.warning("%d of %d pictures are smaller than the crop and skipped", small.sum(), len(small))
-        self._write_skipped()
-        if small.all():
-            raise DataError(
-                f"every picture is smaller than crop = {self.crop}\nLower data.args.crop, or set data.args.small=pad"
-            )
-        return np.flatnonzero(~small).astype(np.int64)
+        chosen = usable(pictures, self.crop, self.small)
+        rows = [("train", name, "smaller than the crop") for name in chosen.left_out]
+        self._skipped += [row for row in rows if row not in self._skipped]
+        if rows:
+            self._write_skipped()
+        return chosen.numbers
 
     def _whole(self, split: str) -> PictureLoader | list[Any]:
         pictures = self.pictures(split)
-        if pictures is None or not len(pictures):
+        if pictures is None:
             return []
-        count = len(pictures)
+        usable = self._measurable(split, pictures)
+        count = len(usable)
         limit = min(count, self.val_limit or count)
-        chosen = [i * count // limit for i in range(limit)]
-        whole = WholePictures(pictures, chosen, self.val_crop, self._transform, self._policy())
+        chosen = [usable[i * count // limit] for i in range(limit)]
+        whole = WholePictures(pictures, chosen, self.val_crop, self._transform, self._policy(), self._least)
         # Copying from a memory map is quicker than starting processes for it.
         cheap = isinstance(pictures, CachedPictures) and self._transform is None
         return self._loader(whole, 0 if cheap else min(self.workers, limit))
+
+    def _measurable(self, split: str, pictures: Pictures) -> list[int]:
+        """Numbers of the pictures that are large enough to be evaluated, as far as their sizes are known by now."""
+        everyone = list(range(len(pictures)))
+        if not isinstance(pictures, CachedPictures):
+            return everyone
+        sizes = pictures.sizes().tolist()
+        small = [i for i in everyone if min(sizes[i]) < self._least]
+        if not small:
+            return everyone
+        rows = [(split, pictures.name(i), f"{sizes[i][0]}x{sizes[i][1]}: smaller than {self._least}") for i in small]
+        if any(row not in self._skipped for row in rows):
+            named = ", ".join(f"{printable(name)} ({reason.partition(':')[0]})" for _, name, reason in rows[:4])
+            text = f"of {len(everyone)} {split} pictures are smaller than {self._least} pixels, and left out: {named}"
+            if len(small) == len(everyone):
+                raise DataError(f"all {text}\nGive larger ones, or none, to be measured")
+            _log.warning("%d %s%s", len(small), text, ", ..." if len(small) > 4 else "")
+            self._skipped += [row for row in rows if row not in self._skipped]
+            self._write_skipped()
+        dropped = set(small)
+        return [i for i in everyone if i not in dropped]
 
     def _loader(self, dataset: Any, workers: int, sampler: StepSampler | None = None) -> PictureLoader:
         return PictureLoader(
@@ -284,6 +308,7 @@ class PictureDataModule(LightningDataModule):
             sampler=sampler,
             num_workers=workers,
             collate_fn=as_is,
+            worker_init_fn=leave_interrupts,
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=_PREFETCH if workers else None,
         )
@@ -307,8 +332,3 @@ class PictureDataModule(LightningDataModule):
         if self._run_dir is not None and self._skipped and self._place()[0] == 0:
             self._run_dir.mkdir(parents=True, exist_ok=True)
             write_listing(self._run_dir / "skipped.csv", self._skipped)
-
-
-def _check(good: bool, name: str, value: object, wanted: str) -> None:
-    if not good:
-        raise DataError(f"data.args.{name} must be {wanted}, not {value!r}")

@@ -13,7 +13,6 @@ import io
 import json
 import mmap
 import os
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.errors import DataError, unwritable
 from dlic_datamodules.source import Source
+from dlic_registry.terminal import command
 
 __all__ = [
     "FORMAT",
@@ -48,10 +48,10 @@ class DamagedCache(DataError):
     """A cached set is not what was written."""
 
     def __init__(self, folder: Path, why: str) -> None:
-        command = f"dlic cache clear {shlex.quote(folder.name)}"
+        clear = command("dlic", "cache", "clear", folder.name)
         if folder.parent != cache_root():
-            command += f" --dir {shlex.quote(str(folder.parent))}"
-        super().__init__(f"{folder}: the cache is damaged ({why})\nClear it: {command}")
+            clear += " " + command("--dir", folder.parent)
+        super().__init__(f"{folder}: the cache is damaged ({why})\nClear it: {clear}")
         self.why = why
 
 

@@ -9,6 +9,7 @@ from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.places import place
 from dlic_datamodules.source import scan
+from dlic_registry.terminal import command
 
 __all__ = ["DIV2KDataModule"]
 
@@ -43,7 +44,7 @@ class DIV2KDataModule(PictureDataModule):
         if base is None:
             raise DataError(
                 f"no {_TRAIN} in {printable(str(self.root))}: DIV2K is not there\n"
-                f"Get it with: dlic prepare div2k --root {printable(str(self.root))}"
+                f"Get it with: {command('dlic', 'prepare', 'div2k', '--root', self.root)}"
             )
         train = scan([base / _TRAIN, *self.extra], "div2k-train")
         valid = scan([base / _VALID], "div2k-valid") if (base / _VALID).is_dir() else None

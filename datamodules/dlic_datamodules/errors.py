@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from dlic_registry import DlicError, MachineError
+from dlic_registry.terminal import printable
 
 __all__ = ["DataError", "PictureError", "StorageError", "printable", "unwritable"]
 
@@ -25,12 +26,6 @@ class PictureError(DlicError):
     def __init__(self, reason: str, name: str | None = None) -> None:
         super().__init__(reason if name is None else f"{name}: {reason}")
         self.reason = reason
-
-
-def printable(name: str) -> str:
-    """A file name fit for terminals and logs: bytes that are no UTF-8 and control characters appear as escapes."""
-    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def unwritable(what: str, error: OSError, remedy: str) -> DataError:

@@ -74,15 +74,19 @@ def write_file(path: str | Path, data: bytes | memoryview) -> None:
     """
     try:
         if _is_stream(path):
-            with open(path, "ab", buffering=0) as stream:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[stream.write(rest) :]
+            _append(path, data)
             return
         with writing(path) as part:
             part.write_bytes(data)
     except OSError as error:
         raise _cannot(path, error) from error
+
+
+def _append(path: str | Path, data: bytes | memoryview) -> None:
+    with open(path, "ab", buffering=0) as stream:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[stream.write(rest) :]
 
 
 @contextlib.contextmanager
@@ -122,13 +126,15 @@ def writing(path: str | Path) -> Iterator[Path]:
 
 
 def _existing(target: Path) -> os.stat_result | None:
-    """What is there already; a folder is refused."""
+    """What is there already; refused where it is a folder, or may not be written."""
     try:
         found = target.stat()
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, "it is read-only")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from dlic_datamodules.base import PictureDataModule, Splits
 from dlic_datamodules.errors import DataError, printable
 from dlic_datamodules.places import place
+from dlic_datamodules.roots import exists
 from dlic_datamodules.source import FileSource, scan
 
 __all__ = ["FolderDataModule", "divide", "divide_groups", "named_folders"]
@@ -27,7 +29,8 @@ class FolderDataModule(PictureDataModule):
 
     Args:
         root: One folder or several; ``$DLIC_DATA/photos`` by default. A root with sub-folders called
-            ``train`` and ``valid`` (``val``, ``validation``, ``test``) is split by them.
+            ``train`` and ``valid`` (``val``, ``validation``, ``test``) is split by them. A picture, a list of files
+            (``.txt``, a path a line) or a pattern (``a/**/*.png``) does, too, here and below.
         train: Sub-folders of the roots (or absolute paths) to train on.
         valid: Sub-folders of the roots (or absolute paths) to validate on.
         valid_fraction: Share of the training pictures to validate on where no folder says which; chosen by a hash of
@@ -51,15 +54,18 @@ class FolderDataModule(PictureDataModule):
         if not 0 <= valid_fraction < 1:
             raise DataError(f"data.args.valid_fraction must be at least 0 and below 1, not {valid_fraction!r}")
         self.roots = [place(path, "photos") for path in (_listed(root) if root is not None else [None])]
+        if not self.roots or (root is not None and "" in _listed(root)):
+            raise DataError("data.args.root names no folder\nGive the folder that holds the pictures")
         self.train_paths, self.valid_paths = train, valid
         self.valid_fraction = valid_fraction
 
     def splits(self) -> Splits:
         """Finds the pictures."""
         for root in self.roots:
-            if not root.is_dir():
+            if not exists(root):
+                what = "pictures match" if glob.has_magic(str(root)) else "folder"
                 raise DataError(
-                    f"data.args.root: no folder {printable(str(root))}\nGive the folder that holds the pictures"
+                    f"data.args.root: no {what} {printable(str(root))}\nGive the folder that holds the pictures"
                 )
         train = self._given(self.train_paths) or named_folders(self.roots, "train") or self.roots
         valid = self._given(self.valid_paths) or ([] if self.train_paths else named_folders(self.roots, "valid"))
@@ -83,7 +89,7 @@ class FolderDataModule(PictureDataModule):
         found = []
         for path in _listed(paths or []):
             below = dict.fromkeys(root / Path(path).expanduser() for root in self.roots)
-            places = [folder for folder in below if folder.is_dir()]
+            places = [folder for folder in below if exists(folder)]
             if not places:
                 roots = ", ".join(printable(str(root)) for root in self.roots)
                 raise DataError(f"no folder {printable(path)} under {roots}\nMend data.args.train or data.args.valid")

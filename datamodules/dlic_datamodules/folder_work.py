@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -45,10 +45,12 @@ class Plan:
     Attributes:
         pairs: Each file and the one it becomes, in the order of the paths.
         others: How many files were left alone, by suffix.
+        problems: Folders that cannot be listed, and why.
     """
 
     pairs: list[Pair]
-    others: Counter[str]
+    others: Counter[str] = field(default_factory=Counter)
+    problems: dict[Path, str] = field(default_factory=dict)
 
 
 def find_pictures(folder: Path, without: Path | None = None) -> Found:
@@ -69,6 +71,8 @@ def _find(folder: Path, suffixes: frozenset[str], without: Path | None) -> Found
         raise DlicError(f"{folder}: no such folder")
     found = find_files(folder, suffixes, without)
     if not found.files:
+        for place, reason in found.problems.items():
+            raise DlicError(f"{place}: {reason}")
         raise DlicError(f"{folder}: no files in it that end in {', '.join(sorted(suffixes))}")
     return found
 
@@ -91,17 +95,19 @@ def plan(source: Path, target: Path, suffixes: frozenset[str], ending: str | Cal
     names = [PurePosixPath(path.relative_to(source).as_posix()) for path in found.files]
     made = target_names(names, ending if callable(ending) else lambda _: ending)
     pairs = [(path, target / name) for path, name in zip(found.files, made, strict=True)]
-    return Plan(pairs, found.others)
+    return Plan(pairs, found.others, found.problems)
 
 
-def run(pairs: list[Pair], work: Work, workers: int, overwrite: bool = False) -> Iterator[Outcome]:
+def run(pairs: list[Pair], work: Work, workers: int, overwrite: bool = False, apart: bool = True) -> Iterator[Outcome]:
     """Does the work for every pair whose target is not there yet, as they get done; nothing ends it early.
 
     Args:
         pairs: Files to read and to write.
-        work: Writes one target, whole or not at all, and says in a line what it made; it must be picklable.
+        work: Writes one target, whole or not at all, and says in a line what it made; to be done apart it must be
+            picklable.
         workers: Processes.
         overwrite: Whether to make again what is there.
+        apart: Whether work is done in processes of its own, which may crash; else one after the other in this one.
     """
     left: list[Pair] = []
     broken = {folder: reason for folder in {target.parent for _, target in pairs} if (reason := _prepare(folder))}
@@ -112,10 +118,10 @@ def run(pairs: list[Pair], work: Work, workers: int, overwrite: bool = False) ->
             yield Outcome(source, target, _skipped(source, target))
         else:
             left.append((source, target))
-    if workers <= 1 or len(left) <= 1:
+    if not apart or len(left) <= 1:
         yield from (guarded(work, pair) for pair in left)
         return
-    for number, outcome in run_jobs(partial(guarded, work), left, workers):
+    for number, outcome in run_jobs(partial(guarded, work), left, max(1, workers)):
         yield Outcome(*left[number], str(outcome), failed=True) if isinstance(outcome, KilledError) else outcome
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ from dlic_datamodules.errors import DataError, PictureError
 from dlic_datamodules.jxl_header import CODESTREAM, CONTAINER, jxl_size
 
 __all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "RAW_SUFFIXES", "check_size", "guarded", "needs", "open_image"]
+
+# They log what is odd in a file, which Python prints where nobody listens.
+for _library in ("PIL", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 MAX_PIXELS = 1 << 28
 """Pixels of the largest picture that is read, unless a caller says otherwise."""

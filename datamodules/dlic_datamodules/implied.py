@@ -81,8 +81,11 @@ def code_points(data: bytes) -> tuple[int, int] | None:
     return struct.unpack_from(">HH", data, at + 8) if 0 <= at <= len(data) - 12 else None
 
 
-def boxed_profile(data: bytes) -> bytes | None:
-    """The profile of a JPEG 2000 file, which Pillow passes over."""
+def passed_over_profile(data: bytes) -> bytes | None:
+    """The profile of a JPEG 2000 or BMP file, which Pillow passes over."""
+    if data[:2] == b"BM" and data[70:74] == b"DEBM" and int.from_bytes(data[14:18], "little") == 124:
+        start, size = (int.from_bytes(data[at : at + 4], "little") for at in (126, 130))
+        return data[14 + start : 14 + start + size] or None
     at = data.find(b"colr\2", 0, _BOXES) if data[4:8] == b"jP  " else -1
     if at < 4:
         return None

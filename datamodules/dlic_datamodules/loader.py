@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import multiprocessing
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from typing import Any
 
-from torch.utils.data import DataLoader, DistributedSampler
+from torch import Tensor
+from torch.utils.data import DataLoader, DistributedSampler, get_worker_info
 
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.stream import Failure
-from dlic_registry import DlicError, MachineError
+from dlic_registry import MachineError
 
 __all__ = ["PictureLoader", "StepSampler", "as_is"]
 
@@ -49,8 +53,28 @@ class StepSampler(DistributedSampler[int]):
 
 
 def as_is(batch: Any) -> Any:
-    """Batches come whole from the data set; there is nothing to collate."""
+    """Batches come whole from the data set; there is nothing to collate.
+
+    A loader process puts them into shared memory here, where it can still tell that there is none left: torch would do
+    it in a thread, lose the batch, and leave the training waiting.
+    """
+    if get_worker_info() is None or not isinstance(batch, dict):
+        return batch
+    try:
+        for value in batch.values():
+            if isinstance(value, Tensor):
+                value.share_memory_()  # type: ignore[no-untyped-call]
+    except (RuntimeError, OSError) as error:
+        return Failure(
+            f"a loader process has no room in shared memory ({str(error).splitlines()[0][:160]})\n"
+            "Set data.args.workers=0, lower data.args.batch_size, or make /dev/shm larger (docker run --shm-size=1g)"
+        )
     return batch
+
+
+def leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches all processes of a terminal; when loader processes end is for the training to say."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
@@ -124,20 +148,35 @@ class PictureLoader(DataLoader[Any]):
     """
 
     def __iter__(self) -> Any:
+        others, ours = set(multiprocessing.active_children()), set[BaseProcess]()
         try:
             batches = _started(super().__iter__)
+            ours |= set(multiprocessing.active_children()) - others
             for batch in _ahead(batches) if self.num_workers else batches:
                 if isinstance(batch, Failure):
                     raise DataError(batch.message)
                 if batch is not None:
                     yield batch
-        except (RuntimeError, OSError) as error:
-            if not self.num_workers or isinstance(error, DlicError):
-                raise
-            text = str(error).splitlines()[0] if str(error) else type(error).__name__
-            if isinstance(error, RuntimeError) and not text.startswith("DataLoader worker"):
+        except (RuntimeError, OSError, EOFError) as error:  # which, depends on what the process was at
+            code = _exit_code(ours)
+            if code is None:
                 raise
             raise LoaderError(
-                f"a process that loads pictures was lost ({text}): is there too little memory for "
+                f"a process that loads pictures was lost ({_ending(code)}): is there too little memory for "
                 f"{self.num_workers} of them?\nGo on with data.args.workers=0, or fewer than {self.num_workers}"
             ) from error
+
+
+def _exit_code(processes: set[BaseProcess]) -> int | None:
+    """How one of them has failed, if one has; its pipes break a moment before that is known."""
+    for _ in range(20 if processes else 0):
+        if codes := [process.exitcode for process in processes if process.exitcode]:
+            return codes[0]
+        time.sleep(0.05)
+    return None
+
+
+def _ending(code: int) -> str:
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"status {code}"

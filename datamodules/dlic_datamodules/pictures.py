@@ -18,13 +18,13 @@ from PIL import Image
 from dlic_datamodules.deep import PNG, png_samples, read_tiff
 from dlic_datamodules.errors import PictureError
 from dlic_datamodules.formats import MAX_PIXELS, RAW_SUFFIXES, check_size, guarded, needs, open_image
-from dlic_datamodules.implied import boxed_profile, code_points, implied_profile
+from dlic_datamodules.implied import code_points, implied_profile, passed_over_profile
 from dlic_datamodules.profiles import (
-    Converter,
     ProfileError,
     Samples,
     bands,
     cmyk_to_rgb,
+    converter,
     lab_to_rgb,
     to_8,
 )
@@ -176,7 +176,7 @@ def _bits(image: Image.Image) -> int:
 def _profile(data: bytes, image: Image.Image, grey: bool) -> tuple[bytes | None, str | None]:
     points = code_points(data)
     coded = points is not None and (data.startswith(PNG) or points[1] in (16, 18))
-    icc = image.info.get("icc_profile") or boxed_profile(data)
+    icc = image.info.get("icc_profile") or passed_over_profile(data)
     if not coded and isinstance(icc, bytes) and icc:
         return icc, None
     return implied_profile(data, image, grey)
@@ -261,7 +261,7 @@ def to_srgb(picture: Picture) -> Picture:
     convert, notes = None, picture.notes
     if picture.icc is not None:
         try:
-            convert = Converter(picture.icc, "L" if picture.pixels.shape[2] == 1 else "RGB")
+            convert = converter(picture.icc, "L" if picture.pixels.shape[2] == 1 else "RGB")
         except ProfileError as error:
             notes = (*notes, str(error))
     alpha = None if picture.alpha is None else _in_bands(picture.alpha[..., None], to_8)[..., 0]

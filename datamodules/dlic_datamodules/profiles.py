@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image, ImageCms
 
 from dlic_datamodules.errors import PictureError
 
-__all__ = ["Converter", "ProfileError", "bands", "to_8"]
+__all__ = ["Converter", "ProfileError", "bands", "converter", "to_8"]
 
 U8 = NDArray[np.uint8]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
@@ -119,6 +120,12 @@ class Converter:
         return (total + 0.5).astype(np.uint8)
 
 
+@lru_cache(maxsize=16)
+def converter(icc: bytes, mode: str) -> Converter:
+    """A `Converter`, kept for the next picture: a set's pictures have the same few profiles."""
+    return Converter(icc, mode)
+
+
 def hdr_transfer(icc: bytes) -> bool:
     """Whether a profile says, by its tag ``cicp``, that brightness is coded by PQ or HLG."""
     count = int.from_bytes(icc[128:132], "big")
@@ -134,7 +141,7 @@ def cmyk_to_rgb(image: Image.Image, icc: bytes | None) -> tuple[U8, str | None]:
     convert, note = None, None
     if icc:
         try:
-            convert = Converter(icc, "CMYK")
+            convert = converter(icc, "CMYK")
         except ProfileError as error:
             note = str(error)
     return _convert_bands(image, (lambda part: convert(np.asarray(part))) if convert else _plain), note

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from dlic_registry.terminal import printable
+
 __all__ = ["Progress", "progress_bar"]
 
 
@@ -43,8 +45,10 @@ def progress_bar(title: str, total: float | None, *, unit_bytes: bool = False) -
         columns += [rich.DownloadColumn(), rich.TransferSpeedColumn()]
     else:
         columns += [rich.MofNCompleteColumn()]
+    from rich.markup import escape
+
     with rich.Progress(*columns, rich.TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(escape(printable(title)), total=total)
 
         class Bar:
             def advance(self, amount: float = 1) -> None:

@@ -12,6 +12,7 @@ from dlic_datamodules.formats import RAW_SUFFIXES
 from dlic_datamodules.places import place
 from dlic_datamodules.raise_list import read_csv
 from dlic_datamodules.source import FileSource, PictureFile, scan
+from dlic_registry.terminal import command
 
 __all__ = ["RAISEDataModule"]
 
@@ -54,7 +55,7 @@ class RAISEDataModule(PictureDataModule):
         if source is None or not len(source):
             raise DataError(
                 f"no RAISE photographs under {printable(str(self.root))}\n"
-                f"Get them with: dlic prepare raise --root {printable(str(self.root))} --csv RAISE_1k.csv"
+                f"Get them with: {command('dlic', 'prepare', 'raise', '--root', self.root)} --csv RAISE_1k.csv"
             )
         wanted = None if self.csv is None else {row.name for row in read_csv(self.csv)}
         files = one_form_each(source.files(), wanted)

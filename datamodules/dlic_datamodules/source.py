@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from dlic_datamodules.errors import DataError, PictureError, printable
-from dlic_datamodules.formats import PICTURE_SUFFIXES, RAW_SUFFIXES
-from dlic_datamodules.walk import walk
+from dlic_datamodules.errors import PictureError, printable
+from dlic_datamodules.formats import RAW_SUFFIXES
+from dlic_datamodules.roots import expand
 
 __all__ = ["FileSource", "PictureFile", "Source", "scan"]
 
@@ -163,38 +163,25 @@ def _mark(path: str, info: os.stat_result | None, small: bool) -> str:
         return f"unreadable {error.errno}"
 
 
-def _walk(root: str, number: int) -> Iterator[PictureFile]:
-    """Every picture below ``root``, and every folder that cannot be listed."""
-    problems: list[OSError] = []
-    for folder, names in walk(root, problems.append):
-        prefix = "" if folder == root else os.path.relpath(folder, root).replace(os.sep, "/") + "/"
-        for name in names:
-            if os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:
-                yield PictureFile(prefix + name, number)
-    for error in problems:
-        path = os.path.relpath(os.fsdecode(error.filename), root)
-        yield PictureFile(path, number, f"folder cannot be listed: {error.strerror}")
-
-
-def scan(folders: Sequence[str | Path], label: str) -> FileSource:
-    """All pictures below some folders, sorted by name.
+def scan(roots: Sequence[str | Path], label: str) -> FileSource:
+    """All pictures that some roots stand for: see `dlic_datamodules.roots.expand`.
 
     Hidden files and folders are left out, links followed (a loop of links is walked once), and pictures are told by
     their suffix alone: what is none inside shows when it is decoded.
 
     Args:
-        folders: Existing folders.
+        roots: Folders, pictures, lists of files, patterns.
         label: Name of the set in the cache.
 
     Returns:
         The set; it may be empty.
 
     Raises:
-        DataError: A folder does not exist.
+        DataError: A root is not there.
     """
-    files: list[PictureFile] = []
-    for number, folder in enumerate(folders):
-        if not os.path.isdir(folder):
-            raise DataError(f"no folder {printable(str(folder))}\nMend the path in data.args")
-        files += sorted(_walk(str(folder), number), key=lambda file: file.name)
-    return FileSource(label, files, folders)
+    bases, files = [], []
+    for number, root in enumerate(roots):
+        base, found = expand(root)
+        bases.append(base)
+        files += [PictureFile(name, number, problem) for name, problem in found]
+    return FileSource(label, files, bases)

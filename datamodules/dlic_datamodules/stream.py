@@ -202,6 +202,7 @@ class WholePictures(Dataset[Any]):
     crop: int | None = None
     transform: Transform | None = None
     policy: Policy = field(default_factory=Policy)
+    least: int = 1
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -217,6 +218,10 @@ class WholePictures(Dataset[Any]):
             return None
         except DlicError as error:
             return Failure(str(error))
+        if min(planes.shape[1:]) < self.least:
+            size, name = f"{planes.shape[1]}x{planes.shape[2]}", printable(self.pictures.name(index))
+            _log.warning("%s is %s, smaller than %d, and not measured", name, size, self.least)
+            return None
         batch: Batch = {"image": torch.from_numpy(_centre(planes, self.crop)[None].copy())}
         if self.transform is not None:
             batch = self.transform(batch, keys(0, np.zeros(1, np.int64), np.array([index])))

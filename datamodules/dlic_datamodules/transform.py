@@ -43,5 +43,7 @@ def build_transform(spec: Mapping[str, Any] | None) -> BatchTransform | None:
     """
     if spec is None:
         return None
-    transform: BatchTransform = load("transform", spec["name"])(**{k: v for k, v in spec.items() if k != "name"})
+    transform: BatchTransform = load("transform", spec["name"], own_first=True)(
+        **{k: v for k, v in spec.items() if k != "name"}
+    )
     return transform

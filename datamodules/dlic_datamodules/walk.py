@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-
-from dlic_datamodules.errors import DataError, printable
 
 __all__ = ["Found", "find_files", "target_names", "walk"]
 
@@ -21,10 +19,12 @@ class Found:
     Attributes:
         files: The files asked for, in the order of their paths.
         others: How many others there are, by suffix.
+        problems: Folders that cannot be listed, and why.
     """
 
     files: list[Path] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    problems: dict[Path, str] = field(default_factory=dict)
 
 
 def walk(root: str, failed: Callable[[OSError], object]) -> Iterator[tuple[str, list[str]]]:
@@ -41,7 +41,11 @@ def walk(root: str, failed: Callable[[OSError], object]) -> Iterator[tuple[str, 
     """
     seen: set[tuple[int, int]] = set()
     for folder, subfolders, names in os.walk(root, onerror=failed, followlinks=True):
-        info = os.stat(folder)
+        try:
+            info = os.stat(folder)
+        except OSError as error:  # It went while others were walked.
+            failed(error)
+            continue
         if (info.st_dev, info.st_ino) in seen:
             subfolders.clear()
             continue
@@ -61,18 +65,15 @@ def find_files(root: Path, suffixes: frozenset[str], without: Path | None = None
         root: An existing folder.
         suffixes: Of the files to take, in lower case.
         without: A folder inside that is left out: where results go.
-
-    Raises:
-        DataError: A folder cannot be listed.
     """
     found, inside = Found(), without.resolve() if without else None
     if inside == root.resolve():
         inside = None
 
-    def refuse(error: OSError) -> None:
-        raise DataError(f"{printable(str(error.filename))}: folder cannot be listed ({error.strerror})") from error
+    def note(error: OSError) -> None:
+        found.problems[Path(error.filename)] = f"folder cannot be listed ({error.strerror})"
 
-    for folder, names in walk(str(root), refuse):
+    for folder, names in walk(str(root), note):
         if inside and Path(folder).resolve().is_relative_to(inside):
             continue
         for name in names:
@@ -102,11 +103,12 @@ def target_names(names: Sequence[PurePosixPath], ending: Callable[[PurePosixPath
     """
     forms = [_forms(name, ending(name)) for name in names]
     level = [0] * len(names)
-    while groups := _equal(forms[i][level[i]] for i in range(len(names))):
-        for members in groups:
+    folders = {_folded(folder) for name in names for folder in name.parents}
+    while groups := _equal([forms[i][level[i]] for i in range(len(names))], folders):
+        for members, first in groups:
             room = [i for i in members if level[i] + 1 < len(forms[i])]
             if not room:
-                room = members[1:]
+                room = members[first:]
                 for i in room:
                     forms[i].append(_numbered(names[i], len(forms[i]), ending(names[i])))
             lowest = min(level[i] for i in room)
@@ -125,10 +127,20 @@ def _numbered(name: PurePosixPath, number: int, ending: str) -> PurePosixPath:
     return name.with_name(f"{name.name}~{number}{ending}")
 
 
-def _equal(paths: Iterable[PurePosixPath]) -> list[list[int]]:
-    """Numbers of the paths that some file system would take for one, in groups."""
+def _folded(path: PurePosixPath) -> str:
+    """What a file system that knows neither case nor how an accent is composed takes a path for."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", str(path)).casefold())
+
+
+def _equal(paths: Sequence[PurePosixPath], folders: set[str]) -> list[tuple[list[int], int]]:
+    """Numbers of the paths that are one for some file system, in groups, with how many of a group may stay.
+
+    Args:
+        paths: Of files.
+        folders: Of folders, where no file may be.
+    """
     groups: dict[str, list[int]] = {}
     for number, path in enumerate(paths):
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", str(path)).casefold())
-        groups.setdefault(folded, []).append(number)
-    return [members for members in groups.values() if len(members) > 1]
+        groups.setdefault(_folded(path), []).append(number)
+    found = [(members, 0 if name in folders else 1) for name, members in groups.items()]
+    return [(members, stay) for members, stay in found if len(members) > stay]

@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from dlic_registry import import_plugins, imported_plugins
+
 __all__ = ["KilledError", "run_jobs"]
 
 
@@ -90,15 +92,16 @@ def _give(worker: _Worker | None, number: int, job: Any, start: Callable[[], _Wo
 
 def _start(context: Any, work: Callable[[Any], Any]) -> _Worker:
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, work, os.getpid()), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, work, os.getpid(), imported_plugins()), daemon=True)
     process.start()
     # With our copy of its end open, we would never see that it is gone.
     theirs.close()
     return _Worker(process, ours)
 
 
-def _serve(pipe: Connection, work: Callable[[Any], Any], parent: int) -> None:
+def _serve(pipe: Connection, work: Callable[[Any], Any], parent: int, plugins: list[str]) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    import_plugins(plugins)
     try:
         while True:
             job = pipe.recv()

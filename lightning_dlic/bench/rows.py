@@ -19,7 +19,8 @@ from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.hinted import BASE, NONE, HintedSearch, parse
 from lightning_dlic.pipeline.plan import find_pipeline
-from lightning_dlic.pipeline.search import SCALES, Search, Settings, sensible
+from lightning_dlic.pipeline.scales import SCALES, useful, worth_trying
+from lightning_dlic.pipeline.search import Search, Settings
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
@@ -90,12 +91,15 @@ class FileSession:
 
     def samples(self, limit: int) -> Iterator[Sample]:
         """The finest file within a limit at every scale at which one fits and that is worth trying."""
-        height, width = self.picture.shape[:2]
-        for scale in SCALES:
-            if scale == max(SCALES) or sensible(limit, -(-height // scale) * -(-width // scale)):
-                found = self._at(scale, limit)
-                if found:
-                    yield found
+        height, width = map(int, self.picture.shape[:2])
+
+        def pixels(scale: int) -> int:
+            return -(-height // scale) * -(-width // scale)
+
+        for scale in worth_trying(useful(SCALES, pixels), limit, pixels):
+            found = self._at(scale, limit)
+            if found:
+                yield found
 
     def _file(self, scale: int, quality: int) -> bytes:
         if scale not in self._small:

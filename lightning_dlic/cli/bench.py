@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, get, import_plugins
+from dlic_registry.terminal import say
+from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.places import parse_bytes
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.versions import versions
 
 METRICS = "psnr_rgb,psnr_y,ssim_y,ms_ssim,lpips"
@@ -32,7 +36,7 @@ def bench(
     plot: Annotated[Path | None, typer.Option(help="Write rate-distortion plots there, as PNG.")] = None,
     page: Annotated[Path | None, typer.Option("--html", help="Write a page with pictures and a slider there.")] = None,
     compressai: Annotated[Path | None, typer.Option(help="Write files in CompressAI's layout to that folder.")] = None,
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for metrics it registers.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Measure codecs at byte budgets: table, plots, page.
 
@@ -51,11 +55,14 @@ def bench(
     numbers = _budgets(budgets)
     # Built here first: weights that are missing must not wait for the first picture.
     wanted = tuple(metric.name for metric in opened(names) if not (gray and metric.color))
+    for file in (json_file, plot, page):
+        if file is not None:
+            check_target(file)
     keep = page.with_suffix("") if page else None
     task = Task(numbers, codecs, wanted, effort, pipeline, gray, tuple(plugin or ()), keep)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-    measured = measure_folder(pictures, task, workers, lambda line: print(line, file=sys.stderr, flush=True))
+    measured = measure_folder(pictures, task, workers, partial(say, err=True))
     records, failed = measured.records, measured.failed
     if len(failed) == len(pictures):
         raise DlicError(f"{folder}: no picture in it could be measured; each is named above")
@@ -77,7 +84,7 @@ def bench(
     _write(result, json_file, plot, page, compressai)
     _print(result)
     if failed:
-        print(f"{len(failed)} of {len(pictures)} pictures could not be measured; each is named above", file=sys.stderr)
+        say(f"{len(failed)} of {len(pictures)} pictures could not be measured; each is named above", err=True)
         raise typer.Exit(1)
 
 
@@ -119,18 +126,16 @@ def _write(
 
 
 def _print(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     columns = ["codec", "budget", "bytes", *result["metrics"], "encode_seconds", "decode_seconds", "missed"]
     table = Table(*(column.replace("_seconds", " s") for column in columns), box=None, pad_edge=False)
     for row in result["summary"]:
         values = (row.get(column, "") for column in columns)
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in values))
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
-    console.print(table)
+        table.add_row(*cells(*(f"{value:.4g}" if isinstance(value, float) else value for value in values)))
+    console().print(table)
     for row in result.get("bd_rate", []):
-        console.print(
+        say(
             f"BD-rate of {row['test']} against {row['anchor']} by {row['metric']}: {row['percent']:+.1f} % "
             f"({row['n']} pictures)"
         )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import say
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, check or clear cached pictures.")
 
@@ -25,9 +26,9 @@ def list_(directory: Directory = None) -> None:
     found = entries(directory)
     for entry in found:
         state = f"{entry.pictures} pictures" if entry.whole else entry.state
-        typer.echo(f"{entry.key}  {state}  {readable_size(entry.bytes)}  {', '.join(entry.where)}".rstrip())
+        say(f"{entry.key}  {state}  {readable_size(entry.bytes)}  {', '.join(entry.where)}".rstrip())
     total = sum(entry.bytes for entry in found)
-    typer.echo(f"{len(found)} sets, {readable_size(total)} in {cache_root(directory)}")
+    say(f"{len(found)} sets, {readable_size(total)} in {cache_root(directory)}")
 
 
 @app.command()
@@ -42,7 +43,7 @@ def check(
 
     damaged = 0
     for entry, problem in read(directory, keys or None):
-        typer.echo(f"{entry.key}  {'whole' if problem is None else f'damaged: {problem}'}")
+        say(f"{entry.key}  {'whole' if problem is None else f'damaged: {problem}'}")
         damaged += problem is not None
     if damaged:
         raise typer.Exit(1)
@@ -61,4 +62,4 @@ def clear(
     if bool(keys) == everything:
         raise DlicError("which sets? dlic cache clear KEY ... (see: dlic cache list), or dlic cache clear --all")
     removed = remove(directory, None if everything else keys)
-    typer.echo(f"removed {len(removed)} sets, {readable_size(sum(entry.bytes for entry in removed))}")
+    say(f"removed {len(removed)} sets, {readable_size(sum(entry.bytes for entry in removed))}")

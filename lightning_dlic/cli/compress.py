@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, import_plugins
+from dlic_registry.terminal import printable_json, say
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import STANDARD, is_folder, parse_bytes, place, run_folder
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.metrics.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def compress(
     codec: Annotated[
         str, typer.Option("--codec", "--base", help="Base codec, or auto for the best exact one.")
     ] = "auto",
-    scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best of 1 to 4.")] = "auto",
+    scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best.")] = "auto",
     metric: Annotated[
         str | None,
         typer.Option(help="What --bytes is best by: ssim, psnr, lpips, or color. By default color with hints."),
@@ -79,12 +81,14 @@ def compress(
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, make again what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Compress a picture, or a folder, into N bytes.
 
     Or to a quality, or to a target. Orientation and colour profile are applied; all other metadata is dropped. Of a
     folder, files that are there already are skipped; pictures that cannot be read are named, and the rest goes on.
     """
+    import_plugins(plugin or [])
     from lightning_dlic.pipeline.plan import find_pipeline
     from lightning_dlic.recipe import to_yaml
     from lightning_dlic.recipe.pipeline import load_pipeline
@@ -107,8 +111,8 @@ def compress(
     target = place(source, target, ".dlic")
     with notes():
         report = _one(source, target, options)
-    line = strict_json(report) if as_json else _sentence(report)
-    print(line, file=sys.stderr if target == STANDARD else sys.stdout)
+    line = printable_json(strict_json(report)) if as_json else _sentence(report)
+    say(line, err=target == STANDARD)
 
 
 def _goal(text: str | None) -> dict[str, float] | None:

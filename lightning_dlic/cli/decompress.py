@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, import_plugins
+from dlic_registry.terminal import say
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import STANDARD, is_folder, place, run_folder
+from lightning_dlic.cli.plugins import Plugins
 
 
 def decompress(
@@ -30,11 +32,13 @@ def decompress(
     suffix: Annotated[str, typer.Option("--format", help="Of a folder's pictures: png, jpg, webp, ...")] = "png",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, make again what is there.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Decode a .dlic file, or a folder of them.
 
     A network that the file asks for and that is not here is replaced by bicubic interpolation, with a warning.
     """
+    import_plugins(plugin or [])
     from dlic_datamodules.picture_writer import picture_form
 
     work = partial(_one, pipeline, strict, max_pixels, quality)
@@ -53,7 +57,7 @@ def decompress(
     with notes():
         message = work(source, target)
     if target != STANDARD:
-        print(message)
+        say(message)
 
 
 def _one(

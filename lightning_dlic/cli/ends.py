@@ -7,14 +7,20 @@ import errno
 import os
 import sys
 import traceback
+import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import printable, say
 
 # A user mends these by giving another name; what is left is the machine's.
 _USERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TRACEBACK = "DLIC_TRACEBACK"
+# Where these are set, pipes get colours, too.
+_COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
 
 
 def run(command: Any, program: str) -> None:
@@ -79,11 +85,26 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w" if number else "r"))  # noqa: SIM115
         elif number and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+            if not (stream.isatty() or any(os.environ.get(name) for name in _COLOURS)):
+                stream.write = partial(_write, stream.write)
+    warnings.showwarning = _warn  # type: ignore[assignment]
+
+
+def _write(write: Callable[[str], int], text: str) -> int:
+    """Writes to what is no terminal yet, but may be shown in one; libraries print what they like."""
+    write(text if text.isascii() and text.isprintable() else printable(text.replace("\r\n", "\n"), lines=True))
+    return len(text)
+
+
+def _warn(message: Warning | str, category: type[Warning], filename: str, *_: object) -> None:
+    """Warnings without a place in the code; those of libraries with their kind."""
+    ours = any(part in filename for part in ("lightning_dlic", "dlic_"))
+    _say(f"warning: {message}" if ours else f"{category.__name__}: {message}")
 
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        say(text, err=True)
 
 
 def _leave(status: int) -> None:

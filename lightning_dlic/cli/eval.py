@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dlic_registry import DlicError, import_plugins
+from dlic_registry.terminal import printable, say
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.reports import surroundings, write_report
 from lightning_dlic.cli.tables import print_rows
 from lightning_dlic.cli.targets import find_target, find_targets, is_run, one_kind, subject
@@ -80,7 +82,7 @@ def evaluate_targets(
         list[str] | None, typer.Option(help="NAME=VALUE: another option of the measure, such as codec=avif.")
     ] = None,
     device: Annotated[str, typer.Option(help="Where networks compute: cpu, cuda, mps, auto.")] = "cpu",
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for what it registers.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Measure networks and baselines on test sets.
 
@@ -128,7 +130,7 @@ def evaluate_targets(
     _progress("")
     print_rows(outcome.rows, measure.columns())
     for note in outcome.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     if json_file is None:
         return
     report = {
@@ -180,4 +182,4 @@ def _open_sets(folders: Sequence[Path], trims: Sequence[str]) -> list[TestSet]:
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{printable(text[:100])}", end="", file=sys.stderr, flush=True)

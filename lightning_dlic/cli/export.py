@@ -11,6 +11,8 @@ import typer
 
 from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, did_you_mean, import_plugins
+from dlic_registry.terminal import say
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.targets import find_target, load_target_net
 
 FORMATS = ("onnx", "safetensors")
@@ -26,7 +28,7 @@ def export_net(
         bool, typer.Option("--int8", help="8 bits: convolutions (onnx), predictors of blocks (safetensors).")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="The file. Default: NAME and precision, in this folder.")] = None,
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Write a network as ONNX or safetensors, and check it.
 
@@ -42,7 +44,7 @@ def export_net(
     path = out or Path(f"{target.name}{'' if precision == 'fp32' else f'-{precision}'}.{format_name}")
     check_target(path, target.file)
     line = _write_onnx(name, path, precision) if format_name == "onnx" else _write_safetensors(name, path, precision)
-    print(f"{path}: {path.stat().st_size:,} bytes, {precision}, {line}")
+    say(f"{path}: {path.stat().st_size:,} bytes, {precision}, {line}")
 
 
 def _write_onnx(name: str, path: Path, precision: str) -> str:

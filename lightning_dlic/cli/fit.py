@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import warnings
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import command, say
+from lightning_dlic.cli.plugins import Plugins
 
 if TYPE_CHECKING:
     from lightning_dlic.training.target import Target
@@ -29,6 +30,7 @@ def fit(
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the recipe as resolved, check it, train nothing.")
     ] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Train the stages of a recipe."""
     from lightning_dlic.recipe import check, load_recipe, missing_weights, to_yaml
@@ -39,25 +41,26 @@ def fit(
         recipe = None
     if recipe is None and resume is None:
         raise DlicError("which recipe? dlic-fit RECIPE [key=value ...], or dlic-fit --resume RUN")
+    warnings.showwarning = _note  # type: ignore[assignment]
     target = None if resume is None else _target(resume, recipe, words)
-    loaded = load_recipe(recipe or (target.run.recipe if target is not None else ""), words)
+    loaded = load_recipe(recipe or _recipe_of(target), words)
+    loaded.plugins = list(dict.fromkeys([*loaded.plugins, *(plugin or [])]))
     if resume is None:
         # Before Lightning is imported: a mistyped name should not take ten seconds to be told.
         check(loaded, weights=not print_recipe)
     if print_recipe:
         for problem in missing_weights(loaded):
-            typer.echo(f"note: {problem}", err=True)
-        print(to_yaml(loaded), end="")
+            say(f"note: {problem}", err=True)
+        say(to_yaml(loaded), end="")
         return
-    warnings.showwarning = _note  # type: ignore[assignment]
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     from lightning_dlic.training.fit import fit as train
 
     result = train(loaded, target)
     if result.figures is not None:
-        print(f"run: {result.run.folder}")
-    elif result.batches < loaded.trainer.max_steps:
-        print(f"stopped after batch {result.batches}; go on with: dlic-fit --resume {result.run.folder}")
+        say(f"run: {result.run.folder}")
+    elif result.signal is not None or result.batches < loaded.trainer.max_steps:
+        again = command("dlic-fit", "--resume", result.run.folder)
+        say(f"stopped after batch {result.batches}" + (f"; go on with: {again}" if result.batches else ""))
         raise typer.Exit(128 + (result.signal or signal.SIGINT))
 
 
@@ -76,7 +79,18 @@ def _target(resume: str, recipe: str | None, words: list[str]) -> Target:
     return find_target(resume, Path(named[-1].partition("=")[2] if named else "runs"))
 
 
+def _recipe_of(target: Target | None) -> Path:
+    """The resolved recipe of a run."""
+    assert target is not None
+    path = target.run.recipe
+    if not path.is_file() or not path.stat().st_size:
+        from lightning_dlic.training.resume import restore_recipe
+
+        restore_recipe(target)
+    return path
+
+
 def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
     """Shows our own warnings as notes, without the source line; drops those of libraries."""
     if "lightning_dlic" in filename or "dlic_" in filename:
-        typer.echo(f"note: {message}", err=True)
+        say(f"note: {message}", err=True)

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, import_plugins
+from dlic_registry.terminal import printable_json
+from lightning_dlic.cli.cells import cells, console
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.codec.container import MAGIC
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 # What shows a file, by its suffix: ``module:function``, a function of a path that returns plain types.
 FILES = {
@@ -35,14 +35,16 @@ def info(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plugin: Plugins = None,
 ) -> None:
     """Show what is known of a network of the zoo, or of a file."""
+    import_plugins(plugin or [])
     if target is None:
         list_zoo(as_json)
         return
     facts = describe(target)
     if as_json:
-        print(strict_json(facts, indent=2))
+        print(printable_json(strict_json(facts, indent=2)))
     else:
         _show(facts)
 
@@ -103,35 +105,27 @@ def list_zoo(as_json: bool) -> None:
     found = cards()
     if as_json:
         rows = [{key: value for key, value in asdict(card).items() if key != "folder"} for card in found.values()]
-        print(strict_json(rows, indent=2))
+        print(printable_json(strict_json(rows, indent=2)))
         return
     from rich.table import Table
-    from rich.text import Text
 
     table = Table("name", "stage", "scale", "parameters", "steps", "summary", box=None, header_style="bold")
     for card in found.values():
-        cells = (card.name, card.stage, f"x{card.scale}", f"{card.parameters:,}", f"{card.steps:,}", card.summary)
-        table.add_row(*(Text(cell) for cell in cells))
-    _console().print(table if found else "The zoo is empty.")
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 10_000)
+        counts = f"{card.parameters:,}", f"{card.steps:,}"
+        table.add_row(*cells(card.name, card.stage, f"x{card.scale}", *counts, card.summary))
+    console().print(table if found else "The zoo is empty.")
 
 
 def _show(facts: Mapping[str, Any]) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for key, value in facts.items():
         for number, line in enumerate(_lines(value)):
-            table.add_row(key if number == 0 else "", Text(line))
-    _console().print(table)
+            table.add_row(*cells(key if number == 0 else "", line))
+    console().print(table)
 
 
 def _lines(value: Any) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlic_registry import BrokenPluginError, Entry, entries, load_entry
+from dlic_registry import BrokenPluginError, Entry, entries, import_plugins, load_entry
+from dlic_registry.terminal import printable_json, say
+from lightning_dlic.cli.cells import cells, console
+from lightning_dlic.cli.plugins import Plugins
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,11 +28,13 @@ def list_names(
     check: Annotated[
         bool, typer.Option("--check", help="Import each, say which are broken; exit status 1 if any is.")
     ] = False,
+    plugin: Plugins = None,
 ) -> None:
     """List registered stages, nets, data sets and the rest.
 
     Reads metadata only; nothing that is listed gets imported unless --check is given.
     """
+    import_plugins(plugin or [])
     if kind == "zoo":
         from lightning_dlic.cli.info import list_zoo
 
@@ -44,11 +48,11 @@ def list_names(
             row["error"] = _error(entry)
         broken = [row["error"] for row in rows if row["error"]]
     if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(printable_json(json.dumps(rows, indent=2, ensure_ascii=False)))
     else:
         _show(rows, check)
         for error in broken:
-            print(f"\n{error}")
+            say(f"\n{error}")
     if broken:
         raise typer.Exit(1)
 
@@ -62,22 +66,16 @@ def _error(entry: Entry) -> str | None:
 
 
 def _show(rows: list[dict[str, Any]], check: bool) -> None:
-    # Imported here: rich alone takes longer than the whole of --json.
-    from rich.console import Console
-
-    # A pipe has no width to fit into; one line an entry is what other programs want.
-    console = Console(width=None if sys.stdout.isatty() else 10_000)
-    console.print(_table(rows, check))
+    console().print(_table(rows, check))
 
 
 def _table(rows: list[dict[str, Any]], check: bool) -> Table:
+    # Imported here: rich alone takes longer than the whole of --json.
     from rich.table import Table
-    from rich.text import Text
 
     columns = (*COLUMNS[:-1], "check", COLUMNS[-1]) if check else COLUMNS
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         status = {"check": "broken" if row.get("error") else "ok"}
-        # Text, because a summary may hold what rich would read as markup.
-        table.add_row(*(Text({**row, **status}[column]) for column in columns))
+        table.add_row(*cells(*({**row, **status}[column] for column in columns)))
     return table

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from dlic_registry.terminal import say
 from lightning_dlic import __version__
 from lightning_dlic.cli.ends import run
 from lightning_dlic.cli.lazy import LazyGroup, Verb, load_verb
@@ -37,7 +38,7 @@ app = typer.Typer(cls=Verbs, no_args_is_help=True)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"dlic {__version__}")
+        say(f"dlic {__version__}")
         raise typer.Exit
 
 

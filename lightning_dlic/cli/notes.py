@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from dlic_registry.terminal import say
 
 
 @contextmanager
@@ -15,4 +16,4 @@ def notes() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for message in dict.fromkeys(str(entry.message) for entry in caught if entry.category is UserWarning):
-        print(f"warning: {message}", file=sys.stderr)
+        say(f"warning: {message}", err=True)

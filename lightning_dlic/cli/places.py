@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import printable_json, say
 
 if TYPE_CHECKING:
     from dlic_datamodules.folder_work import Outcome, Plan, Work
@@ -54,32 +54,43 @@ def place(source: str, target: str, ending: str) -> str:
         return target
     if os.path.isdir(target) and source != STANDARD:
         target = os.path.join(target, Path(source).stem + ending)
-    check_target(target, None if source == STANDARD else source)
+    # What standard input is read from is a source too, wherever that can be told.
+    check_target(target, "/dev/stdin" if source == STANDARD else source)
     return target
 
 
 def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
-    """Does a folder's work with a line a file; ends with status 1 where any failed."""
+    """Does a folder's work with a line a file; ends with status 1 where any failed.
+
+    Args:
+        plan: The files.
+        work: Makes one of another.
+        workers: Processes; 0 does the work in this one, where work cannot be handed over.
+        overwrite: Whether to make again what is there.
+    """
     from dlic_datamodules.folder_work import run
 
-    failed = 0
-    for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite), 1):
+    failed = len(plan.problems)
+    for folder, reason in plan.problems.items():
+        say(f"error: {folder}: {reason}", err=True)
+    for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite, apart=workers > 0), 1):
         failed += outcome.failed
         _tell(outcome, f"[{number}/{len(plan.pairs)}]")
     if plan.others:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in plan.others.most_common(8))
-        print(f"note: left alone, no pictures by their suffix: {kinds}", file=sys.stderr)
+        say(f"note: left alone, no pictures by their suffix: {kinds}", err=True)
     if failed:
-        print(f"{failed} of {len(plan.pairs)} failed; each is named above", file=sys.stderr)
+        total = len(plan.pairs) + len(plan.problems)
+        say(f"{failed} of {total} failed; each is named above", err=True)
         raise typer.Exit(1)
 
 
 def _tell(outcome: Outcome, count: str) -> None:
     if outcome.failed:
         reason = outcome.message.removeprefix(f"{outcome.source}: ")
-        print(f"{count} error: {outcome.source}: {reason}", file=sys.stderr, flush=True)
+        say(f"{count} error: {outcome.source}: {reason}", err=True)
         return
     plain = not outcome.message.startswith("{")
-    print(f"{count} {outcome.source} -> {outcome.message}" if plain else outcome.message, flush=True)
+    say(f"{count} {outcome.source} -> {outcome.message}" if plain else printable_json(outcome.message))
     for note in outcome.notes:
-        print(f"warning: {note}", file=sys.stderr, flush=True)
+        say(f"warning: {note}", err=True)

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from dlic_registry.terminal import printable, say
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Download, unpack and cache a set of pictures.")
 
 Root = Annotated[Path, typer.Option(help="Folder of the set.")]
@@ -18,13 +20,22 @@ Downsize = Annotated[
 Skip = Annotated[bool, typer.Option(help="Leave pictures out that cannot be used, as data.args.on_error=skip.")]
 
 
+class _Printable(logging.Formatter):
+    """Records as lines that a terminal only shows."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), lines=True)
+
+
 def _cache(data: Any) -> None:
     from dlic_datamodules.prepare import cache_now
 
-    logging.basicConfig(format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("dlic.data").setLevel(logging.INFO)
     for part, count in cache_now(data).items():
-        typer.echo(f"{part}: {count} pictures, cached")
+        say(f"{part}: {count} pictures, cached")
 
 
 def _shared(gray: bool, downsize: float, skip: bool) -> dict[str, Any]:
@@ -115,7 +126,7 @@ def imagenet(
         _cache(data)
     else:
         data.setup("fit")
-        typer.echo(f"found: {data.summary()['pictures']}; not cached, pictures are decoded as they are drawn")
+        say(f"found: {data.summary()['pictures']}; not cached, pictures are decoded as they are drawn")
 
 
 @app.command()

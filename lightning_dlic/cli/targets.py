@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
+from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from lightning_dlic.measure.base import Subject
@@ -162,14 +165,31 @@ def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     except (KeyError, TypeError, AttributeError, StopIteration, ValueError) as error:
         raise CheckpointError(f"{path}: its record of recipe and stages is damaged ({error!r})") from error
     try:
-        stage = load(kind, f"{made['distribution']}:{made['name']}")(**args)
+        stage = _build_stage(load(kind, f"{made['distribution']}:{made['name']}"), args, checkpoint["state_dict"], path)
         stage.net.load_state_dict(network_state(checkpoint))
-    except (RuntimeError, TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: its network cannot be loaded ({str(error).splitlines()[0][:200]})") from error
+    except TooLargeError as error:
+        raise CheckpointError(f"{path}: {error}: forged, or of another version") from error
+    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise CheckpointError(f"{path}: its network cannot be loaded ({reason})") from error
     if (broken := unfinite(stage.net)) is not None:
         raise CheckpointError(f"{path}: {broken} of its network is not finite: the training diverged")
     origin = {"kind": kind, "stage": made["name"], "steps": steps}
     return stage.net.eval(), {**stage.describe_net(), **origin}
+
+
+def _build_stage(cls: type[Any], args: dict[str, Any], state: dict[str, torch.Tensor], path: Path) -> Any:
+    """A stage no larger than its state, which in turn is no larger than its file."""
+    import torch
+
+    shapes = [value.shape for value in state.values()]
+    if sum(value.numel() for value in state.values()) > path.stat().st_size:
+        raise TooLargeError("its tensors would be larger than the file")
+    # First without memory; a stage that needs some is built under the same limit.
+    with contextlib.suppress(RuntimeError, NotImplementedError), torch.device("meta"), no_larger_than(shapes):
+        cls(**args)
+    with no_larger_than(shapes):
+        return cls(**args)
 
 
 def identity(target: Target) -> dict[str, Any]:

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlic_registry import DlicError, import_plugins
+from dlic_registry.terminal import say
+from lightning_dlic.cli.cells import label
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import run_folder
+from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.targets import Target, find_target, load_target_net
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def upscale_pictures(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make again what is there already.")] = False,
     device: Annotated[str, typer.Option(help="Where the network computes: cpu, cuda, mps, auto.")] = "cpu",
-    plugin: Annotated[list[str] | None, typer.Option(help="Module to import first, for networks it registers.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """Enlarge a picture, or a folder of pictures.
 
@@ -60,7 +63,7 @@ def upscale_pictures(
         return f"{file}: enlarged x{enlarger.scale} by {enlarger.name}"
 
     if source.is_dir():
-        run_folder(work, enlarge, 1, overwrite)
+        run_folder(work, enlarge, 0, overwrite)
         return
     ((one, file),) = work.pairs
     if not file.parent.exists() and file.parent == target:
@@ -68,7 +71,7 @@ def upscale_pictures(
     check_target(file, one)
     with notes():
         message = enlarge(one, file)
-    print(message)
+    say(message)
 
 
 def _open(target: Target, scale: int | None, device: torch.device) -> Enlarger:
@@ -87,7 +90,7 @@ def _open(target: Target, scale: int | None, device: torch.device) -> Enlarger:
 
 
 @contextmanager
-def _progress(label: str) -> Iterator[Progress | None]:
+def _progress(name: str) -> Iterator[Progress | None]:
     """A bar for a picture, where somebody watches."""
     if not sys.stderr.isatty():
         yield None
@@ -96,5 +99,5 @@ def _progress(label: str) -> Iterator[Progress | None]:
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=1.0)
+        task = bar.add_task(label(name), total=1.0)
         yield lambda share: bar.update(task, completed=share)

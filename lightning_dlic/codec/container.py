@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlic_registry import RegistryError, load
+from dlic_registry import BrokenPluginError, DlicError, RegistryError, load
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.bits import leb128, read_leb128
 from lightning_dlic.codec.errors import BitstreamError
@@ -194,18 +194,23 @@ def _chunks(data: bytes, at: int) -> tuple[tuple[Chunk, ...], int]:
 
 
 def base_codec(name: str, arguments: Mapping[str, Any] | None = None) -> BaseCodec:
-    """The base codec registered under a name.
+    """The base codec registered under a name; those that have a number in the format are ours, whoever claims them.
 
     Args:
         name: Its registered name.
         arguments: What it is built with.
 
     Raises:
-        RegistryError: No such codec, or it does not import.
+        RegistryError: No such codec, or it does not import or start.
         DlicError: It refuses an argument.
     """
-    found: Any = load("codec", name)
-    codec: BaseCodec = found(**(arguments or {}))
+    found: Any = load("codec", name, own_first=True)
+    try:
+        codec: BaseCodec = found(**(arguments or {}))
+    except DlicError:
+        raise
+    except Exception as error:
+        raise BrokenPluginError(f"base codec {name!r} does not start ({type(error).__name__}: {error})") from error
     return codec
 
 

@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 from lightning_dlic.imaging.resize import resize
 
+MAX_SCALE = 16
+"""Largest factor of any enlargement."""
+
 
 def upsampler(width: int, scale: int, activation: type[nn.Module]) -> nn.Sequential:
     """Sub-pixel upsampling (Shi et al. 2016), each step with a 3x3 convolution and an activation.
@@ -79,9 +82,14 @@ class BicubicUp(nn.Module):
         """Computes the kernel.
 
         Args:
-            scale: Whole factor.
+            scale: Whole factor, at most 16.
+
+        Raises:
+            ValueError: It is another.
         """
         super().__init__()
+        if not 1 <= scale <= MAX_SCALE:
+            raise ValueError(f"scale must be from 1 to {MAX_SCALE}, not {scale}")
         self.scale = scale
         # What one pixel adds to each output pixel around it is, read backwards, the kernel of each sub-pixel.
         with torch.device("cpu"):

@@ -89,7 +89,7 @@ class RescalerNet(nn.Module):
         self.scale, self.channels = scale, channels
         spec = up or {"name": "compact"}
         arguments = {key: value for key, value in spec.items() if key != "name"}
-        self.up: nn.Module = load("net", spec["name"])(scale=scale, channels=channels, **arguments)
+        self.up: nn.Module = load("net", spec["name"], own_first=True)(scale=scale, channels=channels, **arguments)
         self.down = DownsizeNet(scale, channels, width, blocks)
 
     @property

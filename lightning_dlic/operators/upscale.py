@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -87,7 +86,7 @@ def plan_upscale(source: Path, target: Path, suffix: str | None = None) -> Plan:
     elif source.exists():
         into = target.is_dir() or not (target.suffix or target.exists())
         file = target / f"{source.stem}{suffix or _own(source)}" if into else target
-        made = Plan([(source, file)], Counter())
+        made = Plan([(source, file)])
     else:
         raise DlicError(f"{source}: no such file or folder")
     for one, file in made.pairs:

@@ -74,15 +74,26 @@ class Branch:
 
     def size(self, quality: int) -> int:
         """Bytes of the whole file at a quality, with the pipeline named where it has a network."""
-        if quality not in self._payloads:
-            self._payloads[quality] = self.codec.encode(self.source.small(self.scale), quality, self.effort)
-        return self.overhead + len(self._payloads[quality])
+        return len(self._stream(self._payload(quality), bool(self.chain.operators)).to_bytes())
+
+    def plain_size(self, quality: int) -> int:
+        """Bytes of the whole file at a quality, without a network."""
+        return len(self._stream(self._payload(quality), False).to_bytes())
 
     @property
-    def overhead(self) -> int:
-        """Bytes of the file besides the payload."""
-        stream = self._stream(b"", bool(self.chain.operators))
-        return len(stream.head()) + len(stream.tail())
+    def needs_net(self) -> bool:
+        """Whether the network must be used."""
+        return bool(self.chain.operators) and self.pipeline.always
+
+    @property
+    def least(self) -> Candidate:
+        """The smallest file: the coarsest quality, without a network where it can be done without."""
+        return self.candidate(0) if self.needs_net else self.interpolated(0)
+
+    def _payload(self, quality: int) -> bytes:
+        if quality not in self._payloads:
+            self._payloads[quality] = self.codec.encode(self.source.small(self.scale), quality, self.effort)
+        return self._payloads[quality]
 
     def candidate(self, quality: int) -> Candidate:
         """Decodes a quality's payload and scores it.
@@ -103,19 +114,18 @@ class Branch:
         if not self.chain.operators:
             return self.interpolated(quality)
         net = self._judged(quality, self.chain)
-        found = [net] if self.pipeline.always else [self.interpolated(quality), net]
+        found = [net] if self.needs_net else [self.interpolated(quality), net]
         return max(found, key=lambda candidate: (candidate.score, -candidate.size))
 
     def _planes(self, quality: int) -> Planes:
-        self.size(quality)
-        return decode_payload(self.codec, self._payloads[quality], self.source.small(self.scale))
+        return decode_payload(self.codec, self._payload(quality), self.source.small(self.scale))
 
     def _judged(self, quality: int, chain: Chain) -> Candidate:
         planes, source = self._planes(quality), self.source
         step = self.codec.log_step(quality)
         picture = assemble(Layers(planes, planes, self.scale, source.height, source.width, step), chain.operators)
         crc = planes.crc32() if self.codec.exact else None
-        stream = replace(self._stream(self._payloads[quality], bool(chain.operators)), crc=crc)
+        stream = replace(self._stream(self._payload(quality), bool(chain.operators)), crc=crc)
         return Candidate(stream, quality, self.score(picture), chain.kinds)
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:

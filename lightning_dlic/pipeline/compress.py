@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,9 @@ from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.hinted import BASE, NONE, hinted_within
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
+from lightning_dlic.pipeline.scales import SCALES, coarser, enough
 from lightning_dlic.pipeline.scorers import METRICS, scorer
-from lightning_dlic.pipeline.search import EFFORTS, SCALES, Search, Settings
+from lightning_dlic.pipeline.search import EFFORTS, BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
@@ -65,7 +67,7 @@ def compress(
         quality: 0 to 100, the share of the base codec's quality steps: no search. ``auto`` means hevc and scale 1.
         target: One of ``psnr`` (dB, at least), ``ssim`` (at least), ``lpips`` (at most); the smallest file is made.
         codec: Registered name of the base codec, or ``auto``.
-        scale: 1 to 16, or ``auto`` for the best of 1, 2, 3, 4.
+        scale: 1 to 16, or ``auto`` for whatever does best: 1 to 4, and up to 16 for few bytes.
         metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, ``lpips``, or ``color``: SSIM
             of luma plus a hundredth of the PSNR of Cb and Cr. By default ``color`` with hints, else ``ssim``.
         effort: 1, fastest, to 9, smallest.
@@ -108,18 +110,32 @@ def compress(
     settings = Settings(*_choices(recipe, codec, scale), effort, recipe, threads)
     if quality is not None and scale == "auto" and recipe.scale is None:
         settings = Settings(settings.codec, (1,), effort, recipe, threads)
-    if hinted:
-        if bytes is None:
-            raise DlicError(f"hints {asked!r} need a number of bytes for the file: a quality or a target is not enough")
-        return _finish(hinted_within(source, settings, metric, asked, bytes), metric)
-    search = Search(source, settings, scorer(source, metric))
+    if hinted and bytes is None:
+        raise DlicError(f"hints {asked!r} need a number of bytes for the file: a quality or a target is not enough")
     if bytes is not None:
-        found = search.within(bytes)
-    elif quality is not None:
-        found = search.fixed(quality / 100)
-    else:
-        found = search.reaching(goal)
+        spare = coarser(SCALES, settings.scales) if scale == "auto" else []
+        return _finish(_within(source, settings, spare, metric, asked if hinted else BASE, bytes), metric)
+    search = Search(source, settings, scorer(source, metric))
+    found = search.reaching(goal) if quality is None else search.fixed(quality / 100)
     return _finish(found, metric)
+
+
+def _within(source: Source, settings: Settings, spare: list[int], metric: str, hints: str, limit: int) -> Candidate:
+    """The best bitstream of at most ``limit`` bytes; at a spare scale only where there is none at a usual one."""
+    own = max(settings.scales)
+    if not spare or enough(limit, source.base_pixels(own)):
+        try:
+            if hints != BASE:
+                return hinted_within(source, settings, metric, hints, limit)
+            return Search(source, settings, scorer(source, metric)).within(limit)
+        except BudgetError:
+            if not spare:
+                raise
+    found = _within(source, replace(settings, scales=tuple(spare)), [], metric, hints, limit)
+    instead = f"so it is scale {found.stream.scale} and interpolation"
+    name = settings.pipeline.name
+    warnings.warn(f"pipeline {name}: {limit} bytes are too few at its scale {own}, {instead}", stacklevel=3)
+    return found
 
 
 def _finish(found: Candidate, metric: str) -> Compressed:

@@ -95,13 +95,9 @@ def hinted_within(source: Source, settings: Settings, metric: str, text: str, li
     ask = parse(text)
     found = [*HintedSearch(source, settings, metric, ask).within(limit)]
     if ask.base:
-        try:
-            found.append(Search(source, settings, scorer(source, metric)).within(limit))
-        except BudgetError:
-            if not found:
-                raise
+        found += Search(source, settings, scorer(source, metric)).all_within(limit)
     if not found:
-        raise BudgetError(f"{limit} bytes are too few for a grey base layer with hints {text!r}.")
+        raise BudgetError(f"{limit} bytes are too few for this picture with hints {text!r}.")
     return max(found, key=lambda candidate: (candidate.score, -candidate.size))
 
 

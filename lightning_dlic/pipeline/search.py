@@ -8,23 +8,25 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from dlic_registry import BrokenPluginError, DlicError, entries
+from dlic_registry import OWN, DlicError, RegistryError, entries
 from lightning_dlic.codec import BaseCodec, CodecError, base_codec
 from lightning_dlic.pipeline.budget import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.plan import Pipeline
 from lightning_dlic.pipeline.resolve import Chain, open_chain
+from lightning_dlic.pipeline.scales import SCALES, USUAL, coarser, useful, worth_trying
 from lightning_dlic.pipeline.source import Source
 
-SCALES = (1, 2, 3, 4)
 EFFORTS = range(1, 10)
-# Bits a base pixel below which a smaller base layer is always better.
-_LEAST_BITS = 0.012
 _SCOUT = "hevc"
 # By effort, at how many of the scout's best scales the other codecs are tried.
 _SCALES_KEPT = (1, 1, 1, 1, 1, 2, 3, 3)
 # Effort up to which codecs at one scale are compared by bicubic interpolation, and the network runs for the best.
 _GLANCES = 5
+# Pixels of a picture from which, up to that effort, this holds for all scales together: networks take seconds there.
+_LARGE = 1 << 22
+# Samples of the largest base layer that is coded only to name the least number of bytes.
+_TINY = 1 << 14
 
 
 class BudgetError(DlicError):
@@ -65,15 +67,18 @@ def usable_codecs(settings: Settings) -> dict[str, BaseCodec]:
             raise CodecError(f"base codec {settings.codec} cannot encode here. Install: {codec.missing()}")
         return {settings.codec: codec}
     found = {}
+    names = [entry.name for entry in entries("codec")]
     for entry in entries("codec"):
+        # A name that another has too needs its distribution, but for ours, which the format knows by theirs.
+        name = entry.name if names.count(entry.name) == 1 or entry.distribution == OWN else entry.qualified
         try:
-            codec = base_codec(entry.name)
-        except BrokenPluginError as error:
+            codec = base_codec(name)
+        except RegistryError as error:
             warnings.warn(str(error).splitlines()[0], stacklevel=2)
             continue
         allowed = codec.exact and codec.auto_effort is not None and codec.auto_effort <= settings.effort
         if allowed and not codec.missing():
-            found[entry.name] = codec
+            found[name] = codec
     return dict(sorted(found.items(), key=lambda item: (item[0] != _SCOUT, item[0])))
 
 
@@ -90,10 +95,11 @@ class Search:
         """
         self.source, self.settings, self.score = source, settings, score
         self.codecs = usable_codecs(settings)
+        self.scales = useful(settings.scales, source.base_pixels)
         # By scale, how many times more bytes than usual this picture takes, as a power of two; the scout finds out.
         self._demand: dict[int, float] = {}
         self._known: dict[tuple[str, int], Branch] = {}
-        self._chains = {scale: _chain(settings.pipeline, scale) for scale in settings.scales}
+        self._chains: dict[int, Chain] = {}
 
     def within(self, limit: int) -> Candidate:
         """The best bitstream of at most ``limit`` bytes.
@@ -108,12 +114,16 @@ class Search:
 
     def all_within(self, limit: int) -> list[Candidate]:
         """The finest bitstream of at most ``limit`` bytes for each codec and scale that was worth trying."""
-        scales = [s for s in self.settings.scales if self._sensible(s, limit)]
+        scales = worth_trying(self.scales, limit, self.source.base_pixels)
+        found = self._all_at(scales, limit)
+        return found or self._all_at(coarser(self.scales, scales), limit)
+
+    def _all_at(self, scales: list[int], limit: int) -> list[Candidate]:
         return self._narrow(
             scales,
-            lambda branch: self._fit(branch, limit, branch.candidate),
+            lambda branch: self._fit(branch, limit),
             lambda candidate: candidate.score,
-            lambda branch: self._fit(branch, limit, branch.interpolated),
+            lambda branch: self._fit(branch, limit, net=False),
         )
 
     def reaching(self, target: float) -> Candidate:
@@ -122,24 +132,47 @@ class Search:
         Raises:
             BudgetError: There is none; the message names the best.
         """
-        scales = list(self.settings.scales)
-        found = self._narrow(scales, lambda branch: self._reach(branch, target), lambda candidate: -candidate.size)
+        tried = [scale for scale in self.scales if scale <= USUAL] or [min(self.scales)]
+        found = self._all_reaching(tried, target)
+        for scale in coarser(self.scales, tried):
+            if not found or _smallest(found).stream.scale < max(tried):
+                break
+            tried.append(scale)
+            found += self._all_reaching([scale], target)
         if not found:
             raise self._too_good()
-        return min(found, key=lambda candidate: (candidate.size, -candidate.score))
+        return _smallest(found)
+
+    def _all_reaching(self, scales: list[int], target: float) -> list[Candidate]:
+        return self._narrow(scales, lambda branch: self._reach(branch, target), lambda candidate: -candidate.size)
 
     def fixed(self, quality: float) -> Candidate:
-        """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale."""
-        branch = self._branch(next(iter(self.codecs)), self.settings.scales[0])
+        """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale.
+
+        Raises:
+            CodecError: The picture is too long for the codec at that scale.
+        """
+        (name, codec), scale = next(iter(self.codecs.items())), self.scales[0]
+        side = max(self.source.height, self.source.width)
+        if -(-side // scale) > codec.max_side:
+            least = -(-side // codec.max_side)
+            raise CodecError(
+                f"{name} codes sides of at most {codec.max_side}, and this picture's is {side}: "
+                f"ask for scale {least} or more, or another base codec"
+            )
+        branch = self._branch(name, scale)
         return branch.candidate(round(quality * (branch.codec.steps - 1)))
 
-    def _sensible(self, scale: int, limit: int) -> bool:
-        return scale == max(self.settings.scales) or sensible(limit, self.source.base_pixels(scale))
+    def _chain(self, scale: int) -> Chain:
+        """The networks for a scale, loaded when that is tried."""
+        if scale not in self._chains:
+            self._chains[scale] = _chain(self.settings.pipeline, scale)
+        return self._chains[scale]
 
     def _branch(self, name: str, scale: int) -> Branch:
         """The branch of a codec and a scale, with what earlier calls have encoded."""
         if (name, scale) not in self._known:
-            settings, codec, chain = self.settings, self.codecs[name], self._chains[scale]
+            settings, codec, chain = self.settings, self.codecs[name], self._chain(scale)
             made = Branch(self.source, name, codec, scale, settings.effort, settings.pipeline, chain, self.score)
             self._known[name, scale] = made
         return self._known[name, scale]
@@ -163,8 +196,29 @@ class Search:
     ) -> list[Candidate]:
         """One codec scouts all scales; the others try the best of them, or all of them where it found nothing.
 
-        With ``glance``, a quicker ``solve``, only the best of the others at a scale is solved at the lower efforts.
+        With ``glance``, a quicker ``solve``, only the best of the others at a scale is solved at the lower efforts, and
+        of a large picture only the best of all.
         """
+        glance = glance if self.settings.effort <= _GLANCES else None
+        frugal = glance is not None and self.source.height * self.source.width > _LARGE
+        if glance is None or not frugal:
+            return self._all_of(scales, solve, worth, glance)
+        found = self._all_of(scales, glance, worth, None)
+        networked = [candidate for candidate in found if self._chain(candidate.stream.scale).operators]
+        if networked:
+            best = max(networked, key=worth).stream
+            found += self._solve([self._branch(best.codec, best.scale)], solve)
+        if self.settings.pipeline.always:
+            found = [candidate for candidate in found if candidate not in networked]
+        return found
+
+    def _all_of(
+        self,
+        scales: list[int],
+        solve: Callable[[Branch], Candidate | None],
+        worth: Callable[[Candidate], float],
+        glance: Callable[[Branch], Candidate | None] | None,
+    ) -> list[Candidate]:
         scout, *others = self.codecs
         found = self._solve(self._branches([scout], scales), solve)
         self._learn(found)
@@ -172,7 +226,7 @@ class Search:
         keep = _SCALES_KEPT[self.settings.effort - 1] if self.settings.effort < 9 else len(scales)
         tried = [candidate.stream.scale for candidate in best[:keep]] or scales
         branches = self._branches(others, tried)
-        if glance and self.settings.effort <= _GLANCES:
+        if glance:
             branches = self._leading(branches, glance, worth)
         return found + self._solve(branches, solve)
 
@@ -214,11 +268,18 @@ class Search:
         quality, octave = codec.start
         return quality + octave * math.log2(max(1, 8 * size) / self.source.base_pixels(scale) / 0.1)
 
-    def _fit(self, branch: Branch, limit: int, decode: Callable[[int], Candidate]) -> Candidate | None:
+    def _fit(self, branch: Branch, limit: int, net: bool = True) -> Candidate | None:
         octave = branch.codec.start[1]
         guess = self._usual(branch.codec, branch.scale, limit) - octave * self._demand.get(branch.scale, 0.0)
-        found = finest_within(branch.size, branch.codec.steps, limit, (guess, octave))
-        return None if found is None else decode(found)
+        if net:
+            found = finest_within(branch.size, branch.codec.steps, limit, (guess, octave))
+            if found is not None:
+                return branch.candidate(found)
+            if branch.needs_net:
+                return None
+        # Without a network there is none to be named.
+        found = finest_within(branch.plain_size, branch.codec.steps, limit, (guess, octave))
+        return None if found is None else branch.interpolated(found)
 
     def _reach(self, branch: Branch, target: float) -> Candidate | None:
         def score(quality: int) -> float:
@@ -228,23 +289,31 @@ class Search:
         return None if found is None else branch.candidate(found)
 
     def _too_small(self, limit: int) -> BudgetError:
-        branches = self._branches(self.codecs, [max(self.settings.scales)])
-        if not branches:
+        scales = self.scales
+        small = [scale for scale in scales if self.source.base_pixels(scale) <= _TINY or scale == max(scales)]
+        branches = self._branches(self.codecs, small)
+        smallest = min(self._solve(branches, lambda branch: branch.least), key=_size, default=None)
+        if smallest is None:
             return BudgetError("no base codec codes a picture of this size at the scales allowed")
-        smallest = min(self._solve(branches, lambda branch: branch.candidate(0)), key=lambda candidate: candidate.size)
         what = f"{smallest.stream.codec} at scale {smallest.stream.scale}"
         return BudgetError(f"{limit} bytes are too few: the smallest possible is {smallest.size} bytes ({what}).")
 
     def _too_good(self) -> BudgetError:
-        branches = self._branches(self.codecs, [min(self.settings.scales)])
+        tried = (self._branches(self.codecs, [scale]) for scale in sorted(self.scales))
+        branches = next((found for found in tried if found), None)
+        if branches is None:
+            return BudgetError("no base codec codes a picture of this size at the scales allowed")
         finest = self._solve(branches, lambda branch: branch.candidate(branch.codec.steps - 1))
         best = max((candidate.score for candidate in finest), default=float("nan"))
         return BudgetError(f"no bitstream reaches the target: the best possible is {abs(best):.4g}.")
 
 
-def sensible(limit: int, pixels: int) -> bool:
-    """Whether so many bytes are enough to try a base layer of so many pixels; below, a smaller one is always better."""
-    return 8 * limit >= _LEAST_BITS * pixels
+def _size(candidate: Candidate) -> int:
+    return candidate.size
+
+
+def _smallest(found: list[Candidate]) -> Candidate:
+    return min(found, key=lambda candidate: (candidate.size, -candidate.score))
 
 
 def _chain(pipeline: Pipeline, scale: int) -> Chain:

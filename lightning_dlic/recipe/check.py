@@ -15,6 +15,8 @@ from lightning_dlic.recipe.schema import Recipe
 from lightning_dlic.recipe.signature import Argument, signature
 from lightning_dlic.recipe.typecheck import conforms, describe, remedy
 
+_LONGEST_NAME = 200
+
 
 @dataclass(frozen=True)
 class Part:
@@ -58,6 +60,8 @@ def check(recipe: Recipe, *, weights: bool = True) -> None:
         import_plugins(recipe.plugins)
     except RegistryError as error:
         raise recipe.error("plugins", str(error)) from error
+    for key, name in (("name", recipe.name), ("run.name", recipe.run.name)):
+        _check_folder(recipe, key, name)
     kinds = stage_kinds()
     for kind in recipe.stages:
         if kind not in kinds:
@@ -73,6 +77,16 @@ def check(recipe: Recipe, *, weights: bool = True) -> None:
     trained = {recipe.stages[kind].name: classes[f"stages.{kind}"] for kind in recipe.train}
     _check_names(recipe, "optim", "role", recipe.optim, trained, "roles")
     _check_names(recipe, "losses", "term", recipe.losses, trained, "loss_terms")
+
+
+def _check_folder(recipe: Recipe, key: str, name: str | None) -> None:
+    """Names become folders below ``run.root``, and must not lead out of it."""
+    if name is None:
+        return
+    plain = name.isprintable() and "\\" not in name and len(name.encode("utf-8", "surrogateescape")) <= _LONGEST_NAME
+    if not plain or any(part in ("", ".", "..") for part in name.split("/")):
+        hint = "Letters, digits, - and _ will do; a / makes a folder in it."
+        raise recipe.error(key, f"{show(name)} cannot be the name of a folder below run.root", hint)
 
 
 def _parts(recipe: Recipe) -> Iterator[Part]:

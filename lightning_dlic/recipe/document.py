@@ -155,9 +155,10 @@ def _read_line(text: str, keys: Keys, marks: dict[Keys, Where]) -> tuple[Any, Gi
 
 
 def dump(values: dict[str, Any]) -> str:
-    """Writes plain values as YAML that `read` reads as the same values."""
-    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    return text
+    """Writes plain values as YAML that `read` reads as the same values, and that may be printed."""
+    options: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "width": 120}
+    text: str = yaml.dump(values, allow_unicode=True, **options)
+    return text if text.replace("\n", "").isprintable() else str(yaml.dump(values, allow_unicode=False, **options))
 
 
 def _compose(text: str, shown: str, key: str = "") -> yaml.Node | None:

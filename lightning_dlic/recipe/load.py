@@ -75,7 +75,12 @@ def to_yaml(recipe: Loaded) -> str:
     Returns:
         YAML text.
     """
-    return dump(_escaped(recipe.resolved()))
+    return as_yaml(recipe.resolved())
+
+
+def as_yaml(resolved: dict[str, Any]) -> str:
+    """The values of a resolved recipe, such as a checkpoint records, as a recipe file."""
+    return dump(_escaped(resolved))
 
 
 def _escaped(value: Any) -> Any:

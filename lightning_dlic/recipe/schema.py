@@ -42,7 +42,7 @@ class StageSpec(NamedSpec):
 class TrainerSpec:
     """How long, on what, and what is kept."""
 
-    max_steps: int = field(default=100_000, metadata={"least": 1})
+    max_steps: int = field(default=100_000, metadata={"least": 1, "below": 1 << 40})
     """Length of the training in batches, also with two optimizers."""
 
     precision: str = field(default="32-true", metadata={"choices": PRECISIONS})
@@ -90,7 +90,7 @@ class TrainerSpec:
     deterministic: bool = True
     """Whether only deterministic operations are used, where they exist."""
 
-    threads: int | None = field(default=None, metadata={"least": 1})
+    threads: int | None = field(default=None, metadata={"least": 1, "below": 1025})
     """CPU threads of torch; null leaves its choice."""
 
     progress: bool = True
@@ -124,7 +124,7 @@ class RecipeSpec:
     plugins: list[str] = field(default_factory=list)
     """Modules to import first: they register classes by decorator."""
 
-    seed: int = field(default=0, metadata={"least": 0})
+    seed: int = field(default=0, metadata={"least": 0, "below": 1 << 32})
     """Seed of weights, crops and everything else drawn."""
 
     train: Any = None

@@ -94,6 +94,11 @@ class Stage(pl.LightningModule):
         """Figures of one picture under the evaluation protocol."""
         raise NotImplementedError
 
+    @property
+    def least_side(self) -> int:
+        """Shorter side of the smallest picture that `task` and `score` take."""
+        return 1
+
     def baseline(self, inputs: Any) -> Tensor:
         """What does the task without any network: the figure to beat."""
         raise NotImplementedError
@@ -145,7 +150,7 @@ class Stage(pl.LightningModule):
                 continue
             arguments = {key: value for key, value in spec.items() if key not in ("name", "weight")}
             # Held in plain dicts: frozen loss networks must not enter the state dict.
-            self.losses[term] = load("loss", spec["name"])(**arguments)
+            self.losses[term] = load("loss", spec["name"], own_first=True)(**arguments)
             self.loss_weights[term] = float(spec.get("weight", 1.0))
 
     def term(self, name: str, output: Tensor, target: Tensor) -> Tensor:

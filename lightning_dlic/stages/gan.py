@@ -35,7 +35,7 @@ class Adversarial(Stage):
     def add_discriminator(self, spec: Mapping[str, Any], channels: int) -> None:
         """Builds the discriminator of registered name ``spec["name"]`` with its arguments."""
         arguments = {key: value for key, value in spec.items() if key != "name"}
-        self.discriminator = load("net", spec["name"])(channels=channels, **arguments)
+        self.discriminator = load("net", spec["name"], own_first=True)(channels=channels, **arguments)
 
     def role_parameters(self, role: str) -> Iterator[nn.Parameter]:
         """Parameters of the network for ``generator``, of the discriminator for the other."""

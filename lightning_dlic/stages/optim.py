@@ -40,7 +40,9 @@ def build_optimizer(spec: Spec, parameters: Iterable[tuple[str, torch.nn.Paramet
             names = ", ".join(name for name, _ in known[:12]) + ", ..." * (len(known) > 12)
             raise ValueError(f"groups.{group}: nothing matches {spec_of['match']!r}\nParameters left to it: {names}")
     sets = [{"params": members[group], **_arguments(groups.get(group, {}), "match")} for group in members]
-    optimizer: torch.optim.Optimizer = load("optimizer", spec["name"])([s for s in sets if s["params"]], **arguments)
+    optimizer: torch.optim.Optimizer = load("optimizer", spec["name"], own_first=True)(
+        [s for s in sets if s["params"]], **arguments
+    )
     return optimizer
 
 
@@ -67,7 +69,7 @@ def build_schedule(spec: Spec, optimizer: torch.optim.Optimizer, steps: int) -> 
     Raises:
         ValueError: It refuses a value, or ends before the run.
     """
-    cls = load("schedule", spec["name"])
+    cls = load("schedule", spec["name"], own_first=True)
     arguments = {key: value for key, value in spec.items() if key != "name"}
     accepted = inspect.signature(cls).parameters
     peaks = [group["lr"] for group in optimizer.param_groups]

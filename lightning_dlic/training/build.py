@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
@@ -16,6 +17,7 @@ from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.checkpoint_file import CheckpointFiles
 from lightning_dlic.training.initial import initialise
+from lightning_dlic.training.room import bounded
 from lightning_dlic.training.run import Run
 
 
@@ -36,7 +38,8 @@ def build_stage(recipe: Recipe, kind: str, *, initial: bool = True) -> Stage:
     spec, trainer = recipe.stages[kind], recipe.trainer
     pl.seed_everything(recipe.seed, verbose=False)
     try:
-        stage: Stage = load(kind, spec.name)(**spec.args)
+        with bounded():
+            stage: Stage = load(kind, spec.name)(**spec.args)
     except (ValueError, TypeError) as error:
         raise DlicError(f"{recipe.where(f'stages.{kind}.args')}: stages.{kind}.args: {error}") from error
     start = spec.init or spec.weights
@@ -109,6 +112,7 @@ def build_trainer(
         DlicError: Lightning refuses a setting.
     """
     spec = recipe.trainer
+    _check_devices(recipe)
     try:
         return pl.Trainer(
             default_root_dir=run.folder,
@@ -134,8 +138,22 @@ def build_trainer(
             callbacks=callbacks,
             plugins=[CheckpointFiles()],
         )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, TypeError, ValueError) as error:
         raise DlicError(f"{recipe.where('trainer')}: trainer: {str(error).splitlines()[0]}") from error
+
+
+def _check_devices(recipe: Recipe) -> None:
+    """On a CPU each device is a process, which starts whether or not there is a core for it."""
+    spec, most = recipe.trainer, max(8, os.cpu_count() or 1)
+    if isinstance(spec.devices, int) and spec.devices > most and _on_cpu(spec.accelerator):
+        raise DlicError(
+            f"{recipe.where('trainer.devices')}: trainer.devices: {spec.devices} processes are too many for "
+            f"{os.cpu_count()} CPUs.\nTake at most {most}, or say which accelerator: trainer.accelerator=gpu"
+        )
+
+
+def _on_cpu(accelerator: str) -> bool:
+    return accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
 
 
 def _strategy(name: str, devices: Any, nodes: int, stage: Stage) -> str:
@@ -152,8 +170,11 @@ def _gpus() -> int:
 
 def _precision(precision: str, accelerator: str) -> Any:
     """On a CPU without instructions for it half precision is several times slower: fall back, and say so."""
-    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
-    if not on_cpu or precision.startswith(("32", "64")) or (precision.startswith("bf16") and _native_bf16()):
+    if (
+        not _on_cpu(accelerator)
+        or precision.startswith(("32", "64"))
+        or (precision.startswith("bf16") and _native_bf16())
+    ):
         return precision
     warnings.warn(
         f"trainer.precision: {precision} would be slower than 32-true on this CPU; using 32-true", stacklevel=2

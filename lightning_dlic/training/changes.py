@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlic_registry import DlicError
+from dlic_registry.terminal import command
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.recipe.errors import show
 from lightning_dlic.recipe.given import COMMAND_LINE
@@ -50,8 +51,13 @@ def compare(old: Any, new: Any, key: str = "") -> Iterator[Change]:
         for name in dict.fromkeys([*old, *new]):
             below = f"{key}.{name}" if key else name
             yield from compare(old.get(name, _ABSENT), new.get(name, _ABSENT), below)
-    elif old != new and not (old in (None, _ABSENT) and new in (None, _ABSENT)):
+    elif old != new and not (_ABSENT in (old, new) and _nothing(old) and _nothing(new)):
         yield Change(key, old, new)
+
+
+def _nothing(value: Any) -> bool:
+    """Whether a value says no more than that its key is left out, as in a recipe of before the key existed."""
+    return value is None or value is False or value is _ABSENT
 
 
 def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
@@ -80,7 +86,7 @@ def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
         raise recipe.error(
             "trainer.max_steps",
             f"{recipe.trainer.max_steps}, but {point.path} has seen {point.batches} batches already",
-            f"Give a larger one, or go back: --resume {run.folder}@STEP",
+            f"Give a larger one, or go back: {command('--resume', f'{run.folder}@STEP')}",
         )
     _check_lengths(recipe, found)
     return found

@@ -1,10 +1,7 @@
-"""Checkpoints by batches, and an orderly end on a signal."""
+"""Checkpoints by batches."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -111,45 +108,3 @@ def validate(trainer: pl.Trainer) -> None:
     loop.run()
     trainer.training = True
     connector._first_loop_iter = first
-
-
-class Interrupt(pl.Callback):
-    """Turns SIGINT and SIGTERM into a checkpoint and an orderly end; a second SIGINT ends at once."""
-
-    def __init__(self, checkpoints: Checkpoints) -> None:
-        """Creates the callback.
-
-        Args:
-            checkpoints: What saves.
-        """
-        self.checkpoints = checkpoints
-        self.received: int | None = None
-        self._previous: dict[int, Any] = {}
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes the signals, which Lightning has taken for itself after `on_fit_start`."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._receive)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.received = number
-
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        """Saves and stops after the batch in which a signal came, on all ranks at the same batch."""
-        assert isinstance(pl_module, Stage)
-        stop = self.received is not None
-        if trainer.world_size > 1:
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
-        if stop:
-            self.received = self.received or signal.SIGTERM
-            self.checkpoints.save(trainer, pl_module)
-            trainer.should_stop = True
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Gives the signals back."""
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous.clear()

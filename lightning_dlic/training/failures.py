@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from dlic_registry import MachineError
+from dlic_registry.terminal import command
 from lightning_dlic.imaging.finite import NotFiniteError
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.watch import DivergedError
@@ -46,7 +46,7 @@ def go_on(run: Run) -> str:
     if not run.last.is_file():
         return "No checkpoint was saved before that."
     number = f" of batch {int(kept[-1].stem.removeprefix('step-'))}" if kept else ""
-    return f"The last checkpoint{number} is whole; go on with: dlic-fit --resume {shlex.quote(str(run.folder))}"
+    return f"The last checkpoint{number} is whole; go on with: {command('dlic-fit', '--resume', run.folder)}"
 
 
 def _line(error: BaseException) -> str:

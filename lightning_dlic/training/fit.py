@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
-import warnings
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +20,23 @@ from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.recipe import Recipe, check, to_yaml
 from lightning_dlic.stages.base import Stage
-from lightning_dlic.training import run as runs
 from lightning_dlic.training.best import Best
 from lightning_dlic.training.build import build_data, build_logger, build_stage, build_trainer
 from lightning_dlic.training.changes import Change, check_fit, take_changes, tell_changes
-from lightning_dlic.training.checkpoints import Checkpoints, Interrupt
+from lightning_dlic.training.checkpoints import Checkpoints
 from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.failures import explained
+from lightning_dlic.training.interrupt import Interrupt, Interrupted
+from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank, ranks
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
+from lightning_dlic.training.quiet import quiet
 from lightning_dlic.training.report import Figures, measure, print_table, write_result
 from lightning_dlic.training.resume import Begin, Point, choose
-from lightning_dlic.training.run import Run
+from lightning_dlic.training.run import Run, create
 from lightning_dlic.training.samples import Samples
 from lightning_dlic.training.target import Target, find_target
 from lightning_dlic.zoo import save_net, sha256
@@ -79,20 +81,26 @@ def fit(recipe: Recipe, resume: Target | str | Path | None = None) -> Result:
         )
     if resume is not None:
         target = resume if isinstance(resume, Target) else find_target(str(resume), Path(recipe.run.root))
-        with _held(target.run):
+        with _held(target.run, is_first_rank(ranks(recipe.trainer))):
             return _fit(recipe, target.run, target)
     check(recipe)
-    run = runs.create(Path(recipe.run.root), recipe.name, recipe.run.name)
-    with _held(run):
-        if runs.is_first_rank():
-            write_file(run.recipe, to_yaml(placed(recipe)).encode())
-        return _fit(recipe, run, None)
+    run, made = create(recipe)
+    first = is_first_rank(ranks(recipe.trainer))
+    with _held(run, first):
+        try:
+            if first:
+                write_file(run.recipe, to_yaml(placed(recipe)).encode())
+            return _fit(recipe, run, None)
+        except BaseException:
+            if made:
+                run.discard()
+            raise
 
 
-def _held(run: Run) -> AbstractContextManager[None]:
+def _held(run: Run, first: bool) -> AbstractContextManager[None]:
     """The run's folder, for the one process that writes in it."""
-    os.environ[runs.RANK_VARIABLE] = str(run.folder.resolve())
-    return hold(run.folder) if runs.is_first_rank() else nullcontext()
+    os.environ[RANK_VARIABLE] = str(run.folder.resolve())
+    return hold(run.folder) if first else nullcontext()
 
 
 def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
@@ -117,7 +125,8 @@ def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
 
 def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, point: Point | None) -> Result:
     start = point.batches if point is not None else 0
-    data.configure(steps=recipe.trainer.max_steps, start=start, seed=recipe.seed, run_dir=run.folder)
+    steps = recipe.trainer.max_steps
+    data.configure(steps=steps, start=start, seed=recipe.seed, run_dir=run.folder, least=stage.least_side)
     metrics = MetricsFile(run.metrics, start)
     loggers = [metrics, *filter(None, [build_logger(recipe, run)])]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
@@ -129,18 +138,33 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     if recipe.trainer.compile:
         for module in {stage.net, getattr(stage, "discriminator", stage.net)}:
             module.compile()
-    trainer = build_trainer(recipe, run, stage, loggers, callbacks)
     begun = time.monotonic()
-    with warnings.catch_warnings(), explained(run, stage):
-        _quiet()
-        trainer.fit(stage, datamodule=data, ckpt_path=point.path if point is not None else None, weights_only=True)
+    with quiet(), explained(run, stage):
+        trainer = build_trainer(recipe, run, stage, loggers, callbacks)
+        _run(trainer, stage, data, point)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
     if final is None or batches < recipe.trainer.max_steps or not trainer.is_global_zero:
         return Result(run, batches, None, interrupt.received)
-    with explained(run, stage):
-        figures = _conclude(recipe, stage.kind, run, stage, data, final, trainer, time.monotonic() - begun)
+    try:
+        with explained(run, stage):
+            figures = _conclude(recipe, stage.kind, run, stage, data, final, trainer, time.monotonic() - begun)
+    except KeyboardInterrupt:
+        return Result(run, batches, None, signal.SIGINT)
     return Result(run, batches, figures)
+
+
+def _run(trainer: pl.Trainer, stage: Stage, data: PictureDataModule, point: Point | None) -> None:
+    try:
+        trainer.fit(stage, datamodule=data, ckpt_path=point.path if point is not None else None, weights_only=True)
+    except Interrupted:
+        return
+    except SystemExit as end:
+        # What Lightning makes of Ctrl-C before the first batch.
+        if isinstance(end.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _callbacks(
@@ -155,7 +179,7 @@ def _callbacks(
     """In the order in which they must act: the best is kept while the average is in place, saving comes last."""
     chosen: list[pl.Callback | None] = [
         begin,
-        Best(run.best, describe_stage(recipe, kind)),
+        Best(run.best, describe_stage(recipe, kind), _measured_on(recipe)),
         ema,
         Samples(run),
         progress_bar(recipe.trainer.log_every) if recipe.trainer.progress else None,
@@ -163,6 +187,14 @@ def _callbacks(
         checkpoints,
     ]
     return [callback for callback in chosen if callback is not None]
+
+
+def _measured_on(recipe: Recipe) -> dict[str, Any]:
+    """What the validation pictures depend on, as plain values."""
+    apart = ("crop", "batch_size", "workers", "augment", "to_gray", "small", "cache", "cache_dir", "train", "extra")
+    spec = placed(recipe).data
+    args = {key: value for key, value in spec.args.items() if key not in apart}
+    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val}
 
 
 def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
@@ -228,17 +260,3 @@ def _protocol(recipe: Recipe) -> dict[str, Any]:
     if transform is not None:
         stated["resizer"] = f"the input is what data.args.transform makes: {transform}"
     return stated
-
-
-def _quiet() -> None:
-    """Hides Lightning's advice that does not apply: loaders, optimizers and steps are ours to count."""
-    for message in (
-        ".*does not have many workers.*",
-        ".*dataloader is not resumable.*",
-        ".*LightningCLI.*",
-        ".*litlogger.*",
-        ".*isinstance.treespec, LeafSpec.*",
-        ".*Checkpoint directory.*",
-        ".*lr_scheduler.step.*",
-    ):
-        warnings.filterwarnings("ignore", message=message)

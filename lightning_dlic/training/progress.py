@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar, TQDMProgressBar
 
+from dlic_registry.terminal import say
 from lightning_dlic.stages.base import Stage
 
 
@@ -60,7 +61,7 @@ class Lines(ProgressBar):
 def _say(line: str) -> None:
     """Prints; a training does not end because nobody can read its progress any more."""
     with contextlib.suppress(OSError):
-        print(line, flush=True)
+        say(line)
 
 
 def progress_bar(every: int) -> ProgressBar:

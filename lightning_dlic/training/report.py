@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dlic_datamodules.files import write_file
+from dlic_registry.terminal import printable
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.stages.base import Batch, Stage
@@ -67,11 +68,13 @@ def print_table(figures: Figures, title: str) -> None:
     """Prints the figures for people."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title)
+    # Text, because a name may hold what rich would read as markup.
+    table = Table(title=Text(printable(title)))
     table.add_column("")
     for name in figures.net:
-        table.add_column(name, justify="right")
+        table.add_column(Text(printable(name)), justify="right")
     for label, row in (("baseline", figures.baseline), ("trained", figures.net)):
         table.add_row(label, *(_number(row[name]) for name in figures.net))
     gain = {name: figures.net[name] - figures.baseline[name] for name in figures.net}

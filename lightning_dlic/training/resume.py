@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytorch_lightning as pl
 
 from dlic_datamodules.files import write_file
 from dlic_registry import DlicError
+from dlic_registry.terminal import command
 from lightning_dlic.recipe import Recipe, to_yaml
+from lightning_dlic.recipe.load import as_yaml
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.checkpoint_file import give_second_name
 from lightning_dlic.training.places import placed
@@ -71,11 +74,24 @@ def _remedy(target: Target) -> str:
     if target.step is not None:
         others = [step for step in kept_steps(run) if step != target.step]
         if others:
-            return f"It has others: --resume {run.folder}@{others[-1]}"
+            return f"It has others: {command('--resume', f'{run.folder}@{others[-1]}')}"
     weights = next((path for path in (run.weights, run.best) if path.is_file()), None)
     if weights is None:
         return f"Nothing else is left of it: start anew from {run.recipe}"
-    return f"Start a new run from its weights: dlic-fit {run.recipe} stages.KIND.init={weights}"
+    return f"Start a new run from its weights: {command('dlic-fit', run.recipe, f'stages.KIND.init={weights}')}"
+
+
+def restore_recipe(target: Target) -> None:
+    """Writes the recipe of a run that has lost it, as a full disk once left it empty, from its checkpoint."""
+    recipe, point = target.run.recipe, choose(target)
+    warnings.warn(f"{recipe}: missing or empty; taken from {point.path}", stacklevel=2)
+    write_file(recipe, as_yaml(point.checkpoint["dlic"]["recipe"]).encode())
+
+
+def _unused(folder: Path) -> Path:
+    """The name, or else the first numbered one, that nothing has yet."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(name for name in chain([folder], numbered) if not name.exists())
 
 
 def step_path(run: Run, batches: int) -> Path:
@@ -105,23 +121,26 @@ class Begin(pl.Callback):
         if not trainer.is_global_zero:
             return
         self._tell(trainer)
-        self._put_away()
-        if not self.run.recipe.is_file() or self.run.recipe.read_text(encoding="utf-8") != self.recipe:
-            write_file(self.run.recipe, self.recipe.encode())
-
-    def _put_away(self) -> None:
-        """Moves checkpoints of later batches out of the way, beside copies of what is about to be written over."""
         run = self.run
         # Of an attempt that was killed while it wrote: the folder is ours alone.
         for leftover in (*run.checkpoints.glob(".dlic-*.part"), *run.folder.glob(".dlic-*.part")):
             leftover.unlink(missing_ok=True)
         later = [step for step in kept_steps(run) if step > self.point.batches]
-        if later:
-            aside = run.folder / f"until-{later[-1]:08d}"
-            aside.mkdir(exist_ok=True)
+        aside = _unused(run.folder / f"until-{later[-1]:08d}") if later else None
+        # What a full disk may refuse comes first: copies, the recipe, and only then what is moved.
+        if aside is not None:
+            aside.mkdir()
             for path in (run.metrics, run.recipe, run.best, run.weights, run.result):
                 if path.is_file():
                     shutil.copy2(path, aside)
+        if not run.recipe.is_file() or run.recipe.read_text(encoding="utf-8") != self.recipe:
+            write_file(run.recipe, self.recipe.encode())
+        self._put_away(aside, later)
+
+    def _put_away(self, aside: Path | None, later: list[int]) -> None:
+        """Moves checkpoints of later batches out of the way."""
+        run = self.run
+        if aside is not None:
             for step in later:
                 step_path(run, step).replace(aside / step_path(run, step).name)
             warnings.warn(f"what was trained after batch {self.point.batches} lies in {aside}", stacklevel=2)

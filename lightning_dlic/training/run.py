@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from dlic_registry import DlicError
-
-# Ranks are started with the same command line; this tells them that the folder is made already.
-RANK_VARIABLE = "DLIC_RUN_DIR"
+from dlic_registry.terminal import command
+from lightning_dlic.recipe import Recipe
+from lightning_dlic.training.launch import agree, is_first_rank, ranks
 
 
 @dataclass(frozen=True)
@@ -62,61 +63,74 @@ class Run:
         """The final figures."""
         return self.folder / "result.json"
 
+    @property
+    def is_barren(self) -> bool:
+        """Whether nothing in it is worth keeping: no training here has come to anything that was saved."""
+        kept = (self.weights, self.best, self.result)
+        return not any(path.exists() for path in kept) and not any(self.checkpoints.glob("*.ckpt"))
 
-def create(root: Path, recipe_name: str, name: str | None) -> Run:
-    """Makes the folder of a new run: ``root/recipe_name/name``, or the next free number.
+    def discard(self) -> None:
+        """Removes the folder of a training that failed before it had anything to record."""
+        if self.is_barren and not self.metrics.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # other runs of the recipe are there
+                self.folder.parent.rmdir()
+
+
+def create(recipe: Recipe) -> tuple[Run, bool]:
+    """Makes the folder of a new run: ``root/recipe/name``, or the next free number.
+
+    A folder of that name is taken again where the training that made it came to nothing.
 
     Args:
-        root: Folder of all runs.
-        recipe_name: The recipe's name.
-        name: The run's own name, if it has one.
+        recipe: The recipe.
 
     Returns:
-        The run; in a rank that another process started, that process's run.
+        The run, and whether this process made its folder; in other ranks, the first one's run.
 
     Raises:
         DlicError: A run of that name exists, or the folder cannot be made.
     """
-    if os.environ.get("LOCAL_RANK", "0") != "0" and os.environ.get(RANK_VARIABLE):
-        return Run(Path(os.environ[RANK_VARIABLE]))
-    parent = root / recipe_name
-    try:
-        launched = _launch_id()
-        if launched:
-            # All ranks come here at once, each from its own command: they must agree without talking.
-            folder = parent / (name or launched)
-            folder.mkdir(parents=True, exist_ok=True)
-            return Run(folder)
-        folder = _claim(parent, name) if name else _claim_number(parent)
-    except OSError as error:
-        raise DlicError(f"run.root: cannot make a folder in {parent}: {error.strerror or error}") from error
-    os.environ[RANK_VARIABLE] = str(folder.resolve())
-    return Run(folder)
+    parent = Path(recipe.run.root).expanduser() / recipe.name
+    processes, made = ranks(recipe.trainer), False
+
+    def make(launch: str | None) -> Path:
+        nonlocal made
+        name = recipe.run.name or launch
+        if launch is not None and not is_first_rank():
+            # Made by the first task, perhaps only just now: only what others left there is a reason not to go on.
+            _refuse_used(parent / str(name))
+            return parent / str(name)
+        try:
+            folder, made = _claim(parent, name) if name else (_claim_number(parent), True)
+        except OSError as error:
+            raise DlicError(f"run.root: cannot make a folder in {parent}: {error.strerror or error}") from error
+        return folder
+
+    return Run(agree(make, processes)), made
 
 
-def _launch_id() -> str | None:
-    """What torchrun or SLURM call this launch, where one of them started us."""
-    if os.environ.get("TORCHELASTIC_RUN_ID"):
-        return f"launch-{os.environ['TORCHELASTIC_RUN_ID']}"
-    if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
-        return f"job-{os.environ.get('SLURM_JOB_ID', '0')}"
-    return None
-
-
-def _claim(parent: Path, name: str) -> Path:
+def _claim(parent: Path, name: str) -> tuple[Path, bool]:
     folder = parent / name
     try:
         folder.mkdir(parents=True)
-    except FileExistsError as error:
+    except FileExistsError:
+        _refuse_used(folder)
+        return folder, False
+    return folder, True
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.exists() and not (folder.is_dir() and Run(folder).is_barren):
         raise DlicError(
-            f"run.name: {folder} exists already.\nGo on with it by --resume {folder}, or choose another name."
-        ) from error
-    return folder
+            f"run.name: {folder} exists already.\n"
+            f"Go on with it by {command('--resume', folder)}, or choose another name."
+        )
 
 
 def _claim_number(parent: Path) -> Path:
     parent.mkdir(parents=True, exist_ok=True)
-    taken = [int(path.name) for path in parent.iterdir() if path.name.isdigit()]
+    taken = [int(path.name) for path in parent.iterdir() if path.name.isdecimal() and path.name.isascii()]
     number = max(taken, default=0) + 1
     while True:
         folder = parent / f"{number:03d}"
@@ -126,9 +140,3 @@ def _claim_number(parent: Path) -> Path:
             number += 1
         else:
             return folder
-
-
-def is_first_rank() -> bool:
-    """Whether this process is the one of a training that writes; known before the processes have found each other."""
-    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
-    return all(os.environ.get(name, "0") == "0" for name in names)

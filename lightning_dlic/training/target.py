@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlic_registry import DlicError
-from lightning_dlic.training.run import RANK_VARIABLE, Run, is_first_rank
+from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank
+from lightning_dlic.training.run import Run
 
 LATEST = "latest"
 _STEP = re.compile(r"step-(\d+)\.ckpt")

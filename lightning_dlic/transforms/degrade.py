@@ -123,5 +123,5 @@ class Degrade(BatchTransform):
 
     def _codec(self, name: str) -> BaseCodec:
         if name not in self._built:
-            self._built[name] = load("codec", name)()
+            self._built[name] = load("codec", name, own_first=True)()
         return self._built[name]

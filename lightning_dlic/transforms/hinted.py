@@ -85,7 +85,7 @@ class Hinted(BatchTransform):
         self.side, self.step = (int(side[0]), int(side[1])), (int(step[0]), int(step[1]))
         self.none, self.some, self.decoded, self.halved, self.recolored = none, some, decoded, halved, recolored
         self.degrade = Degrade(**(degrade or {"codec": "webp", "scale": [1, 2]}))
-        self._built: dict[str, Hints] = {name: load("hints", name)() for name in self.kinds}
+        self._built: dict[str, Hints] = {name: load("hints", name, own_first=True)() for name in self.kinds}
 
     def __call__(self, batch: dict[str, Tensor], keys: NDArray[np.uint64]) -> dict[str, Tensor]:
         """Adds what the decoder knows.

@@ -72,6 +72,12 @@ def folders() -> list[Path]:
     return [*own, _HERE]
 
 
+def shipped_weights(name: str) -> Path | None:
+    """The weights of that name that ship, whatever ``$DLIC_ZOO`` holds; None where there are none."""
+    path = _HERE / f"{name}.safetensors"
+    return path if path.is_file() else None
+
+
 def cards() -> dict[str, Card]:
     """All cards by name; where two folders have one name, the first folder's counts.
 

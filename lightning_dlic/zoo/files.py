@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlic_datamodules.files import write_file
 from dlic_registry import DlicError, get, load, load_entry, recorded, stage_kinds
+from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than
 from lightning_dlic.zoo.cards import find_card, names_card
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _KEY = "dlic"
 # Far above any network's width or depth, and low enough that a forged file cannot keep us building for hours.
 _MAX_ARGUMENT = 4096
+_MAX_HEADER = 1 << 20
 ZOO = "zoo:"
 
 
@@ -51,7 +53,7 @@ def save_net(path: str | Path, net: nn.Module, meta: Mapping[str, Any]) -> None:
     if not isinstance(spec, Mapping) or "name" not in spec:
         raise WeightsError(f"{path}: the metadata must name its network as net: {{name, args}}")
     _check_facts(Path(path), meta)
-    entry = get("net", spec["name"])
+    entry = get("net", spec["name"], own_first=True)
     owner = {"name": entry.name, "distribution": entry.distribution, "version": entry.version}
     try:
         text = json.dumps({**meta, "net": {"args": {}, **spec, **owner}}, sort_keys=True, allow_nan=False)
@@ -101,6 +103,9 @@ def _read_meta(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        with path.open("rb") as head:
+            if int.from_bytes(head.read(8), "little") > _MAX_HEADER:
+                raise WeightsError(f"{path}: not a safetensors file (its header is over {_MAX_HEADER >> 20} MiB)")
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -201,10 +206,10 @@ def build_net(meta: Mapping[str, Any], path: Path, shapes: Mapping[str, tuple[in
         owner = [str(spec.get(key, ""))[:80] for key in ("distribution", "version")]
         cls = load_entry(recorded("net", spec["name"][:80], *owner, needed_by=str(path)))
     else:
-        cls = load("net", spec["name"][:80])
+        cls = load("net", spec["name"][:80], own_first=True)
     arguments = _arguments(cls, meta)
     # First without memory: a forged argument must not make us allocate what the file's own size does not warrant.
-    with torch.device("meta"):
+    with torch.device("meta"), no_larger_than(shapes.values()):
         _check_shapes(path, _construct(cls, arguments, path), shapes)
     return _construct(cls, arguments, path)
 
@@ -218,7 +223,9 @@ def _arguments(cls: type[Any], meta: Mapping[str, Any]) -> dict[str, Any]:
 def _construct(cls: type[Any], arguments: Mapping[str, Any], path: Path) -> nn.Module:
     try:
         net: nn.Module = cls(**arguments)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
+    except TooLargeError as error:
+        raise WeightsError(f"{path}: {error}: forged, or of another version") from error
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise WeightsError(f"{path}: its network cannot be built from {dict(arguments)} ({reason})"[:600]) from error
     return net

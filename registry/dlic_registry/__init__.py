@@ -10,14 +10,16 @@ from dlic_registry.errors import (
     RegistryError,
     UnknownNameError,
 )
+from dlic_registry.installed import OWN
 from dlic_registry.kinds import KINDS
 from dlic_registry.listing import entries, get, stage_kinds
 from dlic_registry.loading import load_entry
-from dlic_registry.registry import import_plugins, load, recorded, register
+from dlic_registry.registry import import_plugins, imported_plugins, load, recorded, register
 from dlic_registry.words import did_you_mean, suggest
 
 __all__ = [
     "KINDS",
+    "OWN",
     "AmbiguousNameError",
     "BrokenPluginError",
     "Component",
@@ -30,6 +32,7 @@ __all__ = [
     "entries",
     "get",
     "import_plugins",
+    "imported_plugins",
     "load",
     "load_entry",
     "recorded",

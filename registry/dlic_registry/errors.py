@@ -33,3 +33,9 @@ class AmbiguousNameError(RegistryError):
 
 class BrokenPluginError(RegistryError):
     """A registered target does not import, or is not what its kind asks for."""
+
+
+def reason(error: BaseException) -> str:
+    """An exception in one line: its type and the first line of its message."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__

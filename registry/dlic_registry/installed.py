@@ -1,11 +1,14 @@
 """Entries of installed distributions, from their metadata alone."""
 
+import os
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dlic_registry.entry import Entry
+from dlic_registry.errors import reason
 from dlic_registry.sources import docstring_line
 
 if TYPE_CHECKING:
@@ -21,19 +24,32 @@ def normalize(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What a distribution says of itself, read once."""
+
+    name: str
+    version: str
+    summary: str
+
+
 def installed(kind: str | None = None) -> list[Entry]:
     """Entries of all installed distributions, or those of one kind, in the order of the import path."""
     found: list[Entry] = []
-    for distribution in _distributions():
+    for distribution, facts in _distributions():
         try:
-            found += _entries(distribution, kind)
+            found += _entries(distribution, facts, kind)
         except Exception as error:
-            # Metadata that cannot be read belongs to one distribution; the others still work.
-            warnings.warn(f"the entry points of {distribution.name} are unreadable: {error}", stacklevel=2)
+            # What cannot be read belongs to one distribution; the others still work.
+            _complain(f"the entry points of {facts.name} are unreadable", error)
     return list(dict.fromkeys(found))
 
 
-def _distributions() -> Iterator["Distribution"]:
+def _complain(what: str, error: Exception) -> None:
+    warnings.warn(f"{what}, so its plug-ins are left out: {reason(error)}", stacklevel=2)
+
+
+def _distributions() -> Iterator[tuple["Distribution", _Facts]]:
     # Imported here because it costs more than the whole rest of the registry.
     from importlib import metadata
 
@@ -41,16 +57,19 @@ def _distributions() -> Iterator["Distribution"]:
     for candidate in metadata.distributions():
         if not _names_ours(candidate):
             continue
-        name = normalize(_name(candidate))
-        if name and name not in seen:
-            seen.add(name)
-            # The same distribution may lie on the path twice (editable and wheel): the first one is what imports see,
-            # even where it names nothing of ours any more.
-            try:
-                yield metadata.distribution(name)
-            except metadata.PackageNotFoundError:
-                # Its folder is not called as it calls itself; only a walk such as this one finds it.
-                yield candidate
+        facts = _facts(candidate)
+        if facts is None or normalize(facts.name) in seen:
+            continue
+        seen.add(normalize(facts.name))
+        # The same distribution may lie on the path twice (editable and wheel): the first one is what imports see,
+        # even where it names nothing of ours any more.
+        try:
+            first = metadata.distribution(facts.name)
+        except (metadata.PackageNotFoundError, ValueError):
+            # Its folder is not called as it calls itself; only a walk such as this one finds it.
+            yield candidate, facts
+        else:
+            yield first, _facts(first) or facts
 
 
 def _names_ours(distribution: "Distribution") -> bool:
@@ -61,31 +80,30 @@ def _names_ours(distribution: "Distribution") -> bool:
         return False
 
 
-def _name(distribution: "Distribution") -> str:
-    # Where metadata is damaged, Python versions differ: None, KeyError or FileNotFoundError.
+def _facts(distribution: "Distribution") -> _Facts | None:
+    """Name, version and summary; None where the metadata are damaged, which Python versions tell in many ways."""
+    where = str(getattr(distribution, "_path", "")).rpartition(os.sep)[2] or "a distribution"
     try:
-        return distribution.name or ""
-    except (KeyError, OSError):
-        return ""
+        metadata = distribution.metadata
+        name, version = metadata["Name"], metadata["Version"]
+        lines = str(metadata.get_all("Summary", [""])[0]).splitlines()
+    except Exception as error:
+        _complain(f"the metadata of {where} are unreadable", error)
+        return None
+    return _Facts(str(name), str(version or ""), lines[0] if lines else "") if name else None
 
 
-def _entries(distribution: "Distribution", kind: str | None) -> Iterator[Entry]:
+def _entries(distribution: "Distribution", facts: _Facts, kind: str | None) -> list[Entry]:
+    own = normalize(facts.name) == OWN
+    found = []
     for point in distribution.entry_points:
         prefix, _, its_kind = point.group.partition(GROUP)
         if not prefix and its_kind and kind in (None, its_kind):
-            yield Entry(
-                kind=its_kind,
-                name=point.name,
-                target=point.value,
-                distribution=distribution.name,
-                version=distribution.version or "",
-                summary=_summary(distribution, point.value),
-            )
+            summary = _own_summary(point.value) if own else facts.summary
+            found.append(Entry(its_kind, point.name, point.value, facts.name, facts.version, summary))
+    return found
 
 
-def _summary(distribution: "Distribution", target: str) -> str:
-    if normalize(distribution.name) == OWN:
-        line = docstring_line(target) if target.partition(".")[0] in OWN_PACKAGES else None
-        return line or target.replace(":", ".")
-    lines = str(distribution.metadata.get_all("Summary", [""])[0]).splitlines()
-    return lines[0] if lines else ""
+def _own_summary(target: str) -> str:
+    line = docstring_line(target) if target.partition(".")[0] in OWN_PACKAGES else None
+    return line or target.replace(":", ".")

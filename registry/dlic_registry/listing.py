@@ -5,7 +5,7 @@ from typing import Any
 from dlic_registry import local
 from dlic_registry.entry import Entry
 from dlic_registry.errors import AmbiguousNameError, UnknownNameError
-from dlic_registry.installed import installed, normalize
+from dlic_registry.installed import OWN, installed, normalize
 from dlic_registry.kinds import KINDS
 from dlic_registry.words import did_you_mean
 
@@ -43,12 +43,14 @@ def entries(kind: str | None = None) -> list[Entry]:
     return sorted(found, key=lambda e: (order.get(e.kind, 0), e.kind, e.name, e.distribution))
 
 
-def get(kind: str, name: str) -> Entry:
+def get(kind: str, name: str, *, own_first: bool = False) -> Entry:
     """The entry of a name.
 
     Args:
         kind: one of `KINDS` or of `stage_kinds`.
         name: a registered name, or ``distribution:name`` where two distributions claim one.
+        own_first: whether a bare name that is ours means ours, whoever else claims it: for names that our code and our
+            file formats have fixed. What a user writes is never decided so.
 
     Returns:
         The entry; nothing is imported.
@@ -62,6 +64,8 @@ def get(kind: str, name: str) -> Entry:
     found = [e for e in known if e.name == bare and (not owner or normalize(e.distribution) == normalize(owner))]
     if not found:
         raise UnknownNameError(_unknown(kind, name, known))
+    if own_first and not owner:
+        found = [e for e in found if normalize(e.distribution) == OWN] or found
     if len(found) > 1:
         raise AmbiguousNameError(_ambiguous(kind, name, found))
     return found[0]

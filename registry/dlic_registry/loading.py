@@ -6,7 +6,7 @@ from typing import Any
 
 from dlic_registry import local
 from dlic_registry.entry import Entry
-from dlic_registry.errors import BrokenPluginError, RegistryError
+from dlic_registry.errors import BrokenPluginError, RegistryError, reason
 from dlic_registry.kinds import KINDS, SUPPORTED_APIS, check_name
 from dlic_registry.listing import check_kind, get
 
@@ -91,9 +91,3 @@ def import_target(target: str) -> Any:
     for part in match["attribute"].split("."):
         found = getattr(found, part)
     return found
-
-
-def reason(error: BaseException) -> str:
-    """An exception in one line: its type and the first line of its message."""
-    first = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__

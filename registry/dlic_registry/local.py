@@ -8,6 +8,9 @@ DISTRIBUTION = "local"
 CLASSES: dict[tuple[str, str], type[Any]] = {}
 """The class of each (kind, name)."""
 
+PLUGINS: list[str] = []
+"""Modules imported as plug-ins, in their order: what another process has to import to know the same names."""
+
 
 def target_of(cls: type[Any]) -> str:
     """``module:QualifiedName``."""

@@ -7,18 +7,19 @@ from typing import Any, TypeVar
 
 from dlic_registry import local
 from dlic_registry.entry import Entry
-from dlic_registry.errors import BrokenPluginError, RegistryError, UnknownNameError
+from dlic_registry.errors import BrokenPluginError, RegistryError, UnknownNameError, reason
 from dlic_registry.installed import OWN, normalize
 from dlic_registry.kinds import check_name
 from dlic_registry.listing import check_kind, get, listed
-from dlic_registry.loading import load_entry, reason
+from dlic_registry.loading import load_entry
+from dlic_registry.terminal import command
 
 T = TypeVar("T", bound=type[Any])
 
 
-def load(kind: str, name: str) -> type[Any]:
-    """The class of a name, imported and checked: see `load_entry`."""
-    return load_entry(get(kind, name))
+def load(kind: str, name: str, *, own_first: bool = False) -> type[Any]:
+    """The class of a name, imported and checked: see `get` and `load_entry`."""
+    return load_entry(get(kind, name, own_first=own_first))
 
 
 def recorded(kind: str, name: str, distribution: str, version: str, *, needed_by: str) -> Entry:
@@ -105,6 +106,13 @@ def import_plugins(modules: Iterable[str]) -> None:
         except (Exception, SystemExit) as error:
             _take_back(before)
             raise BrokenPluginError(_unimportable(module, error)) from error
+        if module not in local.PLUGINS:
+            local.PLUGINS.append(module)
+
+
+def imported_plugins() -> list[str]:
+    """Modules that `import_plugins` has imported, for a process that is to know the same names."""
+    return list(local.PLUGINS)
 
 
 def _take_back(before: dict[tuple[str, str], type[Any]]) -> None:
@@ -125,8 +133,8 @@ def _unimportable(module: str, error: BaseException) -> str:
 
 def _remedy(distribution: str, version: str) -> str:
     if distribution == local.DISTRIBUTION:
-        return "It was registered by a decorator: name its module under `plugins` in the recipe."
-    install = f"pip install '{distribution}=={version}'" if version else f"pip install '{distribution}'"
+        return "It was registered by a decorator: name its module under `plugins` in the recipe, or by --plugin."
+    install = command("pip", "install", f"{distribution}=={version}" if version else distribution)
     if normalize(distribution) == OWN:
         return f"Install the version of {distribution} that wrote it: {install}"
     return f"Install it: {install} (or from its sources, if it is not published)."

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,17 @@ def test_the_source_is_never_replaced(inline: Dlic, photo: Path, tmp_path: Path)
     inline("compress", photo, tmp_path / "a.dlic", *FAST)
     _, err = inline("decompress", tmp_path / "a.dlic", tmp_path / "a.dlic", status=2)
     assert "source" in err
+    assert photo.read_bytes() == before
+
+
+def test_what_standard_input_is_read_from_is_a_source(photo: Path) -> None:
+    before = photo.read_bytes()
+    words = ["compress", "-", str(photo), *FAST]
+    command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", *words]
+    with photo.open("rb") as stream:
+        done = subprocess.run(command, stdin=stream, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"is the source" in done.stderr
     assert photo.read_bytes() == before
 
 

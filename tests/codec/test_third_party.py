@@ -3,8 +3,17 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
+from lightning_dlic.pipeline.recipe import PipelineError, find_pipeline, numbered_pipeline, shipped
 from PIL import Image
 from plugin_maker import run_dlic, write_plugin
+
+from dlic_registry import AmbiguousNameError, load
+from lightning_dlic.codec.container import base_codec
+from lightning_dlic.codec.hints.chunk import _built_in, find_hints, prefix
+from lightning_dlic.pipeline.decompress import decompress
+
+NUMBERS = ("hevc", "avif", "webp", "jpeg", "jxl", "vvc", "intra")
 
 SOURCE = '''
 """A base codec that stores every fourth sample."""
@@ -35,6 +44,72 @@ class Coarse(BaseCodec):
         except (zlib.error, ValueError, IndexError) as error:
             raise BitstreamError(f"coarse payload: {error}") from error
 '''
+
+
+CLAIMS = """
+[lightning_dlic.codec]
+{codecs}
+[lightning_dlic.hints]
+grid = acme_claims:Claim
+segmentation = acme_claims:Claim
+[lightning_dlic.net]
+compact = acme_claims:Claim
+srgan_discriminator = acme_claims:Claim
+[lightning_dlic.downsize]
+bicubic = acme_claims:Claim
+[lightning_dlic.loss]
+l1 = acme_claims:Claim
+bce = acme_claims:Claim
+[lightning_dlic.optimizer]
+adam = acme_claims:Claim
+"""
+
+
+def test_what_the_format_numbers_is_ours_whoever_claims_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    codecs = "\n".join(f"{name} = acme_claims:Claim" for name in NUMBERS)
+    write_plugin(tmp_path, "acme-claims", CLAIMS.format(codecs=codecs), {"acme_claims": "raise RuntimeError('no')"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(AmbiguousNameError):
+        load("codec", "hevc")
+    _built_in.cache_clear()
+    for name in NUMBERS:
+        assert type(base_codec(name)).__module__.startswith("lightning_dlic.codec.")
+    golden = Path(__file__).parent / "golden"
+    assert decompress((golden / "hevc_x1_gray.dlic").read_bytes()).ndim == 2
+    for name in ("grid", "segmentation"):
+        assert prefix(find_hints(name)) == bytes([_built_in_number(name)])
+
+
+def _built_in_number(name: str) -> int:
+    return next(number for number, hints in _built_in().items() if hints.name == name)
+
+
+def test_stages_build_what_they_mean_whoever_claims_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightning_dlic.nets.compact import CompactNet
+    from lightning_dlic.stages.settings import Settings
+    from lightning_dlic.stages.sr.srgan import SRGAN
+    from lightning_dlic.zoo import load_net, save_net
+
+    write_plugin(tmp_path, "acme-claims", CLAIMS.format(codecs=""), {"acme_claims": "raise RuntimeError('no')"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stage = SRGAN(2, 3, {"name": "compact", "width": 8, "blocks": 1})
+    stage.configure(Settings())
+    assert len(stage.configure_optimizers()) == 2
+    save_net(tmp_path / "net.safetensors", stage.net, stage.describe_net())
+    assert type(load_net(tmp_path / "net.safetensors")[0]) is CompactNet
+
+
+def test_a_pipeline_of_ones_own_has_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.yaml").write_text("number: 1\nscale: 2\n")
+    with pytest.raises(PipelineError, match="only pipelines that ship have one"):
+        find_pipeline(tmp_path / "mine.yaml")
+    monkeypatch.setenv("DLIC_ZOO", str(tmp_path))
+    for name in ("codec_y_x2.yaml", "codec_y_x2.safetensors"):
+        (tmp_path / name).write_bytes(b"another's")
+    shipped.cache_clear()
+    photo = numbered_pipeline(1)
+    assert photo is not None
+    assert photo.enlarger(2) is not None
 
 
 def test_compresses_by_name_and_says_what_is_missing_elsewhere(tmp_path: Path) -> None:

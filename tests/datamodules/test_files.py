@@ -57,6 +57,24 @@ def test_an_open_file_by_its_number_is_gone_on_with(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_bytes() == b"first second"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else to be refused")
+def test_what_is_read_only_stays(tmp_path: Path) -> None:
+    target = tmp_path / "a"
+    target.write_bytes(b"old")
+    target.chmod(0o444)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    tmp_path.chmod(0o777)
+    code = (
+        "import os, sys; from dlic_datamodules.files import write_file; os.seteuid(65534)\n"
+        "write_file(sys.argv[1], b'new')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=False)
+    assert "cannot be written (it is read-only)" in done.stderr
+    assert target.read_bytes() == b"old"
+
+
 @pytest.mark.parametrize("link", ["hard", "symbolic", "none", "relative"])
 def test_the_source_is_not_the_target(tmp_path: Path, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -32,24 +32,27 @@ def pairs(tmp_path: Path, names: list[str]) -> list[tuple[Path, Path]]:
     return [(tmp_path / name, tmp_path / "out" / f"{name}.dlic") for name in names]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_every_other_file_is_made(tmp_path: Path, workers: int) -> None:
-    deadly = ["killed", "left"] if workers > 1 else []
+    apart = workers > 0
+    deadly = ["killed", "left"] if apart else []
     broken = {"runtime": "RuntimeError: an odd file", "unimplemented": "NotImpl", "memory": "Memory", "ours": "cannot"}
     names = [*deadly, *broken, *"abcd", "n" * 300]
-    outcomes = {one.source.name: one for one in run(pairs(tmp_path, names), fragile, workers)}
+    outcomes = {one.source.name: one for one in run(pairs(tmp_path, names), fragile, workers, apart=apart)}
     assert outcomes.keys() == set(names)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}.dlic" for name in "abcd"}
     assert {name for name, one in outcomes.items() if one.failed} == {*deadly, *broken, "n" * 300}
     for name, words in broken.items():
         assert outcomes[name].message.startswith(words)
-    if workers > 1:
+    if apart:
         assert "killed by signal 9" in outcomes["killed"].message
         assert "its process ended (3)" in outcomes["left"].message
     # Again: what is there is left alone, unless asked otherwise.
-    again = list(run(pairs(tmp_path, ["a", "b"]), fragile, workers))
+    again = list(run(pairs(tmp_path, ["a", "b"]), fragile, workers, apart=False))
     assert [one.message for one in again] == ["exists, skipped"] * 2
-    assert [one.message for one in run(pairs(tmp_path, ["a", "b"]), fragile, workers, overwrite=True)] == ["made"] * 2
+    assert [one.message for one in run(pairs(tmp_path, ["a", "b"]), fragile, 1, overwrite=True, apart=False)] == [
+        "made"
+    ] * 2
 
 
 def test_a_result_older_than_its_source_is_said(tmp_path: Path) -> None:

@@ -305,3 +305,48 @@ def test_hub_out_of_reach_is_one_sentence() -> None:
     assert "data set flwrlabs/celeba" in done.stdout, done.stderr
     assert "local folder of its parquet files" in done.stdout
     assert len(done.stdout.splitlines()) <= 5
+
+
+# lists and patterns
+
+
+def test_folder_takes_lists_patterns_and_single_pictures(tmp_path: Path) -> None:
+    for name in ("a", "b/deep", "c d"):
+        write_pictures(tmp_path / name, 2)
+    (tmp_path / "b" / "notes.md").write_text("no picture")
+    listing = tmp_path / "lists" / "chosen.txt"
+    listing.parent.mkdir()
+    outside = tmp_path / "a" / "0001.png"
+    listing.write_text(
+        f"# a remark\n../c d/0001.png\n\n  ../b/deep/0000.png  \n{outside}\n../c d/0001.png\n", "utf-8-sig"
+    )
+
+    def names(root: object, **arguments: object) -> list[str]:
+        return _names(FolderDataModule(root, valid_fraction=0, **arguments), "train")
+
+    assert names(str(listing)) == ["../c d/0001.png", "../b/deep/0000.png", str(outside)]
+    assert names(str(tmp_path / "*" / "0001.png")) == ["a/0001.png", "c d/0001.png"]
+    assert names(str(tmp_path / "**" / "*0.png")) == ["a/0000.png", "b/deep/0000.png", "c d/0000.png"]
+    assert names(str(tmp_path / "[ab]")) == ["a/0000.png", "a/0001.png", "b/deep/0000.png", "b/deep/0001.png"]
+    assert names(str(outside)) == ["0001.png"]
+    assert names([str(outside), str(tmp_path / "c*")])[0] == "0-a/0001.png"
+    both = FolderDataModule(str(tmp_path), train="[bc]*", valid="lists/chosen.txt")
+    assert (len(_names(both, "train")), len(_names(both, "valid"))) == (4, 3)
+    write_pictures(tmp_path / "a[1]", 1)  # a folder of this very name
+    assert names(str(tmp_path / "a[1]")) == ["0000.png"]
+
+
+def test_mistakes_in_lists_and_patterns(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "a", 1)
+    listing = tmp_path / "list.txt"
+    listing.write_text("a/0000.png\na/gone.png\na\n\x1b[31m.png\n")
+    message = _error(FolderDataModule(str(listing)))
+    assert f"{listing}:2: no file a/gone.png (and 2 more)" in message
+    listing.write_text("# nothing\n")
+    assert "no pictures under" in _error(FolderDataModule(str(listing)))
+    assert "no pictures match" in _error(FolderDataModule(str(tmp_path / "*.gif")))
+    (tmp_path / "table.csv").write_text("a,b")
+    assert "is neither a folder nor a picture" in _error(FolderDataModule(str(tmp_path / "table.csv")))
+    for nothing in ("", [], [""]):
+        with pytest.raises(DataError, match="names no folder"):
+            FolderDataModule(nothing)

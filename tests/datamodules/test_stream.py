@@ -249,11 +249,53 @@ def test_arguments_of_all_sets_are_in_the_signature() -> None:
         ("max_pixels", 0),
         ("val_limit", 0),
         ("val_crop", 0),
+        ("crop", -3),
+        ("crop", 96.0),
+        ("batch_size", 1e9),
+        ("workers", 100_000),
+        ("downsize", float("inf")),
+        ("downsize", float("nan")),
+        ("to_gray", float("nan")),
+        ("val_limit", -1),
     ],
 )
 def test_arguments_out_of_range_are_named(argument: str, value: object) -> None:
     with pytest.raises(DataError, match=rf"data.args.{argument} must be .* not {value!r}"):
         SampleDataModule(**{argument: value})
+
+
+@pytest.mark.parametrize(
+    "values", [{"crop": 100_000}, {"batch_size": 10**9}, {"crop": 10**30}, {"crop": 6000, "batch_size": 64}]
+)
+def test_batches_that_no_machine_has_room_for_are_refused_before_anything(values: dict[str, int]) -> None:
+    with pytest.raises(
+        DataError, match=r"data.args.crop=\d+ and data.args.batch_size=\d+ make batches of .*\nLower"
+    ) as caught:
+        SampleDataModule(**values)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_crop_larger_than_every_picture_is_a_mistake_unless_asked_for(folder: Path, cache: bool) -> None:
+    for small in ("auto", "skip"):
+        with pytest.raises(DataError, match=r"every picture is smaller than crop = 64: .* side of 45\n.*small=pad"):
+            _batches(folder, crop=64, small=small, cache=cache)
+    assert len(_batches(folder, crop=64, small="pad", cache=cache)) == 9
+    assert len(_batches(folder, crop=44, cache=cache)) == 9
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_sets_without_a_usable_picture_are_named(cache: bool, tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "valid").mkdir()
+    (tmp_path / "train" / "only.png").write_bytes(b"nothing")
+    for on_error, wanted in (("raise", "only.png: not a picture"), ("skip", "can be used")):
+        data = FolderDataModule(str(tmp_path), crop=8, workers=0, on_error=on_error, max_failed=1, cache=cache)
+        data.configure(steps=1)
+        with pytest.raises(DataError, match=wanted):
+            list(data.train_dataloader())
+    with pytest.raises(DataError, match=f"no valid pictures under {tmp_path / 'valid'}"):
+        FolderDataModule(str(tmp_path), cache=cache).val_dataloader()
 
 
 def test_draws_are_uniform() -> None:

@@ -25,6 +25,8 @@ def named(names: list[str], ending: str = ".dlic") -> list[str]:
         (["A.png", "a.png"], ["A.png.dlic", "a.png~2.dlic"]),
         (["D/a.png", "d/a.png"], ["D/a.png.dlic", "d/a.png~2.dlic"]),
         (["caf\u00e9.png", "cafe\u0301.png"], ["caf\u00e9.png.dlic", "cafe\u0301.png~2.dlic"]),
+        (["x.png", "x.dlic/y.png"], ["x.png.dlic", "x.dlic/y.dlic"]),
+        (["x.png", "x.dlic/y.png", "X.png.DLIC/z"], ["x.png~2.dlic", "x.dlic/y.dlic", "X.png.DLIC/z.dlic"]),
         (["a", "a.b", "x/a"], ["a.dlic", "a.b.dlic", "x/a.dlic"]),
     ],
 )

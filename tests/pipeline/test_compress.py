@@ -182,3 +182,6 @@ def test_long_and_narrow(shape: tuple[int, ...]) -> None:
     picture = (np.arange(np.prod(shape)) // 50 % 256).astype(np.uint8).reshape(shape)
     made = compress(picture, bytes=900, effort=1, pipeline="bicubic")
     assert decompress(made.data).shape == shape
+    if max(shape) == 20_000:
+        with pytest.raises(DlicError, match="sides of at most 16384, and this picture's is 20000: ask for scale 2"):
+            compress(picture, quality=40, pipeline="bicubic")

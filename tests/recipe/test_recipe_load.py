@@ -80,6 +80,16 @@ def test_the_resolved_recipe_survives_strange_values(tmp_path: Path) -> None:
     assert load_recipe(tmp_path / "again.yaml").data == recipe.data
 
 
+def test_the_resolved_recipe_may_be_printed(tmp_path: Path) -> None:
+    texts = {"name": "été", "data.args.a": "x\x1b[2J\x9b\u202e\x7f é", "data.args.b": "c\u2066\r\n"}
+    recipe = _load("data: {name: x}", tmp_path, *(f"{key}={text}" for key, text in texts.items()))
+    written = to_yaml(recipe)
+    assert written.replace("\n", "").isprintable()
+    (tmp_path / "again.yaml").write_text(written)
+    assert load_recipe(tmp_path / "again.yaml").data.args == {"a": texts["data.args.a"], "b": texts["data.args.b"]}
+    assert "été" in to_yaml(_load("", tmp_path, "name=été"))
+
+
 def test_resolving_is_a_copy(tmp_path: Path) -> None:
     recipe = _load("data: {name: x, args: {a: [1]}}", tmp_path)
     recipe.resolved()["data"]["args"]["a"].append(2)

@@ -160,6 +160,25 @@ def test_metadata_that_is_not_text_breaks_only_its_own_distribution(tmp_path: Pa
     assert "srgan" in [entry["name"] for entry in listing("sr", tmp_path)]
 
 
+@pytest.mark.parametrize("damage", [b"\xff\xfe\x00bad", b"", None, b"Name: \xe9\n", b"Metadata-Version: 2.1\nName\n"])
+def test_broken_metadata_break_only_their_own_distribution(tmp_path: Path, damage: bytes | None) -> None:
+    write_plugin(tmp_path, "acme", "[lightning_dlic.sr]\nwonder = a:Wonder\n")
+    write_plugin(tmp_path, "bolt", "[lightning_dlic.sr]\nflash = b:Flash\n")
+    metadata = next(tmp_path.glob("acme*/METADATA"))
+    metadata.unlink() if damage is None else metadata.write_bytes(damage)
+    names = [entry["name"] for entry in listing("sr", tmp_path)]
+    assert {"srgan", "flash"} <= set(names)
+    assert "wonder" not in names
+
+
+@pytest.mark.usefixtures("rivals")
+def test_names_that_our_code_has_fixed_are_ours(rivals: Path) -> None:
+    assert dlic_registry.get("sr", "srgan", own_first=True).distribution == "lightning-dlic"
+    assert dlic_registry.get("sr", "Acme.SR:srgan", own_first=True).distribution == "Acme.SR"
+    with pytest.raises(AmbiguousNameError, match="bolt:wonder"):
+        dlic_registry.get("sr", "wonder", own_first=True)
+
+
 def test_metadata_without_a_name_is_passed_over(tmp_path: Path) -> None:
     write_plugin(tmp_path, "acme", "[lightning_dlic.sr]\nwonder = acme:Wonder\n")
     next(tmp_path.glob("*/METADATA")).write_text("Metadata-Version: 2.1\n")

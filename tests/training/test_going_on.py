@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.provenance import read_checkpoint
+from lightning_dlic.training.resume import restore_recipe
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.target import find_target
 
@@ -227,6 +229,14 @@ def test_where_every_checkpoint_is_damaged_the_weights_are_named(run: Run) -> No
         resume(f"{run.folder}@6")
 
 
+def test_a_run_without_its_recipe_takes_it_from_its_checkpoint(run: Run) -> None:
+    before = run.recipe.read_text()
+    run.recipe.write_text("")
+    with pytest.warns(UserWarning, match=r"recipe\.yaml: missing or empty; taken from .*step-00000006"):
+        restore_recipe(find_target(str(run.folder)))
+    assert run.recipe.read_text() == before
+
+
 def test_without_hard_links_the_last_checkpoint_is_a_copy(write_recipe: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:  # as exFAT does, which no test can mount
         raise OSError(errno.EPERM, "Operation not permitted")
@@ -256,6 +266,23 @@ def test_two_processes_do_not_train_in_one_folder(run: Run) -> None:
         pass
 
 
-def test_a_larger_step_is_told(run: Run) -> None:
-    with pytest.warns(UserWarning, match=r"sees 6 pictures, not 4 .*1 x 2 x 3, not 1 x 2 x 2"):
-        resume(f"{run.folder}@4", "data.args.batch_size=3")
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("data.args.batch_size=3", r"sees 6 pictures, not 4 .*1 x 2 x 3, not 1 x 2 x 2"),
+        ("trainer.accumulate=3", r"sees 6 pictures, not 4 .*1 x 3 x 2, not 1 x 2 x 2"),
+        ("data.args.val_limit=1", r"best weights are looked for anew"),
+        ("trainer.precision=64-true", r"other machinery than before \(precision"),
+        ("trainer.ema=0.9", r"trainer\.ema: None -> 0\.9"),
+        ("losses.pixel={name: mse, weight: 2.0}", r"losses\.pixel"),
+        ("seed=7", r"seed: 0 -> 7"),
+    ],
+)
+def test_what_else_is_changed_is_taken_and_told(run: Run, override: str, told: str) -> None:
+    # After batch 5, which has gathered half a step.
+    with pytest.warns(UserWarning, match=told):
+        resume(f"{run.folder}@5", override, "trainer.max_steps=8")
+    assert read_checkpoint(run.last)["dlic_batches"] == 8
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resume(run.folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from dlic_registry import RegistryError, entries, load
+from dlic_registry import OWN, RegistryError, entries, load
 from lightning_dlic.codec.errors import BitstreamError, CodecError
 from lightning_dlic.codec.hints.base import U8, Coloring, Hints, read_head
 
@@ -18,7 +18,7 @@ def find_hints(name: str) -> Hints:
     Raises:
         RegistryError: No such hints, or they do not import.
     """
-    found: Any = load("hints", name)
+    found: Any = load("hints", name, own_first=True)
     hints: Hints = found()
     return hints
 
@@ -38,7 +38,8 @@ def sending(name: str) -> Hints:
 
 def prefix(hints: Hints) -> bytes:
     """The bytes that name a kind: its number, or 255, a length and its registered name."""
-    if hints.number is not None:
+    # Numbers are ours: another's that claims one goes by its name.
+    if hints.number is not None and type(_built_in().get(hints.number)) is type(hints):
         return bytes([hints.number])
     name = hints.name.encode("ascii")
     return bytes([_NAMED, len(name)]) + name
@@ -92,5 +93,5 @@ def _kind(body: bytes) -> tuple[Hints, bytes]:
 @cache
 def _built_in() -> dict[int, Hints]:
     """Our own kinds by number; a third party's go by name. Kept: to ask the registry takes longer than to decode."""
-    own = [find_hints(entry.name) for entry in entries("hints") if entry.distribution == "lightning-dlic"]
+    own = [find_hints(entry.name) for entry in entries("hints") if entry.distribution == OWN]
     return {hints.number: hints for hints in own if hints.number is not None}

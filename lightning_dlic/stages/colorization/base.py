@@ -60,7 +60,7 @@ class Colorization(Stage):
         self.smallest, self.largest = smallest, largest
         self.net_spec = {**(net or self.default_net)}
         arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
-        built = load("net", self.net_spec["name"])(**arguments)
+        built = load("net", self.net_spec["name"], own_first=True)(**arguments)
         if not isinstance(built, ColorNet):
             raise ValueError(f"net {self.net_spec['name']!r} is not one for colour")
         self.net = built

@@ -61,7 +61,7 @@ class Prediction(Stage):
         self.m, self.blocks = m, blocks
         self.net_spec = {**(net or self.default_net)}
         arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
-        self.net = load("net", self.net_spec["name"])(m=m, **arguments)
+        self.net = load("net", self.net_spec["name"], own_first=True)(m=m, **arguments)
 
     def net_recipe(self) -> dict[str, Any]:
         """Name and arguments from which `net` can be built again."""
@@ -113,6 +113,11 @@ class Prediction(Stage):
         several = torch.cat([seen_back(blocks, view) for view, blocks in zip(views, made, strict=True)], dim=1)
         terms = [name for name in self.loss_terms if name in self.losses]
         yield "net", {name: self.term(name, several if name == "rate" else made[0][:, :1], target) for name in terms}
+
+    @property
+    def least_side(self) -> int:
+        """A block's with its context."""
+        return 3 * self.m
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR of the picture's predicted blocks, on full-range luma rounded to 8 bits, and the share won."""

@@ -56,7 +56,7 @@ class Reconstruction(Stage):
         self.alphas = tuple(float(alpha) for alpha in alphas)
         self.net_spec = {**(net or self.default_net)}
         arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
-        self.net = load("net", self.net_spec["name"])(**arguments)
+        self.net = load("net", self.net_spec["name"], own_first=True)(**arguments)
 
     def net_recipe(self) -> dict[str, Any]:
         """Name and arguments from which `net` can be built again."""

@@ -12,6 +12,7 @@ from dlic_registry import Component, DlicError, load
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
+from lightning_dlic.nets.layers import MAX_SCALE
 from lightning_dlic.stages.base import Batch, Stage
 
 Net = Annotated[Mapping[str, Any] | None, Component("net", provides=("scale", "channels"))]
@@ -39,13 +40,13 @@ class SuperResolution(Stage):
             downsize: Operator that makes the input, by registered name.
 
         Raises:
-            ValueError: ``channels`` is neither 1 nor 3, or ``scale`` is below 1.
+            ValueError: ``channels`` is neither 1 nor 3, or ``scale`` is not from 1 to 16.
         """
         super().__init__()
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 (luma) or 3 (RGB), not {channels}")
-        if scale < 1:
-            raise ValueError(f"scale must be at least 1, not {scale}")
+        if not 1 <= scale <= MAX_SCALE:
+            raise ValueError(f"scale must be from 1 to {MAX_SCALE}, not {scale}")
         self.scale, self.channels = scale, channels
         self.net_spec = {**(net or self.default_net)}
         self.net = self._build("net", self.net_spec, scale=scale, channels=channels)
@@ -68,7 +69,7 @@ class SuperResolution(Stage):
     @staticmethod
     def _build(kind: str, spec: Mapping[str, Any], **provided: Any) -> Any:
         arguments = {key: value for key, value in spec.items() if key != "name"}
-        return load(kind, spec["name"])(**provided, **arguments)
+        return load(kind, spec["name"], own_first=True)(**provided, **arguments)
 
     def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives the small picture ``[B, C, h, w]`` and the original ``[B, C, h*s, w*s]``, floats in [0, 1].
@@ -100,6 +101,11 @@ class SuperResolution(Stage):
     def _planes(self, image: Tensor) -> Tensor:
         """The channels this stage works on, of colour or grey pictures alike."""
         return luma_uint8(image) if self.channels == 1 else image.expand(-1, 3, -1, -1)
+
+    @property
+    def least_side(self) -> int:
+        """A pixel inside the border, which is as wide as the scale."""
+        return 3 * self.scale
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR and SSIM on Y, and on RGB where there is colour, with a border of the scale cut off."""
