@@ -119,7 +119,7 @@ class Branch:
         return Candidate(stream, quality, self.score(picture), chain.kinds)
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:
-        number, named = self._named if net else (None, [])
+        number, named = self._named if net else self._plain
         chunks = (networks_chunk(named),) if named else ()
         source = self.source
         size = source.width, source.height
@@ -128,4 +128,8 @@ class Branch:
 
     @cached_property
     def _named(self) -> tuple[int | None, list[Network]]:
-        return named_in_stream(self.pipeline, self.scale, self.chain.kinds, hints=False)
+        return named_in_stream(self.pipeline, self.name, self.scale, self.chain.kinds, hints=False)
+
+    @cached_property
+    def _plain(self) -> tuple[int | None, list[Network]]:
+        return named_in_stream(self.pipeline, self.name, self.scale, (), hints=False)
