@@ -39,6 +39,7 @@ class Kind:
         measure: ``module:Class`` of how its networks are measured, a `measure.base.Measure`; None where they are not.
         rivals: Names of what does the task without a network, beside which networks are measured.
         slot: Where its stages stand in a pipeline and in a chain; None for a kind that stands in neither.
+        loop: Base codec in whose loop its networks work, as one of the networks that the codec takes; None for others.
         hints: Whether its networks work on hints: then they have nothing to do where colour is the base layer's.
         facts: What a weights file must state of its network beside name and arguments, and of which type.
     """
@@ -49,6 +50,7 @@ class Kind:
     measure: ClassVar[str | None] = None
     rivals: ClassVar[tuple[str, ...]] = ()
     slot: ClassVar[Slot | None] = None
+    loop: ClassVar[str | None] = None
     hints: ClassVar[bool] = False
     facts: ClassVar[Mapping[str, type]] = {}
 

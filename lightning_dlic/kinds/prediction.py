@@ -13,3 +13,4 @@ class PredictionKind(Kind):
     stage: ClassVar[str] = "lightning_dlic.stages.prediction.base:Prediction"
     operator: ClassVar[str | None] = "lightning_dlic.operators.predictor:NetPredictor"
     measure: ClassVar[str | None] = "lightning_dlic.measure.prediction:PredictionMeasure"
+    loop: ClassVar[str | None] = "intra"

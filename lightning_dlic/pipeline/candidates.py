@@ -129,7 +129,7 @@ class Branch:
         return Candidate(stream, quality, self.score(picture), chain.kinds)
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:
-        number, named = self._named if net else (None, [])
+        number, named = self._named if net else self._plain
         chunks = (networks_chunk(named),) if named else ()
         source = self.source
         size = source.width, source.height
@@ -138,4 +138,8 @@ class Branch:
 
     @cached_property
     def _named(self) -> tuple[int | None, list[Network]]:
-        return named_in_stream(self.pipeline, self.scale, self.chain.kinds, hints=False)
+        return named_in_stream(self.pipeline, self.name, self.scale, self.chain.kinds, hints=False)
+
+    @cached_property
+    def _plain(self) -> tuple[int | None, list[Network]]:
+        return named_in_stream(self.pipeline, self.name, self.scale, (), hints=False)

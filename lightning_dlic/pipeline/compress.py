@@ -106,7 +106,7 @@ def compress(
     hinted = asked != BASE and picture.ndim == 3
     metric = metric or ("color" if hinted else "ssim")
     _check(metric, effort)
-    source = Source(picture)
+    source = Source(picture, recipe.downsize)
     settings = Settings(*_choices(recipe, codec, scale), effort, recipe, threads)
     if quality is not None and scale == "auto" and recipe.scale is None:
         settings = Settings(settings.codec, (1,), effort, recipe, threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS, stream_codec
 from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.assemble import assemble
 from lightning_dlic.pipeline.plan import Pipeline
-from lightning_dlic.pipeline.resolve import resolve
+from lightning_dlic.pipeline.resolve import loop_networks, resolve
 
 if TYPE_CHECKING:
     from lightning_dlic.codec.hints.base import Coloring
@@ -37,17 +38,21 @@ def decompress(
 
     Raises:
         BitstreamError: The bytes are malformed or damaged; no network has been run by then.
-        PipelineError: ``strict``, and the network is not here.
+        PipelineError: A network in the base codec's loop is not here; or ``strict``, and one behind it is not.
     """
     stream = Bitstream.from_bytes(data, max_pixels)
     # Before any network is looked for: whatever is malformed ends here.
-    layers = decode_layers(stream)
+    layers = decode_layers(stream, loop_networks(stream, pipeline))
     colored = layers.coloring is not None and layers.coloring.head.net
     return assemble(layers, resolve(stream, pipeline, strict, colored=colored))
 
 
-def decode_layers(stream: Bitstream) -> Layers:
+def decode_layers(stream: Bitstream, networks: Sequence[str] = ()) -> Layers:
     """All that a bitstream holds besides the names of networks, decoded and checked.
+
+    Args:
+        stream: The bitstream.
+        networks: Weights of the networks in its base codec's loop, where it names some.
 
     Raises:
         BitstreamError: It is malformed or damaged.
@@ -55,9 +60,10 @@ def decode_layers(stream: Bitstream) -> Layers:
     hints = stream.chunk(HINTS_CHUNK)
     if hints is not None and (stream.color or stream.crc is None):
         raise BitstreamError("hints: they colour a grey base layer with a checksum, and this is none")
-    planes = decode_base(stream)
+    codec = stream_codec(stream, networks)
+    planes = decode_base(stream, codec)
     coloring = None if hints is None else _decode_hints(hints, planes)
-    step = stream_codec(stream).payload_step(stream.payload)
+    step = codec.payload_step(stream.payload)
     return Layers(planes, planes, stream.scale, stream.height, stream.width, step, coloring=coloring)
 
 

@@ -128,7 +128,7 @@ class HintedSearch:
         self._find, self._aim, self._search, self._color = find_hints, Aim, search, color
         self._chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
         self._score = scorer(self.source, self.metric)
-        gray = Source(self.source.luma)
+        gray = Source(self.source.luma, self.source.downsize)
         self._gray = Search(gray, self.settings, scorer(gray, "ssim" if self.metric == "color" else self.metric))
         self._exact = all(codec.exact for codec in self._gray.codecs.values())
         if not self._exact and not self.ask.base:
@@ -256,7 +256,7 @@ class HintedSearch:
     def _hinted(self, base: Candidate, body: bytes, net: bool) -> Bitstream:
         """A grey stream with a chunk of hints, and with its networks named."""
         kinds = base.kinds | (self._chains[base.stream.scale].kinds if net else frozenset())
-        number, named = named_in_stream(self.settings.pipeline, base.stream.scale, kinds, hints=net)
+        number, named = named_in_stream(self.settings.pipeline, base.stream.codec, base.stream.scale, kinds, hints=net)
         chunks = [chunk for chunk in base.stream.chunks if chunk.tag != NETWORKS_CHUNK]
         chunks += [networks_chunk(named)] if named else []
         return replace(base.stream, pipeline=number, chunks=(*chunks, Chunk(HINTS_CHUNK, body)))

@@ -99,6 +99,16 @@ class Pipeline:
                 found.append(Place(kind, role, by_role[role]))
         return found
 
+    def loop(self) -> list[Place]:
+        """The networks in the base codec's loop that are not those it brings along.
+
+        Raises:
+            DlicError: The base codec is not registered, or weights are not there.
+        """
+        argument = None if self.base == AUTO else load("codec", self.base).networks
+        targets = self.base_args.get(argument) if argument else None
+        return [Place(str(inspect_net(target).get("kind")), 0, target) for target in targets or ()]
+
     @property
     def colors(self) -> bool:
         """Whether a network makes colour of hints, or of luma alone."""
@@ -164,12 +174,12 @@ def _made(recipe: PipelineRecipe) -> Pipeline:
     networks = {kind: _by_scale(kind, roles) for kind, roles in recipe.networks.items()}
     budget = recipe.hints.args.get("budget", AUTO)
     hints = recipe.hints.name if budget == AUTO else f"{recipe.hints.name},{budget}"
-    downsize = {"name": recipe.downsize.name, **recipe.downsize.args}
+    downsize = {"name": recipe.downsize.name, **recipe.arguments(recipe.downsize)}
     return Pipeline(
         recipe.name,
         recipe.number,
         recipe.base.name,
-        recipe.base.args,
+        recipe.arguments(recipe.base),
         None if isinstance(recipe.scale, str) else recipe.scale,
         networks,
         hints,
@@ -199,13 +209,14 @@ def _ships(pipeline: Pipeline, recipe: PipelineRecipe) -> bool:
 
 
 def named_in_stream(
-    pipeline: Pipeline, scale: int, used: Iterable[str], *, hints: bool
+    pipeline: Pipeline, codec: str, scale: int, used: Iterable[str], *, hints: bool
 ) -> tuple[int | None, list[Network]]:
     """How a bitstream says which networks it was made with.
 
     Args:
         pipeline: The pipeline.
-        scale: The bitstream's scale.
+        codec: The bitstream's base codec.
+        scale: Its scale.
         used: Kinds of the networks that make its picture.
         hints: Whether its hints leave its colour to a network; otherwise networks that work on hints do nothing.
 
@@ -213,13 +224,14 @@ def named_in_stream(
         The pipeline's number where that says it all, and else the networks one by one.
     """
     kinds = set(used)
+    loop = [place.named() for place in pipeline.loop()] if codec == pipeline.base else []
     if not kinds:
-        return None, []
+        return None, loop
     places = pipeline.places(scale)
     busy = {place.kind for place in places if hints or not on_hints(place.kind)}
-    if pipeline.number is not None and busy == kinds:
+    if pipeline.number is not None and busy == kinds and not loop:
         return pipeline.number, []
-    return None, [place.named() for place in places if place.kind in kinds]
+    return None, [*loop, *(place.named() for place in places if place.kind in kinds)]
 
 
 __all__ = [

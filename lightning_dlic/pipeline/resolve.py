@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, RegistryError, load
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.codec.networks import DIGEST, Network, named_networks
 from lightning_dlic.kinds.order import in_order
@@ -108,9 +108,42 @@ def _places(stream: Bitstream, given: Pipeline | None, colored: bool, complain: 
             return []
         return shipped.places(stream.scale, hints=None if colored else False)
     named = named_networks(stream) or ()
-    wanted = [network for network in named if network.role in (0, stream.scale)]
+    wanted = [network for network in named if network.role in (0, stream.scale) and not _in_loop(network)]
     places = [_find(network, given, complain) for network in wanted]
     return [place for place in places if place is not None]
+
+
+def loop_networks(stream: Bitstream, given: Pipeline | None = None) -> list[str]:
+    """Weights of the networks in the base codec's loop, where a bitstream names some.
+
+    Args:
+        stream: The bitstream.
+        given: The pipeline that it was made with, where that is none that ships.
+
+    Raises:
+        BitstreamError: The records of networks are malformed.
+        PipelineError: One of them is not here: then the base layer cannot be decoded at all.
+    """
+
+    def refuse(what: str) -> None:
+        raise PipelineError(f"the bitstream asks for more than is here: {what}")
+
+    wanted = [network for network in named_networks(stream) or () if _in_loop(network)]
+    own = {place.named(): place.target for place in given.loop()} if given and wanted else {}
+    found = []
+    for network in wanted:
+        place = Place(network.kind, 0, own[network]) if network in own else _find(network, None, refuse)
+        found += [place.target] if place is not None else []
+    return found
+
+
+def _in_loop(network: Network) -> bool:
+    """Whether networks of its kind stand in a base codec's loop rather than behind it; not where nobody knows it."""
+    try:
+        slot = load("kind", network.kind).slot
+    except RegistryError:
+        return False
+    return slot is None
 
 
 def _find(network: Network, given: Pipeline | None, complain: Complain) -> Place | None:
@@ -149,4 +182,4 @@ def _ordered(kinds: list[str], complain: Complain) -> list[str]:
         return []
 
 
-__all__ = ["Chain", "open_chain", "open_place", "resolve"]
+__all__ = ["Chain", "loop_networks", "open_chain", "open_place", "resolve"]

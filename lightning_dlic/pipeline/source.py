@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +22,12 @@ class Source:
 
     Attributes:
         picture: uint8 ``[H, W, 3]`` or ``[H, W]``.
+        downsize: What makes base layers, by registered name with its arguments, at the scales that it serves; None is
+            MATLAB's bicubic.
     """
 
     picture: U8
+    downsize: Mapping[str, Any] | None = None
     _planes: tuple[U8, ...] = field(init=False, repr=False)
     _small: dict[int, Planes] = field(init=False, repr=False, default_factory=dict)
 
@@ -61,5 +66,13 @@ class Source:
     def small(self, scale: int) -> Planes:
         """The base layer before it is coded: downsized by MATLAB's antialiased bicubic, chroma to half of that."""
         if scale not in self._small:
-            self._small[scale] = downsized(self.picture, self._planes, scale)
+            self._small[scale] = self._shrunk(scale)
         return self._small[scale]
+
+    def _shrunk(self, scale: int) -> Planes:
+        plain = downsized(self.picture, self._planes, scale)
+        if self.downsize is None or scale == 1:
+            return plain
+        from lightning_dlic.pipeline.downsize import by_operator
+
+        return by_operator(self.downsize, self.picture, self.luma, plain, scale)

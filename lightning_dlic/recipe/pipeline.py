@@ -15,7 +15,7 @@ from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.kinds.order import in_order
 from lightning_dlic.recipe.check import Part, check_part, look_up
 from lightning_dlic.recipe.compose import compose, override, shown_path
-from lightning_dlic.recipe.errors import nearest, show
+from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import find
 from lightning_dlic.recipe.inherit import names_first
 from lightning_dlic.recipe.load import check_ranges
@@ -80,6 +80,15 @@ class PipelineRecipe(PipelineSpec, Loaded):
             found.setdefault(kind, {})[role] = self.located(spec["weights"])
         return found
 
+    def arguments(self, spec: NamedSpec) -> dict[str, Any]:
+        """A component's arguments, with paths as everyone finds them."""
+        return {key: self._found(value) for key, value in spec.args.items()}
+
+    def _found(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._found(item) for item in value]
+        return self.located(value) if isinstance(value, str) else value
+
     def located(self, weights: str) -> str:
         """Weights as everyone finds them: a path is taken from the recipe's folder first, then from the working one."""
         beside = self.path.parent / weights
@@ -99,7 +108,7 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
     Raises:
         RecipeError: Whatever is wrong with it.
     """
-    path = Path(source) / _FILE if (Path(source) / _FILE).is_file() else find(source)
+    path = _file(source)
     shown = shown_path(path)
     document = compose(path)
     for text in names_first(overrides):
@@ -119,6 +128,16 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
     _check_stages(recipe)
     _check_budget(recipe)
     return recipe
+
+
+def _file(source: str | Path) -> Path:
+    folder = Path(source)
+    if (folder / _FILE).is_file():
+        return folder / _FILE
+    if (folder / "recipe.yaml").is_file():
+        hint = "Either it has not come to its end, or what it trains has no place in a codec."
+        raise RecipeError("this run left no pipeline", where=shown_path(folder), hint=hint)
+    return find(source)
 
 
 def _check_scale(recipe: PipelineRecipe) -> None:

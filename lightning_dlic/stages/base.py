@@ -115,6 +115,14 @@ class Stage(pl.LightningModule):
         """What a weights file needs so that the network alone can be built and used again."""
         return {"net": self.net_recipe(), "steps": self.batches}
 
+    def pipeline_keys(self, weights: str) -> dict[str, dict[str, Any]]:
+        """What a pipeline says of this stage besides its weights.
+
+        Args:
+            weights: The weights file, relative to the run's folder.
+        """
+        return {}
+
     def init_targets(self) -> tuple[nn.Module, ...]:
         """What weights to start from may fill: the first of these that they fit."""
         return (self.net,)

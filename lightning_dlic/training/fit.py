@@ -30,6 +30,7 @@ from lightning_dlic.training.interrupt import Interrupt, Interrupted
 from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank, ranks
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.metrics_file import MetricsFile
+from lightning_dlic.training.pipeline_file import leave_pipeline
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
@@ -235,6 +236,7 @@ def _conclude(
     figures = measure(stage, data.val_dataloader())
     stage.cpu()
     save_net(run.weights, stage.net, {**describe_stage(recipe, kind), **stage.describe_net()})
+    leave_pipeline(run, {kind: stage}, {kind: run.weights})
     facts = {
         "recipe": recipe.name,
         "stage": {"kind": kind, "name": recipe.stages[kind].name},

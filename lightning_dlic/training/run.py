@@ -59,6 +59,11 @@ class Run:
         return self.folder / "best.safetensors"
 
     @property
+    def pipeline(self) -> Path:
+        """The codec that its networks make, for ``dlic compress --pipeline``."""
+        return self.folder / "pipeline.yaml"
+
+    @property
     def result(self) -> Path:
         """The final figures."""
         return self.folder / "result.json"

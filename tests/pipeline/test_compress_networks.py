@@ -3,13 +3,14 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lightning_dlic.codec import Bitstream, BitstreamError, decode_base
-from lightning_dlic.codec.networks import networks_chunk
+from lightning_dlic.codec.networks import named_networks, networks_chunk
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.measures import psnr
@@ -53,7 +54,6 @@ def recipe(weights: Path) -> Path:
 @pytest.fixture(scope="module")
 def made(gray: np.ndarray, recipe: Path) -> bytes:
     """A stream that names the network, whether or not it does better than bicubic."""
-    from dataclasses import replace
 
     plain = compress(gray, bytes=1200, pipeline=str(recipe)).stream
     named = [place.named() for place in find_pipeline(recipe).places(2)]
@@ -68,7 +68,6 @@ def test_the_network_runs_and_keeps_the_size(gray: np.ndarray, made: bytes, reci
 
 
 def replace_chunks(data: bytes) -> bytes:
-    from dataclasses import replace
 
     return replace(Bitstream.from_bytes(data), chunks=()).to_bytes()
 
@@ -186,7 +185,6 @@ def test_at_most_one_level_between_batches_tiles_and_onnx_runtime(
 
 
 def test_a_record_of_a_network_that_is_no_record(made: bytes) -> None:
-    from dataclasses import replace
 
     from lightning_dlic.codec import Chunk
 
@@ -197,7 +195,6 @@ def test_a_record_of_a_network_that_is_no_record(made: bytes) -> None:
 
 
 def test_paths_in_a_bitstream_are_never_opened(made: bytes, weights: Path) -> None:
-    from dataclasses import replace
 
     from lightning_dlic.codec import Chunk
 
@@ -209,7 +206,6 @@ def test_paths_in_a_bitstream_are_never_opened(made: bytes, weights: Path) -> No
 
 
 def test_a_pipeline_of_a_later_version(made: bytes) -> None:
-    from dataclasses import replace
 
     later = replace(Bitstream.from_bytes(made), chunks=(), pipeline=250).to_bytes()
     with pytest.warns(UserWarning, match="pipeline 250"):
@@ -290,3 +286,17 @@ def test_a_number_is_written_only_where_it_says_all(gray: np.ndarray) -> None:
     there = np.frombuffer(done.stdout, np.uint8).reshape(gray.shape)
     assert np.abs(there.astype(int) - decompress(made.data, strict=True)).max() <= 1
     assert psnr(there, gray) > 20
+
+
+def test_networks_in_the_base_codecs_loop_are_named_too(gray: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("base: {name: intra, args: {nets: [zoo:pnns_4]}}\nscale: 4\n")
+    made = compress(gray, bytes=700, effort=1, pipeline=str(path))
+    named = named_networks(made.stream)
+    assert named is not None
+    assert [(network.kind, network.name) for network in named] == [("prediction", "zoo:pnns_4")]
+    # Whoever has the zoo needs no pipeline; another network under the name is no substitute.
+    np.testing.assert_array_equal(decompress(made.data), decompress(made.data, pipeline=find_pipeline(path)))
+    other = networks_chunk([replace(named[0], digest=bytes(8))])
+    with pytest.raises(PipelineError, match="SHA-256 begins otherwise"):
+        decompress(replace(made.stream, chunks=(other,)).to_bytes())

@@ -65,6 +65,10 @@ class LearnedDownsize(SuperResolution):
         """The pair, else the super-resolution network alone."""
         return self.net, self.net.up
 
+    def pipeline_keys(self, weights: str) -> dict[str, dict[str, Any]]:
+        """The codec makes its base layers by the network's own downsizing."""
+        return {"downsize": {"name": "learned", "args": {"weights": weights}}}
+
     def task(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Gives the small picture that the network makes, with its graph, and the original.
 
