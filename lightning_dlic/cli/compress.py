@@ -95,7 +95,7 @@ def compress(
 
     chosen = find_pipeline(pipeline, overrides or [])
     if print_recipe:
-        print(to_yaml(load_pipeline(pipeline, overrides or [])), end="")
+        say(to_yaml(load_pipeline(pipeline, overrides or [])).rstrip())
         return
     if source is None or target is None:
         raise DlicError("which picture, and where to? dlic compress SOURCE TARGET --bytes N")

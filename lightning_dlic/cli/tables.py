@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from lightning_dlic.cli.cells import cells, console
 
 if TYPE_CHECKING:
     from lightning_dlic.measure.base import Column, Row
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 def print_rows(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     """Prints the table of a measure; columns without any value are left out."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -23,8 +23,8 @@ def print_rows(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     for column in shown:
         table.add_column(column.title, justify="left" if column.left else "right", no_wrap=not column.left)
     previous = ""
-    for row, cells in zip(rows, values, strict=True):
+    for row, given in zip(rows, values, strict=True):
         label = row.data if row.data != previous else ""
-        table.add_row(label, row.target, *(column.cell(cells.get(column.name)) for column in shown))
+        table.add_row(*cells(label, row.target, *(column.cell(given.get(column.name)) for column in shown)))
         previous = row.data
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console(200).print(table)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.resize import resize, resize_uint8
-from lightning_dlic.imaging.tiles import enlarge, net_halo
+from lightning_dlic.imaging.tiles import TILE, enlarge, net_halo
 from lightning_dlic.operators.base import Facts, Operator
 from lightning_dlic.operators.downsizer import bicubic, learned
 from lightning_dlic.operators.layers import Layers
@@ -23,6 +23,8 @@ KERNELS = ("bicubic", "nearest", "lanczos")
 _PEAK = {torch.uint8: 255.0, torch.uint16: 65535.0}
 # Pixels that a plain resize looks at around its place; lanczos reaches farthest.
 _KERNEL_HALO = 4
+# Larger for luma than for colour: a wide halo wastes less of a larger tile.
+_LUMA_TILE = 384
 Progress = Callable[[float], None]
 
 
@@ -65,7 +67,14 @@ class Enlarger:
             return finite(part).mul(peak).round_().clamp_(0.0, peak).to(kind).cpu()
 
         return enlarge(
-            self.apply, picture, self.scale, halo=self.halo, prepare=prepare, finish=finish, progress=progress
+            self.apply,
+            picture,
+            self.scale,
+            halo=self.halo,
+            prepare=prepare,
+            finish=finish,
+            progress=progress,
+            tile=TILE if picture.shape[1] > 1 else _LUMA_TILE,
         )
 
 
