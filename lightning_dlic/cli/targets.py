@@ -12,6 +12,7 @@ from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
 from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than
+from lightning_dlic.zoo.cards import names_card
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +45,7 @@ def find_target(text: str) -> Target:
     """Finds what a target means; loads nothing.
 
     Args:
-        text: A kind's rival, ``NAME`` or ``zoo:NAME``, a file, or a run's folder.
+        text: A kind's rival, ``NAME``, ``zoo:NAME`` or ``OWNER:NAME``, a file, or a run's folder.
 
     Raises:
         DlicError: It is none of these; the message suggests the nearest name.
@@ -52,9 +53,8 @@ def find_target(text: str) -> Target:
     path = Path(text)
     if text in rivals():
         return Target(text, text, None)
-    if text.startswith("zoo:") or text in cards():
-        name = text.removeprefix("zoo:")
-        return Target(text, name, find_card(name).weights)
+    if text in cards() or (names_card(text) and not path.is_file()):
+        return Target(text, text.rpartition(":")[2], find_card(text).weights)
     if is_run(path):
         return Target(text, _run_name(path), _run_file(path))
     if path.is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,14 @@ class Coded:
 
 
 class DecodedMeasure(PictureMeasure):
-    """Pictures made of decoded base layers, beside ``decoded``: the same, enlarged by bicubic. A subclass says how."""
+    """Pictures made of decoded base layers, beside ``decoded``: the same by bicubic alone.
+
+    It is for any kind whose operator advances pictures in the decoder, and whose rival is ``decoded``.
+
+    Attributes:
+        color: Whether base layers have colour.
+        alpha: How much networks may make up, from 0, faithful, to 1, vivid.
+    """
 
     protocol: ClassVar[Mapping[str, str]] = {
         "base": "MATLAB imresize bicubic of Y', Cb and Cr, chroma halved once more; coded and decoded",
@@ -72,6 +78,7 @@ class DecodedMeasure(PictureMeasure):
         "mean": "over pictures, of per-picture values; a PSNR counts as 100 dB at most",
     }
     color: ClassVar[bool] = True
+    alpha: float = 0.0
 
     def __init__(
         self,
@@ -107,17 +114,19 @@ class DecodedMeasure(PictureMeasure):
             if (missing := built.missing()) is not None:
                 raise DlicError(f"--codec {name}: cannot encode here: {missing}")
 
-    @abstractmethod
-    def make(self, operator: Operator, coded: Coded) -> U8:
-        """Makes a picture of a decoded base layer.
+    def make(self, operator: Operator | None, coded: Coded) -> U8:
+        """Makes a picture of a decoded base layer, as a decoder with this network alone does.
 
         Args:
-            operator: A network at work.
+            operator: A network at work; None for none, bicubic.
             coded: The base layer.
 
         Returns:
-            RGB, uint8 ``[H, W, 3]``; of grey base layers luma, ``[H, W]``.
+            RGB, uint8 ``[H, W, 3]``; of grey base layers perhaps luma, ``[H, W]``.
         """
+        planes = coded.planes
+        layers = Layers(planes, planes, coded.scale, coded.height, coded.width, coded.quality, self.alpha)
+        return assemble(layers, [] if operator is None else [operator])
 
     def columns(self) -> Sequence[Column]:
         """Codec, quality, scale and bytes of the base layer, and metrics."""
@@ -143,9 +152,9 @@ class DecodedMeasure(PictureMeasure):
             target = original(path, data.trim, 1)
             for coded in self._coded(target, self._scales(operators)):
                 for name, operator in operators.items():
-                    if operator is not None and coded.scale not in operator.facts.scales:
+                    if operator is not None and not _serves(operator, coded.scale):
                         continue
-                    made = _plain(coded) if operator is None else self.make(operator, coded)
+                    made = self.make(operator, coded)
                     row = table.setdefault((*coded.labels.values(), name), Row(data.name, name, coded.labels))
                     row.pictures[data.stem(path)] = {"bytes": float(coded.size), **self._score(made, target, coded)}
                     place = "-".join(map(str, (name, *coded.labels.values())))
@@ -157,7 +166,7 @@ class DecodedMeasure(PictureMeasure):
         if self.scale is None:
             return own or [4]
         for operator in operators.values():
-            if operator is not None and self.scale not in operator.facts.scales:
+            if operator is not None and not _serves(operator, self.scale):
                 known = ", ".join(f"x{scale}" for scale in operator.facts.scales)
                 raise DlicError(f"{operator.name} enlarges by {known}, not x{self.scale} as --scale says")
         return [self.scale]
@@ -190,8 +199,9 @@ def _tensor(picture: U8) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
 
 
-def _plain(coded: Coded) -> U8:
-    return assemble(Layers(coded.planes, coded.planes, coded.scale, coded.height, coded.width))
+def _serves(operator: Operator, scale: int) -> bool:
+    """Whether a network is for base layers of a scale: what keeps the size is for all."""
+    return operator.facts.scales == (1,) or scale in operator.facts.scales
 
 
 def _described(operator: Operator) -> dict[str, Any]:

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lightning_dlic.measure.decoded import Coded, DecodedMeasure
-from lightning_dlic.operators.base import Operator
-from lightning_dlic.operators.reconstructor import Reconstructor
-
-U8 = NDArray[np.uint8]
+from lightning_dlic.measure.decoded import DecodedMeasure
 
 
 class ReconstructionMeasure(DecodedMeasure):
@@ -47,10 +40,3 @@ class ReconstructionMeasure(DecodedMeasure):
             raise ValueError(f"--alpha {alpha}: a number from 0 to 1")
         super().__init__(scale, codec, decoded, lpips, metrics, save)
         self.alpha = alpha
-
-    def make(self, operator: Operator, coded: Coded) -> U8:
-        """See `DecodedMeasure.make`."""
-        if not isinstance(operator, Reconstructor):
-            raise operator.refusal(f"kind {operator.kind!r}")
-        size = coded.height, coded.width
-        return operator(coded.planes, coded.scale, *size, quality=coded.quality, alpha=self.alpha)

@@ -46,11 +46,10 @@ class Operator(ABC):
     """A network at work on 8-bit pictures.
 
     A kind names its operator (`kinds.base.Kind.operator`); whoever has a network and what its file says builds it by
-    this one constructor. A subclass reads the facts (`_facts`), and has a call whose arguments belong to its role.
+    this one constructor. A subclass reads the facts (`_facts`), has a call with arguments of its own, and says by
+    `advance` what it does behind a base codec, if anything.
 
     Attributes:
-        role: What it does, and so how a pipeline calls it: ``enlarge``, ``restore``, ``colorize``, ``reconstruct``,
-            ``predict``.
         plain: Whether the network is a function of a picture alone, ``[B, C, h, w]`` in [0, 1] to
             ``[B, C, h*scale, w*scale]``, which other programs can call.
         noun: What its networks are called in messages.
@@ -61,7 +60,6 @@ class Operator(ABC):
         facts: What is known of it.
     """
 
-    role: ClassVar[str] = ""
     plain: ClassVar[bool] = False
     noun: ClassVar[str] = "a network for this"
 

@@ -34,7 +34,6 @@ _RADIUS, _EPSILON = 1, 1e-4
 class Colorizer(Operator):
     """Makes chroma of luma with a network, and hints where it takes them."""
 
-    role: ClassVar[str] = "colorize"
     noun: ClassVar[str] = "a network for colour"
     net: ColorNet
 

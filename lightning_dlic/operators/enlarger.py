@@ -110,7 +110,6 @@ class KernelEnlarger(Enlarger):
 class NetEnlarger(Operator, Enlarger):
     """A network that enlarges. Colour reaches one of luma only by its luma; chroma is then enlarged by bicubic."""
 
-    role: ClassVar[str] = "enlarge"
     plain: ClassVar[bool] = True
     noun: ClassVar[str] = "a network that enlarges pictures"
 

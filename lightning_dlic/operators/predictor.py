@@ -54,7 +54,6 @@ class NetPredictor(Operator, BlockPredictor):
         m: Side of the blocks.
     """
 
-    role: ClassVar[str] = "predict"
     noun: ClassVar[str] = "a network that predicts blocks"
     m: int
 

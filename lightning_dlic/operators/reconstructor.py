@@ -43,7 +43,6 @@ class Reconstructor(Operator):
     tiles are aligned to.
     """
 
-    role: ClassVar[str] = "reconstruct"
     noun: ClassVar[str] = "a network that makes pictures of base layers"
 
     def _facts(self) -> Facts:

@@ -29,7 +29,6 @@ class Restorer(Operator):
     Its network maps ``[B, C, h, w]`` in [0, 1] to the same, with 1 or 3 ``channels`` as its file says, 1 by default.
     """
 
-    role: ClassVar[str] = "restore"
     plain: ClassVar[bool] = True
     noun: ClassVar[str] = "a network that restores pictures"
 

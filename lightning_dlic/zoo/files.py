@@ -154,7 +154,7 @@ def _check_facts(path: Path, meta: Mapping[str, Any]) -> None:
         value = meta.get(fact)
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
             stated = f"it is {str(value)[:40]!r}" if fact in meta else "it is missing"
-            raise WeightsError(f"{path}: networks of kind {kind!r} must state {fact}, a {wanted.__name__}; {stated}")
+            raise WeightsError(f"{path}: networks of kind {kind!r} must state {fact} ({wanted.__name__}); {stated}")
 
 
 def load_net(target: str | Path) -> tuple[nn.Module, dict[str, Any]]:

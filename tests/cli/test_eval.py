@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from dlic_registry import load
+from dlic_registry import load, local
 from lightning_dlic.zoo import Card, save_net, sha256, write_card
 
 Dlic = Callable[..., tuple[str, str]]
@@ -57,6 +58,39 @@ def test_table_and_json(inline: Dlic, sets: list[Path], tmp_path: Path) -> None:
     assert rows["mine", "other-valid"]["pictures"]["odd"]["psnr_y"] > 10
     with Image.open(tmp_path / "pictures" / "mine" / "other-valid" / "odd.png") as image:
         assert image.size == (40, 32)
+
+
+ACME = """
+from dlic_registry import register
+from torch import nn
+
+@register("metric", "acme_means")
+class Means(nn.Module):
+    def forward(self, output, target):
+        return 255 * (output.mean() - target.mean()).abs()
+"""
+
+
+def test_metrics_of_others_stand_beside_ours(
+    inline: Dlic, sets: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme_means.py").write_text(ACME)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(local, "CLASSES", dict(local.CLASSES))
+    words = ("--data", sets[1], "--no-lpips", "--metrics", "acme_means,psnr_y", "--plugin", "acme_means")
+    for target in ("bicubic", "palette"):
+        report = tmp_path / "report.json"
+        printed, _ = inline("eval", target, *words, "--json", report, "--save", tmp_path / "made")
+        assert "ACME-MEANS" in printed.splitlines()[0]
+        (row,) = json.loads(report.read_text())["results"]
+        (path,) = (tmp_path / "made").glob(f"{target}*/*/odd.png")
+        with Image.open(path) as made, Image.open(sets[1] / "odd.png") as whole:
+            wanted = whole.convert("RGB").crop((0, 0, *made.size))
+            apart = abs(np.asarray(made).mean() - np.asarray(wanted).mean())
+        assert row["figures"]["acme_means"] == pytest.approx(apart, abs=1e-3)
+        assert "psnr_y" in row["figures"]
+    _, error = inline("eval", "bicubic", *words, "--metrics", "acme_mean", status=2)
+    assert "Did you mean 'acme_means'" in error
 
 
 def test_each_network_at_its_own_scale_and_baselines_at_all(inline: Dlic, pictures: Path, tmp_path: Path) -> None:

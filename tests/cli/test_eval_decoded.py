@@ -9,9 +9,9 @@ from PIL import Image
 
 from dlic_registry import load
 from lightning_dlic.codec.planes import downsized
-from lightning_dlic.imaging.numpy.color import split
+from lightning_dlic.imaging.numpy.color import merge, split
+from lightning_dlic.imaging.numpy.resize import enlarge
 from lightning_dlic.metrics.protocol import score
-from lightning_dlic.pipeline.decompress import assemble
 from lightning_dlic.zoo import save_net
 
 
@@ -49,7 +49,9 @@ def test_networks_stand_beside_bicubic_of_what_was_decoded(inline, net, pictures
     picture = np.asarray(Image.open(path))
     codec, base = load("codec", "hevc")(), downsized(picture, split(picture), 2)
     payload = codec.encode(base, round(0.3 * (codec.steps - 1)), 3)
-    made = assemble(codec.decode(payload, *base.size, True), 2, *picture.shape[:2])
+    luma, *chroma = codec.decode(payload, *base.size, True).each()
+    size = picture.shape[:2]
+    made = merge(enlarge(luma, 2, *size), *(enlarge(plane, 4, *size) for plane in chroma))
     output, target = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None] for p in (made, picture))
     figures = rows["decoded", 0.3, 2]["pictures"][path.stem]
     assert figures["bytes"] == len(payload)

@@ -20,20 +20,19 @@ from lightning_dlic.operators.restorer import Restorer
 
 
 @pytest.mark.parametrize(
-    ("target", "operator", "role", "facts"),
+    ("target", "operator", "facts"),
     [
-        ("zoo:codec_y_x4", NetEnlarger, "enlarge", ("sr", (4,), 1, "luma")),
-        ("zoo:compact_x2", NetEnlarger, "enlarge", ("sr", (2,), 3, "rgb")),
-        ("zoo:multihypothesis_compact", Colorizer, "colorize", ("colorization", (1,), 1, "cbcr")),
-        ("zoo:pnns_4", NetPredictor, "predict", ("prediction", (1,), 1, "luma")),
+        ("zoo:codec_y_x4", NetEnlarger, ("sr", (4,), 1, "luma")),
+        ("zoo:compact_x2", NetEnlarger, ("sr", (2,), 3, "rgb")),
+        ("zoo:multihypothesis_compact", Colorizer, ("colorization", (1,), 1, "cbcr")),
+        ("zoo:pnns_4", NetPredictor, ("prediction", (1,), 1, "luma")),
     ],
 )
-def test_a_network_of_the_zoo_is_what_its_kind_says(target, operator, role, facts):
+def test_a_network_of_the_zoo_is_what_its_kind_says(target, operator, facts):
     found = load_operator(target)
     assert type(found) is operator
     kind, scales, channels, space = facts
     assert found.facts == Facts(kind, scales, channels, found.facts.halo, space)
-    assert found.role == role
     assert not found.net.training
 
 
