@@ -75,7 +75,8 @@ class PictureDataModule(LightningDataModule):
         max_pixels: Pictures that declare more are refused before decoding.
         val_limit: Evaluate on at most so many pictures, spread over the set.
         val_crop: Evaluate on the centre crop of this side.
-        transform: What the loader's workers add to a batch, by registered name with its arguments.
+        transform: What the loader's workers add to a batch, by registered name with its arguments; several, in their
+            order, as ``{degrade: {...}, hinted: {...}}``.
 
     Raises:
         DataError: An argument is out of its range.

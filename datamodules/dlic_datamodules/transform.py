@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,9 +12,11 @@ from torch import Tensor
 
 from dlic_registry import Component, load
 
-__all__ = ["BatchTransform", "TransformSpec", "build_transform"]
+__all__ = ["BatchTransform", "Several", "TransformSpec", "build_transform"]
 
-TransformSpec = Annotated[Mapping[str, Any] | None, Component("transform")]
+TransformSpec = Annotated[Mapping[str, Any] | None, Component("transform", several=True)]
+"""One by name with its arguments, or several by their names, each with its arguments (null switches one off), in the
+order they act in."""
 
 
 class BatchTransform(ABC):
@@ -35,15 +37,40 @@ class BatchTransform(ABC):
         """
 
 
+class Several(BatchTransform):
+    """Transforms one after another, each on what the one before gives; all draw from the same keys.
+
+    Args:
+        transforms: In their order.
+    """
+
+    def __init__(self, transforms: Sequence[BatchTransform]) -> None:
+        self.transforms = tuple(transforms)
+
+    def __call__(self, batch: dict[str, Tensor], keys: NDArray[np.uint64]) -> dict[str, Tensor]:
+        """Applies all."""
+        for transform in self.transforms:
+            batch = transform(batch, keys)
+        return batch
+
+
 def build_transform(spec: Mapping[str, Any] | None) -> BatchTransform | None:
-    """Builds a transform from its registered name and arguments.
+    """Builds a transform from its registered name and arguments, or several.
+
+    Args:
+        spec: ``{"name": "degrade", "scale": 2}``, or ``{"degrade": {"scale": 2}, "hinted": {}}``.
 
     Raises:
         DlicError: There is no such transform, or it refuses an argument.
     """
-    if spec is None:
+    if not spec:
         return None
-    transform: BatchTransform = load("transform", spec["name"], own_first=True)(
-        **{k: v for k, v in spec.items() if k != "name"}
-    )
+    if isinstance(spec.get("name"), str):
+        return _built(spec["name"], {key: value for key, value in spec.items() if key != "name"})
+    built = [_built(name, arguments) for name, arguments in spec.items() if arguments is not None]
+    return Several(built) if built else None
+
+
+def _built(name: str, arguments: Mapping[str, Any]) -> BatchTransform:
+    transform: BatchTransform = load("transform", name, own_first=True)(**arguments)
     return transform

@@ -47,7 +47,13 @@ class Nearest(nn.Module):
         self.block, self.guard, self.floor = block, guard, floor
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Compares ``[B, K, C, H, W]`` with ``[B, C, H, W]``; a scalar."""
+        """Compares ``[B, K, C, H, W]`` with ``[B, C, H, W]``; a scalar.
+
+        Raises:
+            ValueError: There are no several hypotheses to choose among.
+        """
+        if output.dim() != target.dim() + 1:
+            raise ValueError("it chooses among several hypotheses")
         error = F.avg_pool2d((output - target.unsqueeze(1)).square().mean(2), self.block, ceil_mode=True)
         nearest, others = error.amin(1).flatten(1).mean(1), error.flatten(1).mean(1)
         return torch.log((1.0 - self.guard) * nearest + self.guard * others + self.floor).mean()

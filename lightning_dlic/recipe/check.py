@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlic_registry import RegistryError, get, import_plugins, load, stage_kinds
+from dlic_registry import Component, RegistryError, get, import_plugins, load, stage_kinds
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import shipped_names
 from lightning_dlic.recipe.loaded import Loaded
-from lightning_dlic.recipe.schema import Recipe
+from lightning_dlic.recipe.schema import DISCRIMINATOR, Recipe
 from lightning_dlic.recipe.signature import Argument, signature
+from lightning_dlic.recipe.trained import check_trained, loss_specs
 from lightning_dlic.recipe.typecheck import conforms, describe, remedy
 
 _LONGEST_NAME = 200
@@ -74,9 +75,7 @@ def check(recipe: Recipe, *, weights: bool = True) -> None:
         for problem in missing_weights(recipe):
             raise problem
     classes = {part.key: check_part(recipe, part) for part in parts}
-    trained = {recipe.stages[kind].name: classes[f"stages.{kind}"] for kind in recipe.train}
-    _check_names(recipe, "optim", "role", recipe.optim, trained, "roles")
-    _check_names(recipe, "losses", "term", recipe.losses, trained, "loss_terms")
+    check_trained(recipe, {kind: classes[f"stages.{kind}"] for kind in recipe.stages})
 
 
 def _check_folder(recipe: Recipe, key: str, name: str | None) -> None:
@@ -103,9 +102,12 @@ def _parts(recipe: Recipe) -> Iterator[Part]:
             key = f"optim.{role}.schedule"
             lengths = ("T_max", "total_steps", "max_lr")
             yield _inline("schedule", spec["schedule"], key, provided=("optimizer",), default=lengths)
-    for term, loss in recipe.losses.items():
-        if loss is not None:
-            yield _inline("loss", loss, f"losses.{term}", ("weight",))
+    for key, loss in loss_specs(recipe):
+        yield _inline("loss", loss, key, ("weight",))
+    for name, args in recipe.metrics.items():
+        yield Part("metric", name, f"metrics.{name}", f"metrics.{name}", args)
+    if recipe.discriminator is not None:
+        yield _inline("net", recipe.discriminator, DISCRIMINATOR, provided=("channels",))
     if recipe.logger is not None:
         yield _inline("logger", recipe.logger, "logger", provided=("save_dir",))
 
@@ -188,28 +190,27 @@ def _check_value(recipe: Loaded, key: str, argument: Argument, title: str) -> No
     if value is None and optional:
         return
     if argument.component is not None:
-        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            example = f"{{name: {value}}}" if isinstance(value, str) else "{name: ..., argument: value}"
-            hint = f"Write {argument.name}: {example}"
-            raise recipe.error(key, f"{show(value)} is not a mapping with a name", hint)
-        part = _inline(argument.component.kind, value, key, provided=argument.component.provides)
-        look_up(recipe, part)
-        check_part(recipe, part)
+        for part in _components(recipe, key, value, argument.component):
+            look_up(recipe, part)
+            check_part(recipe, part)
     elif not conforms(value, argument.annotation):
         hint = remedy(value, argument.annotation) or f"{title} takes {argument.name}={argument.default!r} by default."
         raise recipe.error(key, f"{show(value)} is not {describe(argument.annotation)}", hint)
 
 
-def _check_names(
-    recipe: Recipe, section: str, word: str, given: Iterable[str], trained: Mapping[str, type[Any]], attribute: str
-) -> None:
-    """Checks the keys of ``optim`` or ``losses`` against what the trained stages declare."""
-    declared = [name for cls in trained.values() for name in getattr(cls, attribute, ())]
-    for name in given:
-        if declared and name not in declared:
-            stages = " and ".join(trained)
-            raise recipe.error(
-                f"{section}.{name}",
-                f"stage {stages} has no {word} {name!r}",
-                nearest(name, declared, f"Its {word}s"),
-            )
+def _components(recipe: Loaded, key: str, value: Any, component: Component) -> Iterator[Part]:
+    """The components that an argument names."""
+    if isinstance(value, dict) and isinstance(value.get("name"), str):
+        yield _inline(component.kind, value, key, provided=component.provides)
+    elif component.several and isinstance(value, dict) and "name" not in value:
+        for name, arguments in value.items():
+            if arguments is None:
+                continue
+            if not isinstance(arguments, dict):
+                hint = f"Write {name}: {{argument: value}}, or {key.rpartition('.')[2]}: {{name: ..., argument: value}}"
+                raise recipe.error(f"{key}.{name}", f"{show(arguments)} is not a mapping of arguments", hint)
+            yield Part(component.kind, name, f"{key}.{name}", f"{key}.{name}", arguments, component.provides)
+    else:
+        example = f"{{name: {value}}}" if isinstance(value, str) else "{name: ..., argument: value}"
+        hint = f"Write {key.rpartition('.')[2]}: {example}"
+        raise recipe.error(key, f"{show(value)} is not a mapping with a name", hint)

@@ -33,12 +33,15 @@ def left_behind(at: tuple[str, ...], old: Mapping[str, Any], new: Mapping[str, A
         [('epsilon',)]
     """
     names = old.get("name"), new.get("name")
+    if at[-1:] == ("transform",) and isinstance(names[1], str) and "name" not in old:
+        # One by name takes the place of several.
+        return [(key,) for key in old]
     if not all(isinstance(name, str) for name in names) or names[0] == names[1]:
         return []
     # These have names, and are no components: a recipe, a run, arguments of which one is called name.
     if not at or at[-1] == "args" or at[0] == "run":
         return []
-    if at[0] in ("stages", "data", "base", "hints") and "args" not in at:
+    if at[0] in ("stages", "data", "base", "hints", "downsize") and "args" not in at:
         args = old.get("args")
         kept = SHARED_DATA if at[0] == "data" else ()
         return [("args", key) for key in args if key not in kept] if isinstance(args, Mapping) else []

@@ -49,9 +49,11 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     recipe = Recipe(**_specs(values), path=path, marks=document.marks, texts=texts, shown=shown)
     recipe.train = _train(recipe, values["train"])
     recipe.optim = {role: _optimizer(recipe, role, value) for role, value in recipe.optim.items()}
-    recipe.losses = {term: _loss(recipe, term, value) for term, value in recipe.losses.items()}
-    if recipe.logger is not None:
-        named(recipe, "logger", recipe.logger)
+    recipe.losses = {term: _terms(recipe, term, value) for term, value in recipe.losses.items()}
+    recipe.metrics = {name: _metric(recipe, name, value) for name, value in recipe.metrics.items() if value is not None}
+    for key in ("logger", "discriminator"):
+        if getattr(recipe, key) is not None:
+            named(recipe, key, getattr(recipe, key))
     check_ranges(recipe, recipe, "")
     check_ranges(recipe, recipe.trainer, "trainer.")
     if not recipe.train:
@@ -164,6 +166,27 @@ def _groups(recipe: Recipe, key: str, value: Any) -> dict[str, Any]:
         if not isinstance(group, dict) or not conforms(group.get("match"), str | list[str]):
             raise recipe.error(f"{key}.{name}", "has no pattern of parameters' names", example)
     return groups
+
+
+def _metric(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        hint = f"Write {name}: {{}}, or {name}: {{argument: value}}"
+        raise recipe.error(f"metrics.{name}", f"{show(value)} is not a mapping of arguments", hint)
+    return value
+
+
+def _terms(recipe: Recipe, term: str, value: Any) -> dict[str, Any] | None:
+    """A term, or below a stage of a chain its own terms."""
+    of_stage = isinstance(value, dict) and "name" not in value and term in recipe.stages
+    if of_stage and not recipe.is_chain:
+        hint = "Write the terms under losses themselves: losses.pixel: {name: l1}"
+        raise recipe.error(f"losses.{term}", "only a chain's stages have terms of their own", hint)
+    if value is None or term not in recipe.stages or not recipe.is_chain:
+        return _loss(recipe, term, value)
+    if not isinstance(value, dict) or isinstance(value.get("name"), str):
+        hint = f"Write losses.{term}: {{pixel: {{name: l1}}}}"
+        raise recipe.error(f"losses.{term}", f"stands for a stage: {show(value)} is no mapping of its terms", hint)
+    return {own: _loss(recipe, f"{term}.{own}", below) for own, below in value.items()}
 
 
 def _loss(recipe: Recipe, term: str, value: Any) -> dict[str, Any] | None:

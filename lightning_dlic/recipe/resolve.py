@@ -28,7 +28,10 @@ from lightning_dlic.recipe.typecheck import describe, remedy
 
 _MAX_DEPTH = 60
 # Emptied mappings and lists fall back on their defaults.
-_EMPTIABLE = ("plugins", "train", "stages", "optim", "losses", "data", "trainer", "run", "base", "scale", "hints")
+_EMPTIABLE = (
+    *("plugins", "train", "stages", "optim", "losses", "metrics", "data", "trainer", "run"),
+    *("base", "scale", "hints"),
+)
 _NAMED = ("data", "base", "hints", "downsize")
 
 

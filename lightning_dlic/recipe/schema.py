@@ -137,7 +137,17 @@ class RecipeSpec:
     """Optimizer of each role, arguments inline: ``{name: adam, lr: 1.0e-4, schedule: {name: cosine}}``."""
 
     losses: dict[str, Any] = field(default_factory=dict)
-    """Loss of each term, arguments inline: ``{name: l1, weight: 1.0}``; null switches a term off."""
+    """Loss of each term, arguments inline: ``{name: l1, weight: 1.0}``; null switches a term off. In a chain a stage's
+    kind holds terms of its own: ``{sr: {pixel: {name: l1}}}``."""
+
+    discriminator: Any = None
+    """Network that a chain is trained against, arguments inline: ``{name: srgan_discriminator}``; null has none."""
+
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Further figures of validations, by registered name with arguments: ``{lpips: {}}``; null takes one away."""
+
+    monitor: str | None = None
+    """The figure that the best weights follow; null takes the stage's own."""
 
     data: NamedSpec = field(default_factory=lambda: NamedSpec("sample"))
     """DataModule."""
@@ -152,6 +162,9 @@ class RecipeSpec:
     """Where the run's folder goes."""
 
 
+DISCRIMINATOR = "discriminator"
+
+
 @dataclass(kw_only=True)
 class Recipe(RecipeSpec, Loaded):
     """A training's recipe as loaded: composed, interpolated, checked against the schema, plain values throughout."""
@@ -159,7 +172,14 @@ class Recipe(RecipeSpec, Loaded):
     train: list[str] = field(default_factory=list)
     optim: dict[str, dict[str, Any]] = field(default_factory=dict)
     losses: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    discriminator: dict[str, Any] | None = None
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     logger: dict[str, Any] | None = None
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether several stages stand behind one another."""
+        return len(self.stages) > 1
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as one mapping of plain values: no ``extends``, no interpolation, every default written out."""

@@ -15,12 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from dlic_registry import DlicError, load
+from dlic_registry import DlicError, suggest
 from lightning_dlic.imaging.finite import NotFiniteError, unfinite
+from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
+from lightning_dlic.metrics.protocol import to_uint8
 from lightning_dlic.metrics.terms import counted
 from lightning_dlic.stages import carry
+from lightning_dlic.stages.hyperparameters import keep_arguments
 from lightning_dlic.stages.optim import build_optimizer, build_schedule, steps_between
+from lightning_dlic.stages.relay import Leg, Relay
 from lightning_dlic.stages.settings import Settings, Spec
+from lightning_dlic.stages.terms import ADVERSARIAL, apply_loss, build_losses
 from lightning_dlic.stages.watch import DivergedError, Watch, first_unfinite
 
 Batch = Mapping[str, Any]
@@ -36,12 +41,17 @@ class Stage(pl.LightningModule):
     Attributes:
         kind: Kind under which such stages register.
         roles: Names of what is optimised separately; each has an optimizer.
-        loss_terms: Names of the terms a recipe may set under ``losses``.
+        loss_terms: Names of the terms that have a meaning of their own here.
+        more_terms: Whether any other name under ``losses`` is a term, too, whose loss compares output with target. A
+            class with `updates` of its own must say so itself.
         default_optim: Optimizer of each role where the recipe names none.
         default_losses: Losses where the recipe names none.
         net: The network the codec uses.
-        monitor: The figure of `score` by which the best network is kept; higher is better.
+        scores: Names of the figures of `score`, for those who ask before there are any; none where that is open.
+        monitor: The figure by which the best network is kept.
         baseline_name: What `baseline` is called in results.
+        plain_name: What `plain` is called there.
+        gives_color: Whether what it hands on in a chain has colour, whatever it was handed.
         batches: Batches trained on so far, by all runs that led here.
         steps: Steps that each optimizer has taken for them.
         gathered: Gradients of a checkpoint inside an accumulation, until the training starts.
@@ -51,23 +61,34 @@ class Stage(pl.LightningModule):
     kind: ClassVar[str] = ""
     roles: ClassVar[tuple[str, ...]] = ("net",)
     loss_terms: ClassVar[tuple[str, ...]] = ("pixel",)
+    more_terms: ClassVar[bool] = True
     default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-4}}
     default_losses: ClassVar[Mapping[str, Spec | None]] = {"pixel": {"name": "l1", "weight": 1.0}}
+    scores: ClassVar[tuple[str, ...]] = ()
     monitor: ClassVar[str] = "psnr_y"
     baseline_name: ClassVar[str] = ""
+    plain_name: ClassVar[str] = "as it comes"
+    gives_color: ClassVar[bool] = False
 
     net: nn.Module
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "updates" in vars(cls) and "more_terms" not in vars(cls):
+            cls.more_terms = False
 
     def __init__(self) -> None:
         """Starts with default settings; `configure` replaces them."""
         super().__init__()
+        keep_arguments(self)
         self.automatic_optimization = False
         self.batches = self.steps = 0
         self.gathered: dict[str, Any] | None = None
-        self.settings = Settings()
+        self.settings, self.configured = Settings(), False
         self.watch = Watch()
         self.losses: dict[str, nn.Module] = {}
         self.loss_weights: dict[str, float] = {}
+        self.metrics: list[NamedMetric] = []
 
     # What a subclass defines
 
@@ -82,13 +103,21 @@ class Stage(pl.LightningModule):
         """
         raise NotImplementedError
 
-    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
+    def produce(self, inputs: Any) -> Any:
+        """What the losses look at of a batch. The default is the network's output."""
+        return self(inputs)
+
+    def compared(self, term: str, inputs: Any, produced: Any, target: Tensor) -> tuple[Tensor, Tensor]:
+        """What the loss of a term compares. The default is what was produced, with the target."""
+        return produced, target
+
+    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str | tuple[str, ...], Terms]]:
         """Yields each role with the terms it minimises, in the order of their updates.
 
-        Each yield is followed by that role's backward pass and step before the generator goes on. The default has one
-        role and one term: the network's output against the target.
+        Each yield is followed by that role's backward pass and step before the generator goes on; several roles that
+        are yielded together share a backward pass. The default has one role, and all terms.
         """
-        yield "net", {"pixel": self.term("pixel", self(inputs), target)}
+        yield "net", self.terms(inputs, self.produce(inputs), target)
 
     def score(self, inputs: Any, output: Tensor, target: Tensor) -> dict[str, float]:
         """Figures of one picture under the evaluation protocol."""
@@ -106,6 +135,41 @@ class Stage(pl.LightningModule):
     def panel(self, inputs: Any, output: Tensor, target: Tensor) -> Tensor:
         """A picture float ``[3, H, W]`` in [0, 1] for people: baseline, output and target side by side."""
         raise NotImplementedError
+
+    def pictures(self, inputs: Any, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Output and target as pictures ``[B, 3|1, H, W]`` in [0, 1], for metrics. The default: as they are."""
+        return output, target
+
+    def link(self, relay: Relay) -> Leg:
+        """Does this stage's part in a chain.
+
+        Args:
+            relay: What the stages before have made of a batch.
+
+        Returns:
+            What it makes of that, by `produce`.
+
+        Raises:
+            DlicError: Stages of this class have no part in chains, or cannot go on from that.
+        """
+        raise DlicError(f"stage {type(self).__name__} of kind {self.kind!r} has no part in chains (link)")
+
+    def plain(self, relay: Relay) -> Relay:
+        """The same without a network: what the chain would do without this stage. The default hands on what it has."""
+        return relay
+
+    def trained(self) -> Mapping[str, Stage]:
+        """The stages whose networks are trained, by kind: this one itself."""
+        return {self.kind: self}
+
+    @property
+    def leaves_unused(self) -> bool:
+        """Whether a backward pass may leave some parameters unused: plain DDP must know."""
+        return len(self.roles) > 1
+
+    def compiled(self) -> list[nn.Module]:
+        """The modules that ``trainer.compile`` compiles."""
+        return list({self.net, getattr(self, "discriminator", self.net)})
 
     def net_recipe(self) -> dict[str, Any]:
         """``{"name": ..., "args": {...}}`` from which `net` can be built again without this stage."""
@@ -152,21 +216,55 @@ class Stage(pl.LightningModule):
             settings: Optimizers, losses and the rest. Roles left out keep the stage's defaults; losses do where none is
                 named at all.
         """
-        self.settings = settings
-        for term, spec in (settings.losses or self.default_losses).items():
-            if spec is None:
-                continue
-            arguments = {key: value for key, value in spec.items() if key not in ("name", "weight")}
-            # Held in plain dicts: frozen loss networks must not enter the state dict.
-            self.losses[term] = load("loss", spec["name"], own_first=True)(**arguments)
-            self.loss_weights[term] = float(spec.get("weight", 1.0))
+        self.take_settings(settings)
+        # Held in plain dicts: frozen loss networks must not enter the state dict.
+        self.losses, self.loss_weights = build_losses(settings.losses or self.default_losses)
+        if not self.losses:
+            raise DlicError("losses: every term is switched off; there is nothing to train for")
+
+    def take_settings(self, settings: Settings) -> None:
+        """Takes all settings but the losses.
+
+        Raises:
+            DlicError: A metric cannot be built, or nothing gives the figure that is to be followed.
+        """
+        self.settings, self.configured = settings, True
+        self.metrics = open_metrics(settings.metrics)
+        if settings.monitor is None:
+            return
+        known = [*self.scores, *settings.metrics]
+        if self.scores and settings.monitor not in known:
+            near = suggest(settings.monitor, known)
+            meant = f"Did you mean {near!r}? " if near else ""
+            raise DlicError(f"monitor: no validation gives {settings.monitor!r}\n{meant}Figures: {', '.join(known)}")
+        # Declared for classes, which have one of their own.
+        vars(self)["monitor"] = settings.monitor
+
+    @property
+    def monitor_sign(self) -> int:
+        """1 where more of the monitored figure is better, -1 where less is."""
+        metric = next((metric for metric in self.metrics if metric.name == self.monitor), None)
+        return -1 if metric is not None and not metric.higher_is_better else 1
+
+    def figures(self, inputs: Any, output: Tensor, target: Tensor) -> dict[str, float]:
+        """Figures of one picture: those of `score`, and of the metrics that the recipe names beside them."""
+        found = self.score(inputs, output, target)
+        more = [metric for metric in self.metrics if metric.name not in found]
+        if not more:
+            return found
+        made, truth = (to_uint8(picture) for picture in self.pictures(inputs, output, target))
+        return {**found, **figures(more, made, truth, int(getattr(self, "scale", 0)))}
 
     def term(self, name: str, output: Tensor, target: Tensor) -> Tensor:
         """A loss term, weighted; zero where the recipe switched it off."""
         if name not in self.losses:
             return output.new_zeros(())
-        value: Tensor = self.losses[name](output, target) * self.loss_weights[name]
-        return value
+        return apply_loss(name, self.losses[name], output, target) * self.loss_weights[name]
+
+    def terms(self, inputs: Any, produced: Any, target: Tensor) -> dict[str, Tensor]:
+        """All terms that compare what `produce` made with the target, weighted."""
+        names = [name for name in self.losses if name != ADVERSARIAL]
+        return {name: self.term(name, *self.compared(name, inputs, produced, target)) for name in names}
 
     def configure_optimizers(self) -> Any:
         """Builds one optimizer a role, with its schedule where one is named.
@@ -212,7 +310,9 @@ class Stage(pl.LightningModule):
             raise DlicError(f"optim.{role}: {error}") from error
 
     def on_fit_start(self) -> None:
-        """Moves what is not part of the module's state to the device."""
+        """Moves what is not part of the module's state to the device; a stage that nobody configured has defaults."""
+        if not self.configured:
+            self.configure(self.settings)
         for loss in self.losses.values():
             loss.to(self.device)
 
@@ -224,10 +324,14 @@ class Stage(pl.LightningModule):
         """Runs the updates of all roles on a batch."""
         inputs, target = self.task(batch)
         record = (self.batches + 1) % self.settings.log_every == 0
-        for role, terms in self.updates(inputs, target):
-            self._update(role, terms)
+        for yielded, terms in self.updates(inputs, target):
+            roles = (yielded,) if isinstance(yielded, str) else yielded
+            if terms:
+                self.manual_backward(torch.stack(list(terms.values())).sum() / self.settings.accumulate)
+            for role in roles:
+                self._step(role, terms)
             if record:
-                self._record(role, terms)
+                self._record(roles, terms)
         self.steps += self._closing
         self.batches += 1
 
@@ -237,11 +341,9 @@ class Stage(pl.LightningModule):
         number = self.batches + 1
         return number % self.settings.accumulate == 0 or number == self.settings.max_steps
 
-    def _update(self, role: str, terms: Terms) -> None:
-        """Backward, and, after the last batch of an accumulation, the optimizer's and the schedule's step."""
+    def _step(self, role: str, terms: Terms) -> None:
+        """After the last batch of an accumulation, the optimizer's and the schedule's step."""
         index = self.roles.index(role)
-        loss = torch.stack(list(terms.values())).sum() / self.settings.accumulate
-        self.manual_backward(loss)
         self._look(role, terms)
         if not self._closing:
             return
@@ -270,12 +372,14 @@ class Stage(pl.LightningModule):
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
 
-    def _record(self, role: str, terms: Terms) -> None:
-        """Logs the terms of a role."""
+    def _record(self, roles: tuple[str, ...], terms: Terms) -> None:
+        """Logs the terms of roles."""
+        owner = roles[0] if len(roles) == 1 else "joint"
         for name, value in terms.items():
-            self.log(f"train/{role}_{name}", value.detach(), on_step=True, batch_size=1)
-        rate = self._all(self.optimizers())[self.roles.index(role)].param_groups[0]["lr"]
-        self.log(f"lr/{role}", rate, on_step=True, batch_size=1)
+            self.log(f"train/{owner}_{name}", value.detach(), on_step=True, batch_size=1)
+        for role in roles:
+            rate = self._all(self.optimizers())[self.roles.index(role)].param_groups[0]["lr"]
+            self.log(f"lr/{role}", rate, on_step=True, batch_size=1)
 
     @contextmanager
     def frozen(self, module: nn.Module) -> Iterator[None]:
@@ -303,8 +407,7 @@ class Stage(pl.LightningModule):
             NotFiniteError: The network gives what is no picture.
         """
         inputs, target = self.task(batch)
-        figures = self.score(inputs, self(inputs), target)
-        for name, value in figures.items():
+        for name, value in self.figures(inputs, self(inputs), target).items():
             if math.isnan(value):
                 raise NotFiniteError(f"{name} of a validation picture is {value}")
             value = counted(name, value)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dlic_registry import DlicError
+from lightning_dlic.stages.hyperparameters import plain
 from lightning_dlic.stages.optim import build_optimizer
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def save(stage: Stage, checkpoint: dict[str, Any]) -> None:
     """
     checkpoint["dlic_batches"], checkpoint["dlic_steps"] = stage.batches, stage.steps
     checkpoint["dlic_optim"] = {
-        "specs": {role: _plain(stage.optimizer_spec(role)) for role in stage.roles},
+        "specs": {role: plain(stage.optimizer_spec(role)) for role in stage.roles},
         "total_steps": stage.total_steps,
     }
     gradients = {role: [p.grad for p in stage.role_parameters(role)] for role in stage.roles}
@@ -102,7 +103,7 @@ def _carry_optimizers(stage: Stage, checkpoint: dict[str, Any], specs: dict[str,
     saved = dict(zip(scheduled, checkpoint["lr_schedulers"], strict=True))
     schedules = []
     for index, role in enumerate(stage.roles):
-        spec = _plain(stage.optimizer_spec(role))
+        spec = plain(stage.optimizer_spec(role))
         lasts = not spec.get("schedule") or stage.total_steps == total_steps
         if spec == specs[role] and lasts:
             schedules += [saved[role]] if role in saved else []
@@ -150,10 +151,3 @@ def _another(role: str, why: str) -> DlicError:
         f"optim.{role}: a run cannot go on with another optimizer ({why}).\n"
         "Start a new run from its weights: stages.KIND.init=RUN"
     )
-
-
-def _plain(value: Any) -> Any:
-    """Mappings and sequences as the dicts and lists that a checkpoint may hold."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

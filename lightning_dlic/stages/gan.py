@@ -10,17 +10,19 @@ from torch import Tensor, nn
 from dlic_registry import load
 from lightning_dlic.stages.base import Stage, Terms
 from lightning_dlic.stages.settings import Spec
+from lightning_dlic.stages.terms import ADVERSARIAL
 
 
 class Adversarial(Stage):
     """Trains the stage's network against a discriminator.
 
-    Mixed into a stage that defines the task; its network is the role ``generator``. Terms: ``content`` (features),
-    ``pixel`` (pictures), ``adversarial``, and whatever else a stage names.
+    Mixed into a stage that defines the task; its network is the role ``generator``. The term ``adversarial`` is the
+    discriminator's, all others compare what was made with the target.
     """
 
     roles: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
-    loss_terms: ClassVar[tuple[str, ...]] = ("content", "pixel", "adversarial")
+    loss_terms: ClassVar[tuple[str, ...]] = ("content", "pixel", ADVERSARIAL)
+    more_terms: ClassVar[bool] = True
     default_optim: ClassVar[Mapping[str, Spec]] = {
         "generator": {"name": "adam", "lr": 1e-4},
         "discriminator": {"name": "adam", "lr": 1e-4},
@@ -45,18 +47,24 @@ class Adversarial(Stage):
         """What the discriminator looks at of what was made, or of the target: the whole of it."""
         return made
 
-    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
+    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str | tuple[str, ...], Terms]]:
         """Yields the generator's terms, then the discriminator's on the same made pictures."""
-        adversarial = self.losses.get("adversarial")
-        made = self(inputs)
-        named = [name for name in self.loss_terms if name in self.losses and name != "adversarial"]
-        terms = {name: self.term(name, made, target) for name in named}
-        if adversarial is None:
+        made = self.produce(inputs)
+        terms = self.terms(inputs, made, target)
+        if ADVERSARIAL not in self.losses:
             yield "generator", terms
             return
-        weight = self.loss_weights["adversarial"]
+        yield "generator", {**terms, ADVERSARIAL: self.fooled(self.judged(inputs, made))}
+        yield "discriminator", {ADVERSARIAL: self.told_apart(self.judged(inputs, target), self.judged(inputs, made))}
+
+    def fooled(self, made: Tensor) -> Tensor:
+        """How little the discriminator believes what was made, weighted; it is not moved by that."""
         with self.frozen(self.discriminator):
-            terms["adversarial"] = weight * adversarial.generator(self.discriminator(self.judged(inputs, made)))  # type: ignore[operator]
-        yield "generator", terms
-        real, fake = (self.discriminator(self.judged(inputs, blocks)) for blocks in (target, made.detach()))
-        yield "discriminator", {"adversarial": adversarial.discriminator(real, fake)}  # type: ignore[operator]
+            value: Tensor = self.losses[ADVERSARIAL].generator(self.discriminator(made))  # type: ignore[operator]
+        return value * self.loss_weights[ADVERSARIAL]
+
+    def told_apart(self, real: Tensor, made: Tensor) -> Tensor:
+        """How badly the discriminator tells what was made from what is real; the generator is not moved by that."""
+        logits = self.discriminator(real), self.discriminator(made.detach())
+        value: Tensor = self.losses[ADVERSARIAL].discriminator(*logits)  # type: ignore[operator]
+        return value

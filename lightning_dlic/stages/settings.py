@@ -23,6 +23,8 @@ class Settings:
         seed: Seed of everything drawn on the device.
         channels_last: Whether networks and pictures are laid out channels last.
         log_every: Batches between two records of the training losses.
+        metrics: Arguments of further figures of validations, by registered name.
+        monitor: The figure by which the best network is kept; None leaves the stage's own.
     """
 
     optim: Mapping[str, Spec] = field(default_factory=dict)
@@ -33,3 +35,5 @@ class Settings:
     seed: int = 0
     channels_last: bool = True
     log_every: int = 50
+    metrics: Mapping[str, Spec] = field(default_factory=dict)
+    monitor: str | None = None

@@ -14,6 +14,7 @@ from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, load
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.stages.base import Stage
+from lightning_dlic.stages.chain import Chain
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.checkpoint_file import CheckpointFiles
 from lightning_dlic.training.initial import initialise
@@ -35,29 +36,78 @@ def build_stage(recipe: Recipe, kind: str, *, initial: bool = True) -> Stage:
     Raises:
         DlicError: An argument is refused by the stage, or ``init`` cannot be loaded.
     """
-    spec, trainer = recipe.stages[kind], recipe.trainer
+    spec = recipe.stages[kind]
     pl.seed_everything(recipe.seed, verbose=False)
     try:
         with bounded():
             stage: Stage = load(kind, spec.name)(**spec.args)
     except (ValueError, TypeError) as error:
         raise DlicError(f"{recipe.where(f'stages.{kind}.args')}: stages.{kind}.args: {error}") from error
-    start = spec.init or spec.weights
-    if start is not None and initial:
-        place = f"{recipe.where(f'stages.{kind}')}: stages.{kind}.init"
-        initialise(stage, start, place, partial=spec.partial)
-    stage.configure(
-        Settings(
-            optim=recipe.optim,
-            losses=recipe.losses,
-            max_steps=trainer.max_steps,
-            accumulate=trainer.accumulate,
-            clip_norm=trainer.clip_norm,
-            seed=recipe.seed,
-            channels_last=trainer.channels_last,
-            log_every=trainer.log_every,
-        )
+    if initial:
+        _start(recipe, kind, stage)
+    return _configured(recipe, stage)
+
+
+def build_chain(recipe: Recipe, *, initial: bool = True) -> Chain:
+    """Builds the chain of a recipe's stages, initialised and with its settings.
+
+    Args:
+        recipe: The recipe.
+        initial: As for `build_stage`.
+
+    Returns:
+        The chain, on the CPU.
+
+    Raises:
+        DlicError: As for `build_stage`, or the stages make no chain.
+    """
+    pl.seed_everything(recipe.seed, verbose=False)
+    stages = {kind: {"name": spec.name, "args": spec.args} for kind, spec in recipe.stages.items()}
+    try:
+        chain = Chain(stages, recipe.train, recipe.discriminator)
+    except (ValueError, TypeError) as error:
+        raise DlicError(f"{recipe.where('stages')}: stages: {error}") from error
+    if initial:
+        for kind, part in chain.parts.items():
+            _start(recipe, kind, part)
+    configured = _configured(recipe, chain)
+    assert isinstance(configured, Chain)
+    return configured
+
+
+def build(recipe: Recipe, *, initial: bool = True) -> Stage:
+    """What a recipe trains: its one stage, or the chain of its stages."""
+    return (
+        build_chain(recipe, initial=initial)
+        if recipe.is_chain
+        else build_stage(recipe, recipe.train[0], initial=initial)
     )
+
+
+def _start(recipe: Recipe, kind: str, stage: Stage) -> None:
+    """Gives a stage the weights that it starts from, where the recipe names some."""
+    spec = recipe.stages[kind]
+    source = spec.init or spec.weights
+    if source is not None:
+        place = f"{recipe.where(f'stages.{kind}')}: stages.{kind}.init"
+        initialise(stage, source, place, partial=spec.partial)
+
+
+def _configured(recipe: Recipe, stage: Stage) -> Stage:
+    trainer = recipe.trainer
+    settings = Settings(
+        optim=recipe.optim,
+        losses=recipe.losses,
+        max_steps=trainer.max_steps,
+        accumulate=trainer.accumulate,
+        clip_norm=trainer.clip_norm,
+        seed=recipe.seed,
+        channels_last=trainer.channels_last,
+        log_every=trainer.log_every,
+        metrics=recipe.metrics,
+        monitor=recipe.monitor,
+    )
+    stage.configure(settings)
     if trainer.channels_last:
         stage.to(memory_format=torch.channels_last)
     return stage
@@ -159,7 +209,7 @@ def _on_cpu(accelerator: str) -> bool:
 def _strategy(name: str, devices: Any, nodes: int, stage: Stage) -> str:
     """A GAN's two backward passes each leave the other side's parameters unused, which plain DDP does not forgive."""
     many = nodes > 1 or (isinstance(devices, int) and devices > 1) or (devices == "auto" and _gpus() > 1)
-    if len(stage.roles) > 1 and many and name in ("auto", "ddp", "ddp_spawn", "ddp_fork"):
+    if stage.leaves_unused and many and name in ("auto", "ddp", "ddp_spawn", "ddp_fork"):
         return f"{'ddp' if name == 'auto' else name}_find_unused_parameters_true"
     return name
 

@@ -109,7 +109,7 @@ def check_fit(recipe: Recipe, stage: Stage, run: Run, point: Point, changes: lis
     odd = [name for name in saved.keys() | wanted.keys() if _shape(saved, name) != _shape(wanted, name)]
     if not odd:
         return
-    args = [change for change in changes if change.key.startswith("stages.")]
+    args = [change for change in changes if change.key.startswith(("stages.", "discriminator"))]
     if args:
         others = f" (and {', '.join(change.key for change in args[1:])})" if args[1:] else ""
         problem = f"{args[0].values}{others}, but the weights of the run do not fit that"

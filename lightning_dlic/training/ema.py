@@ -16,8 +16,8 @@ from lightning_dlic.stages.base import Stage
 class EMA(pl.Callback):
     """Keeps the average, validates with it, and stores it in checkpoints.
 
-    Only `Stage.net` is averaged: discriminators and frozen loss networks have nothing to gain. Buffers (BatchNorm's
-    statistics) are the network's current ones.
+    Only `Stage.net` is averaged, and of a chain the stages that are trained: discriminators and what is frozen have
+    nothing to gain. Buffers (BatchNorm's statistics) are the network's current ones.
     """
 
     def __init__(self, decay: float) -> None:
@@ -93,4 +93,4 @@ class EMA(pl.Callback):
 
 def _parameters(module: pl.LightningModule) -> dict[str, torch.nn.Parameter]:
     assert isinstance(module, Stage)
-    return dict(module.net.named_parameters())
+    return {name: parameter for name, parameter in module.net.named_parameters() if parameter.requires_grad}

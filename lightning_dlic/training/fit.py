@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,31 +15,29 @@ import torch
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_datamodules.files import write_file
-from dlic_registry import DlicError, get
-from lightning_dlic.metrics.protocol import Protocol
+from dlic_registry import DlicError
 from lightning_dlic.recipe import Recipe, check, to_yaml
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.best import Best
-from lightning_dlic.training.build import build_data, build_logger, build_stage, build_trainer
+from lightning_dlic.training.build import build, build_data, build_logger, build_trainer
 from lightning_dlic.training.changes import Change, check_fit, take_changes, tell_changes
 from lightning_dlic.training.checkpoints import Checkpoints
+from lightning_dlic.training.conclude import best_files, conclude, describe_stage
 from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.failures import explained
 from lightning_dlic.training.interrupt import Interrupt, Interrupted
 from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank, ranks
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.metrics_file import MetricsFile
-from lightning_dlic.training.pipeline_file import leave_pipeline
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
-from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
+from lightning_dlic.training.provenance import read_checkpoint, record, verify
 from lightning_dlic.training.quiet import quiet
-from lightning_dlic.training.report import Figures, measure, print_table, write_result
+from lightning_dlic.training.report import Figures
 from lightning_dlic.training.resume import Begin, Point, choose
 from lightning_dlic.training.run import Run, create
 from lightning_dlic.training.samples import Samples
 from lightning_dlic.training.target import Target, find_target
-from lightning_dlic.zoo import save_net, sha256
 
 
 @dataclass(frozen=True)
@@ -70,16 +67,11 @@ def fit(recipe: Recipe, resume: Target | str | Path | None = None) -> Result:
             recipe says otherwise than the run did holds from there on, or is refused.
 
     Returns:
-        The result of the last stage trained.
+        What it left behind.
 
     Raises:
         DlicError: The recipe, the data or the checkpoint cannot be used, or another process trains in the folder.
     """
-    if len(recipe.train) != 1:
-        raise DlicError(
-            f"{recipe.where('train')}: train: a recipe trains one stage, not {len(recipe.train)} "
-            f"({', '.join(recipe.train)}).\nWrite one recipe for each, the later ones with the earlier ones' weights."
-        )
     if resume is not None:
         target = resume if isinstance(resume, Target) else find_target(str(resume), Path(recipe.run.root))
         with _held(target.run, is_first_rank(ranks(recipe.trainer))):
@@ -107,7 +99,6 @@ def _held(run: Run, first: bool) -> AbstractContextManager[None]:
 def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
     if recipe.trainer.threads is not None:
         torch.set_num_threads(recipe.trainer.threads)
-    kind = recipe.train[0]
     point: Point | None = None
     changes: list[Change] = []
     if target is not None:
@@ -116,7 +107,7 @@ def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
         point = choose(target)
         verify(point.checkpoint, point.path)
         changes = take_changes(recipe, run, point)
-    stage, data = build_stage(recipe, kind, initial=point is None), build_data(recipe)
+    stage, data = build(recipe, initial=point is None), build_data(recipe)
     _check_crop(recipe, stage, data)
     if point is not None:
         check_fit(recipe, stage, run, point, changes)
@@ -135,9 +126,9 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, provenance)
     interrupt = Interrupt(checkpoints)
     begin = Begin(run, point, recipe, data.batch_size) if point is not None else None
-    callbacks = _callbacks(recipe, stage.kind, run, begin, ema, interrupt, checkpoints)
+    callbacks = _callbacks(recipe, run, begin, ema, interrupt, checkpoints)
     if recipe.trainer.compile:
-        for module in {stage.net, getattr(stage, "discriminator", stage.net)}:
+        for module in stage.compiled():
             module.compile()
     begun = time.monotonic()
     with quiet(), explained(run, stage):
@@ -149,7 +140,8 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
         return Result(run, batches, None, interrupt.received)
     try:
         with explained(run, stage):
-            figures = _conclude(recipe, stage.kind, run, stage, data, final, trainer, time.monotonic() - begun)
+            seconds = time.monotonic() - begun
+            figures = conclude(recipe, run, stage, data, final, trainer.strategy.root_device, seconds)
     except KeyboardInterrupt:
         return Result(run, batches, None, signal.SIGINT)
     return Result(run, batches, figures)
@@ -170,7 +162,6 @@ def _run(trainer: pl.Trainer, stage: Stage, data: PictureDataModule, point: Poin
 
 def _callbacks(
     recipe: Recipe,
-    kind: str,
     run: Run,
     begin: Begin | None,
     ema: EMA | None,
@@ -180,7 +171,11 @@ def _callbacks(
     """In the order in which they must act: the best is kept while the average is in place, saving comes last."""
     chosen: list[pl.Callback | None] = [
         begin,
-        Best(run.best, describe_stage(recipe, kind), _measured_on(recipe)),
+        Best(
+            best_files(recipe, run),
+            {kind: describe_stage(recipe, kind) for kind in recipe.train},
+            _measured_on(recipe),
+        ),
         ema,
         Samples(run),
         progress_bar(recipe.trainer.log_every) if recipe.trainer.progress else None,
@@ -191,23 +186,12 @@ def _callbacks(
 
 
 def _measured_on(recipe: Recipe) -> dict[str, Any]:
-    """What the validation pictures depend on, as plain values."""
+    """What the figure of a validation depends on beside the network, as plain values."""
     apart = ("crop", "batch_size", "workers", "augment", "to_gray", "small", "cache", "cache_dir", "train", "extra")
     spec = placed(recipe).data
     args = {key: value for key, value in spec.args.items() if key not in apart}
-    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val}
-
-
-def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
-    """What a weights file says of the stage that trained it."""
-    entry = get(kind, recipe.stages[kind].name)
-    return {
-        "kind": kind,
-        "stage": recipe.stages[kind].name,
-        "distribution": entry.distribution,
-        "version": entry.version,
-        "recipe": recipe.name,
-    }
+    followed = {} if recipe.monitor is None else {"monitor": recipe.monitor, "metrics": recipe.metrics}
+    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val, **followed}
 
 
 def _check_crop(recipe: Recipe, stage: Stage, data: PictureDataModule) -> None:
@@ -217,48 +201,3 @@ def _check_crop(recipe: Recipe, stage: Stage, data: PictureDataModule) -> None:
             f"{recipe.where('data.args.crop')}: data.args.crop is {data.crop}, which scale {scale} does not divide.\n"
             f"Take {data.crop // scale * scale or scale}."
         )
-
-
-def _conclude(
-    recipe: Recipe,
-    kind: str,
-    run: Run,
-    stage: Stage,
-    data: PictureDataModule,
-    final: dict[str, Any],
-    trainer: pl.Trainer,
-    seconds: float,
-) -> Figures:
-    """Saves the network, measures it beside the baseline, writes and prints the result."""
-    stage.net.load_state_dict(network_state(final))
-    stage.batches = int(final["dlic_batches"])
-    stage.to(trainer.strategy.root_device).eval()
-    figures = measure(stage, data.val_dataloader())
-    stage.cpu()
-    save_net(run.weights, stage.net, {**describe_stage(recipe, kind), **stage.describe_net()})
-    leave_pipeline(run, {kind: stage}, {kind: run.weights})
-    facts = {
-        "recipe": recipe.name,
-        "stage": {"kind": kind, "name": recipe.stages[kind].name},
-        "batches": stage.batches,
-        "seconds": round(seconds, 1),
-        "parameters": sum(p.numel() for p in stage.net.parameters()),
-        "data": {"name": recipe.data.name, "args": recipe.resolved()["data"]["args"]},
-        "baseline": stage.baseline_name,
-        "protocol": _protocol(recipe),
-        "weights": {"file": run.weights.name, "sha256": sha256(run.weights)},
-    }
-    write_result(run.result, figures, facts)
-    if recipe.trainer.progress:
-        sys.stdout.flush()
-        print_table(figures, f"{recipe.name}: {figures.pictures} validation pictures, {stage.batches} batches")
-    return figures
-
-
-def _protocol(recipe: Recipe) -> dict[str, Any]:
-    """The evaluation protocol; where a transform makes the small pictures, it stands for the resizer."""
-    stated = Protocol().as_dict()
-    transform = recipe.resolved()["data"]["args"].get("transform")
-    if transform is not None:
-        stated["resizer"] = f"the input is what data.args.transform makes: {transform}"
-    return stated

@@ -57,7 +57,7 @@ def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
     """
     targets = stage.init_targets()
     names = {name for target in targets for name in target.state_dict()}
-    given = max(_spellings(read_tensors(source, where)), key=lambda named: len(names & named.keys()))
+    given = max(_spellings(read_tensors(source, where, stage.kind)), key=lambda named: len(names & named.keys()))
     given = stage.init_state(given)
     fit = max((_fit(target, given) for target in targets), key=lambda fit: (fit.whole, len(fit.taken)))
     if not fit.taken:
@@ -74,13 +74,13 @@ def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
         raise DlicError(f"{where}: {broken} in {source} is not finite; take other weights to start from")
 
 
-def read_tensors(source: str, where: str) -> dict[str, Tensor]:
-    """The tensors of a network, by name, wherever they lie; nothing is built or unpickled."""
+def read_tensors(source: str, where: str, kind: str) -> dict[str, Tensor]:
+    """The tensors of a network by name, wherever they lie, of a chain those of a kind; nothing is unpickled."""
     path = Path(source)
     if not source.startswith(ZOO) and path.is_dir():
-        return network_state(choose(find_target(source, key=where), where).checkpoint)
+        return network_state(choose(find_target(source, key=where), where).checkpoint, kind)
     if path.suffix == ".ckpt":
-        return network_state(read_checkpoint(path))
+        return network_state(read_checkpoint(path), kind)
     if path.suffix.lower() in _PICKLES:
         hint = "Save its tensors by safetensors.torch.save_file."
         raise DlicError(f"{where}: {source} is a pickle, which could run anything and is not read.\n{hint}")

@@ -91,17 +91,27 @@ def verify(checkpoint: dict[str, Any], path: Path) -> None:
             )
 
 
-def network_state(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+def network_state(checkpoint: dict[str, Any], kind: str | None = None) -> dict[str, torch.Tensor]:
     """The network's tensors in a checkpoint, averaged where the run kept an average.
 
     Args:
         checkpoint: From `read_checkpoint`.
+        kind: Of which stage, where it is a chain's; None takes all.
 
     Returns:
         State dict of the stage's `net`.
+
+    Raises:
+        CheckpointError: It is a chain's, without a stage of that kind.
     """
     state = {k.removeprefix("net."): v for k, v in checkpoint["state_dict"].items() if k.startswith("net.")}
     for name, callback in checkpoint.get("callbacks", {}).items():
         if name.startswith("EMA"):
             state.update(callback["shadow"])
-    return state
+    stages = checkpoint["dlic"]["recipe"]["stages"]
+    if kind is None or len(stages) < 2:
+        return state
+    if kind not in stages:
+        raise CheckpointError(f"a chain of {', '.join(stages)} has no stage of kind {kind!r}")
+    inside = f"{kind}.net."
+    return {name.removeprefix(inside): value for name, value in state.items() if name.startswith(inside)}

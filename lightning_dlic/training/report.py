@@ -25,30 +25,35 @@ class Figures:
         pictures: How many.
         net: The trained network's.
         baseline: Those of doing the task without one.
+        initial: Those of a chain with the weights that it started from, where there are such.
     """
 
     pictures: int
     net: dict[str, float]
     baseline: dict[str, float]
+    initial: dict[str, float] | None = None
 
 
 @torch.inference_mode()
-def measure(stage: Stage, batches: Iterable[Batch]) -> Figures:
+def measure(stage: Stage, batches: Iterable[Batch], initial: Stage | None = None) -> Figures:
     """Scores a stage and its baseline on whole pictures.
 
     Args:
         stage: The stage, in evaluation mode, on its device.
         batches: One picture each.
+        initial: The same as it was before its training, alike.
 
     Returns:
         The figures.
     """
-    net, baseline = [], []
+    net, baseline, before = [], [], []
     for batch in batches:
         inputs, target = stage.task({k: v.to(stage.device) if torch.is_tensor(v) else v for k, v in batch.items()})
-        net.append(stage.score(inputs, stage(inputs), target))
-        baseline.append(stage.score(inputs, stage.baseline(inputs), target))
-    return Figures(len(net), summarize(net), summarize(baseline))
+        net.append(stage.figures(inputs, stage(inputs), target))
+        baseline.append(stage.figures(inputs, stage.baseline(inputs), target))
+        if initial is not None:
+            before.append(stage.figures(inputs, initial(inputs), target))
+    return Figures(len(net), summarize(net), summarize(baseline), summarize(before) if before else None)
 
 
 def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
@@ -64,8 +69,14 @@ def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
     write_file(path, (text + "\n").encode())
 
 
-def print_table(figures: Figures, title: str) -> None:
-    """Prints the figures for people."""
+def print_table(figures: Figures, title: str, baseline: str = "baseline") -> None:
+    """Prints the figures for people; the gain is over the weights that the training started from, where there are such.
+
+    Args:
+        figures: What was measured.
+        title: Of the table.
+        baseline: What does the task without a network.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -75,9 +86,12 @@ def print_table(figures: Figures, title: str) -> None:
     table.add_column("")
     for name in figures.net:
         table.add_column(Text(printable(name)), justify="right")
-    for label, row in (("baseline", figures.baseline), ("trained", figures.net)):
-        table.add_row(label, *(_number(row[name]) for name in figures.net))
-    gain = {name: figures.net[name] - figures.baseline[name] for name in figures.net}
+    rows = {baseline: figures.baseline, "initial weights": figures.initial, "trained": figures.net}
+    for label, row in rows.items():
+        if row is not None:
+            table.add_row(Text(printable(label)), *(_number(row[name]) for name in figures.net))
+    before = figures.initial or figures.baseline
+    gain = {name: figures.net[name] - before[name] for name in figures.net}
     table.add_row("gain", *(f"{value:+.4f}" if abs(value) < 0.1 else f"{value:+.2f}" for value in gain.values()))
     Console().print(table)
 

@@ -75,7 +75,7 @@ def _remedy(target: Target) -> str:
         others = [step for step in kept_steps(run) if step != target.step]
         if others:
             return f"It has others: {command('--resume', f'{run.folder}@{others[-1]}')}"
-    weights = next((path for path in (run.weights, run.best) if path.is_file()), None)
+    weights = next(iter(run.kept_weights()), None)
     if weights is None:
         return f"Nothing else is left of it: start anew from {run.recipe}"
     return f"Start a new run from its weights: {command('dlic-fit', run.recipe, f'stages.KIND.init={weights}')}"
@@ -130,9 +130,11 @@ class Begin(pl.Callback):
         # What a full disk may refuse comes first: copies, the recipe, and only then what is moved.
         if aside is not None:
             aside.mkdir()
-            for path in (run.metrics, run.recipe, run.best, run.weights, run.result):
+            for path in (run.metrics, run.recipe, run.result, *run.kept_weights()):
                 if path.is_file():
-                    shutil.copy2(path, aside)
+                    copy = aside / path.relative_to(run.folder)
+                    copy.parent.mkdir(exist_ok=True)
+                    shutil.copy2(path, copy)
         if not run.recipe.is_file() or run.recipe.read_text(encoding="utf-8") != self.recipe:
             write_file(run.recipe, self.recipe.encode())
         self._put_away(aside, later)

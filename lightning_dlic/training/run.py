@@ -58,6 +58,21 @@ class Run:
         """The network alone, as it was at the best validation."""
         return self.folder / "best.safetensors"
 
+    def weights_of(self, kind: str) -> Path:
+        """A trained network of a chain, by its stage's kind."""
+        return self.folder / "weights" / f"{kind}.safetensors"
+
+    def best_of(self, kind: str) -> Path:
+        """The same as it was at the chain's best validation."""
+        return self.folder / "best" / f"{kind}.safetensors"
+
+    def kept_weights(self) -> list[Path]:
+        """All weights files there are, the final ones first."""
+        single = [path for path in (self.weights, self.best) if path.is_file()]
+        return single + [
+            path for part in ("weights", "best") for path in sorted(self.folder.glob(f"{part}/*.safetensors"))
+        ]
+
     @property
     def pipeline(self) -> Path:
         """The codec that its networks make, for ``dlic compress --pipeline``."""

@@ -41,7 +41,8 @@ class Hinted(BatchTransform):
     """Adds ``luma`` and ``hints`` to a batch: what the decoder would know of each picture.
 
     The regions are the codec's own, cut from that luma; number, step and the price at which the encoder let bits go are
-    drawn a picture. It runs in the loader's workers and draws from the samples' keys alone.
+    drawn a picture. It runs in the loader's workers and draws from the samples' keys alone. A base layer that a
+    transform before it has made stays what it is; else it has one made.
 
     Args:
         hints: Registered kinds of hints to draw from.
@@ -53,7 +54,7 @@ class Hinted(BatchTransform):
         halved: Share of pictures whose regions are cut from luma of half the size, as those of large pictures are.
         recolored: Share of pictures whose colours are turned by one random angle around grey, where they have hints:
             how colours follow luma within regions does not depend on which they are.
-        degrade: Arguments of the transform ``degrade``, which codes them.
+        degrade: Arguments of the transform ``degrade``, which codes them where the batch has no base layer yet.
 
     Raises:
         DlicError: An unknown kind of hints, or a value out of range.
@@ -91,27 +92,34 @@ class Hinted(BatchTransform):
         """Adds what the decoder knows.
 
         Args:
-            batch: ``image`` uint8 ``[B, 3 or 1, H, W]``.
+            batch: ``image`` uint8 ``[B, 3 or 1, H, W]``, perhaps ``base`` as `Degrade` gives it.
             keys: What to draw from, uint64 ``[B]``.
 
         Returns:
-            The batch with ``luma`` uint8 ``[B, 1, H, W]`` and ``hints`` float ``[B, 6, H, W]``; ``image`` cropped to
-            whole multiples of the scale that luma was coded at.
+            The batch with ``luma`` uint8 ``[B, 1, H, W]``, ``hints`` float ``[B, 6, H, W]`` and what `Degrade` adds;
+            ``image`` cropped to whole multiples of the scale that luma was coded at.
+
+        Raises:
+            DlicError: Colours are to be turned beside a base layer that has them already.
         """
         draws = words(keys ^ _SALT, 10).T
-        made = self.degrade({**batch, "image": self._recolor(batch["image"], draws)}, keys)
+        made = {**batch, "image": self._recolor(batch, draws)}
+        if "base" not in made:
+            made = self.degrade(made, keys)
         image, size = made["image"], (made["image"].shape[-2], made["image"].shape[-1])
-        luma, decoded = luma_uint8(image), made["base"]
+        luma, decoded = luma_uint8(image), made["base"][:, :1]
         if decoded.shape[-2:] != luma.shape[-2:]:
             decoded = resize_uint8(decoded, size=size)
         take = torch.from_numpy(draws[:, 0] % np.uint64(1 << 20) < np.uint64(round(self.decoded * (1 << 20))))
         luma = torch.where(take.view(-1, 1, 1, 1), decoded, luma)
         chroma = rgb_to_ycbcr(image.expand(-1, 3, -1, -1).float() / 255.0)[:, 1:].mul(255.0).numpy()
         planes = [self._draw(luma[i, 0].numpy(), chroma[i], draws[i, 1:].tolist()) for i in range(len(keys))]
-        rest = {name: value for name, value in made.items() if name != "base"}
-        return {**rest, "luma": luma, "hints": torch.from_numpy(np.stack(planes))}
+        return {**made, "luma": luma, "hints": torch.from_numpy(np.stack(planes))}
 
-    def _recolor(self, image: Tensor, draws: NDArray[np.uint64]) -> Tensor:
+    def _recolor(self, batch: dict[str, Tensor], draws: NDArray[np.uint64]) -> Tensor:
+        image = batch["image"]
+        if self.recolored and "base" in batch and batch["base"].shape[1] > 1:
+            raise DlicError("hinted: recolored turns colours that the base layer has already\nSet recolored to 0")
         share, unit, angle = (
             (draws[:, which] % np.uint64(1 << 20)).astype(np.float64) / (1 << 20) for which in (1, 7, 8)
         )

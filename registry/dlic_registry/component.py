@@ -10,6 +10,7 @@ class Component:
     Attributes:
         kind: Kind under which the name is registered.
         provides: Arguments that the class itself passes on; a recipe cannot give them.
+        several: Whether it takes several as well: ``{name: arguments, ...}``.
 
     Example:
         >>> from collections.abc import Mapping
@@ -19,3 +20,4 @@ class Component:
 
     kind: str
     provides: tuple[str, ...] = ()
+    several: bool = False

@@ -37,6 +37,9 @@ class Toy(Shared):
     roles: ClassVar[tuple[str, ...]] = ("left", "right")
     loss_terms: ClassVar[tuple[str, ...]] = ("near",)
 
+    def updates(self, inputs: Any, target: Any) -> Any:
+        yield "left", {}
+
     def __init__(self, depth: int = 2, gain: str = "low", **shared: Any) -> None:
         super().__init__(**shared)
 
@@ -126,7 +129,20 @@ def test_schedules_whose_length_the_run_fills_in(name: str) -> None:
             "optim.generater.lr=1",
             "command line: optim.generater: stage srgan has no role 'generater'\nDid you mean 'generator'?",
         ),
-        ("losses.contnt.name=l1", "losses.contnt: stage srgan has no term 'contnt'\nDid you mean 'content'?"),
+        (
+            "losses.adversarail={name: bce}",
+            "losses.adversarail: loss bce does not compare an output with a target\nDid you mean 'adversarial'?",
+        ),
+        ("losses.adversarial={name: l1}", "losses.adversarial: loss l1 does not judge a discriminator"),
+        ("discriminator={name: srgan_discriminator}", "discriminator: is a chain's"),
+        ("metrics.lpisp={}", "metrics.lpisp.name: unknown metric 'lpisp'. Did you mean 'lpips'?"),
+        ("metrics.psnr_y={border: 2}", "metrics.psnr_y.border: metric psnr_y has no argument 'border'"),
+        (
+            "data.args.transform={degrad: {}}",
+            "transform.degrad.name: unknown transform 'degrad'. Did you mean 'degrade'?",
+        ),
+        ("data.args.transform={degrade: {codek: webp}}", "data.args.transform.degrade.codek: transform degrade has no"),
+        ("data.args.transform={degrade: webp}", "data.args.transform.degrade: 'webp' is not a mapping of arguments"),
         (
             "losses.adversarial.smoth=1",
             "losses.adversarial.smoth: loss bce has no argument 'smoth'\nDid you mean 'smooth'?",

@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from dlic_registry import register
+from lightning_dlic.stages.chain import Chain
 from lightning_dlic.stages.sr.compact import Compact
 from lightning_dlic.stages.sr.srgan import SRGAN
 
@@ -31,6 +32,9 @@ class Plain(Dump, Compact):
     "A compact net that leaves its parameters behind."
 
 
+Chain.on_train_end = Dump.on_train_end
+
+
 @register("sr", "dumping_gan")
 class Gan(Dump, SRGAN):
     "A GAN that leaves its parameters behind."
@@ -43,10 +47,15 @@ ARGS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["plain", "gan"])
-def test_all_ranks_end_with_the_same_parameters(write_recipe: Callable[..., Path], tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["plain", "gan", "chain"])
+def test_all_ranks_end_with_the_same_parameters(
+    write_recipe: Callable[..., Path], write_chain: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
     (tmp_path / "dumping.py").write_text(PLUGIN)
-    recipe = write_recipe("two", stage=f"dumping_{kind}", args=ARGS[kind], body="plugins: [dumping]")
+    if kind == "chain":
+        recipe = write_chain("two", body="plugins: [dumping]")
+    else:
+        recipe = write_recipe("two", stage=f"dumping_{kind}", args=ARGS[kind], body="plugins: [dumping]")
     overrides = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.ema=0.9", "data.args.workers=1"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "DUMP": str(tmp_path), "OMP_NUM_THREADS": "1"}
     command = [*FIT, str(recipe), *overrides]

@@ -54,9 +54,11 @@ def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_resumes_to_the_very_same_weights(write_recipe: Callable[..., Path], tmp_path: Path) -> None:
-    kind = "gan"
-    recipe = str(write_recipe(kind, **GAN))
+@pytest.mark.parametrize("kind", ["gan", "chain"])
+def test_a_killed_run_resumes_to_the_very_same_weights(
+    write_recipe: Callable[..., Path], write_chain: Callable[..., Path], tmp_path: Path, kind: str
+) -> None:
+    recipe = str(write_chain() if kind == "chain" else write_recipe(kind, **GAN))
     killed = launch(recipe, *LONG, "run.name=killed")
     checkpoint = random.randrange(5, 50, 5)
     folder = tmp_path / "runs" / kind / "killed"
@@ -65,11 +67,13 @@ def test_a_killed_run_resumes_to_the_very_same_weights(write_recipe: Callable[..
     time.sleep(random.uniform(0.0, 0.05))
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    assert not (folder / "weights.safetensors").exists()
+    assert not list(folder.glob("weights*"))
     complete(recipe, *LONG, "run.name=whole")
     complete("--resume", str(folder))
     whole = folder.with_name("whole")
-    assert (folder / "weights.safetensors").read_bytes() == (whole / "weights.safetensors").read_bytes()
+    names = ["weights/sr", "weights/colorization"] if kind == "chain" else ["weights"]
+    for name in names:
+        assert (folder / f"{name}.safetensors").read_bytes() == (whole / f"{name}.safetensors").read_bytes()
     last = [line.split(",")[0] for line in (folder / "metrics.csv").read_text().splitlines()[1:]]
     assert last == [str(step) for step in range(1, 61)]
 

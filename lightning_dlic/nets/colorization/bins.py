@@ -64,13 +64,16 @@ class BinNet(ColorNet):
 
     def forward(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """Colours ``[B, 1, H, W]`` by a* and b* ``[B, 2, H, W]``; hints change nothing."""
-        logits = self.logits(luma).float()
+        return self.colors(self.logits(luma), luma.shape[-2], luma.shape[-1])
+
+    def colors(self, logits: Tensor, height: int, width: int) -> Tensor:
+        """The annealed mean of classes ``[B, Q, ceil(H/4), ceil(W/4)]`` at full size: a* and b* ``[B, 2, H, W]``."""
+        logits = logits.float()
         if self.rebalance is not None:
             logits = logits + rebalancing(self.prior, self.rebalance).log()[:, None, None]
         small = annealed_mean(logits, self.temperature)
-        height, width = small.shape[-2:]
-        whole = F.interpolate(small, size=(4 * height, 4 * width), mode="bilinear")
-        return whole[..., : luma.shape[-2], : luma.shape[-1]]
+        size = 4 * small.shape[-2], 4 * small.shape[-1]
+        return F.interpolate(small, size=size, mode="bilinear")[..., :height, :width]
 
     def hypotheses(self, luma: Tensor, hints: Tensor | None = None) -> Tensor:
         """The one map there is ``[B, 1, 2, H, W]``."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from dlic_registry import Component, load
-from lightning_dlic.imaging.chroma import merge, split
+from lightning_dlic.imaging.chroma import merge, split, to_cbcr
 from lightning_dlic.imaging.color import ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.nets.colorization.base import ColorNet, no_hints
+from lightning_dlic.nets.colorization.floors import GuidedFloor
 from lightning_dlic.stages.base import Batch, Stage
 from lightning_dlic.stages.colorization.regions import Shape, make_hints, random_shape, region_labels
+from lightning_dlic.stages.relay import Leg, Relay
 
 Net = Annotated[Mapping[str, Any] | None, Component("net")]
 Inputs = tuple[Tensor, Tensor | None]
@@ -37,8 +40,11 @@ class Colorization(Stage):
     """
 
     kind: ClassVar[str] = "colorization"
+    scores: ClassVar[tuple[str, ...]] = ("psnr_rgb", "ssim_rgb", "zero_psnr_rgb")
     monitor: ClassVar[str] = "psnr_rgb"
     baseline_name: ClassVar[str] = "grey"
+    plain_name: ClassVar[str] = "guided filter"
+    gives_color: ClassVar[bool] = True
     default_net: ClassVar[Mapping[str, Any]] = {"name": "multihypothesis_compact"}
 
     net: ColorNet
@@ -91,6 +97,36 @@ class Colorization(Stage):
         rgb, luma = (torch.where(mirrored, x.flip(-1), x) for x in (rgb, luma))
         return (luma, hints if hints is None else torch.where(mirrored, hints.flip(-1), hints)), rgb
 
+    def compared(self, term: str, inputs: Inputs, produced: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures in RGB: the expected chroma under the target's own luma, not clipped, beside the target."""
+        luma, chroma = split(target, "cbcr")[0], self.expected(inputs, produced)
+        return ycbcr_to_rgb(torch.cat((luma, to_cbcr(luma, chroma, self.net.space)), dim=-3)), target
+
+    def expected(self, inputs: Inputs, produced: Tensor) -> Tensor:
+        """The one map of chroma ``[B, 2, H, W]`` in the network's space among what `produce` made."""
+        return produced
+
+    def link(self, relay: Relay) -> Leg:
+        """Colours luma as it comes, by hints that are the batch's or are cut from the base layer."""
+        full = relay.full()
+        inputs = full.luma.clamp(0.0, 1.0), self._hints(full) if self.net.takes_hints else None
+        output: Tensor = self.produce(inputs)
+        chroma = to_cbcr(inputs[0], self.expected(inputs, output), self.net.space)
+        return Leg(replace(full, chroma=chroma), inputs, output, lambda: relay.original)
+
+    def plain(self, relay: Relay) -> Relay:
+        """The hints, spread by a guided filter; the base layer's colour where the network takes none."""
+        full = relay.full()
+        if not self.net.takes_hints:
+            return full
+        return replace(full, chroma=GuidedFloor()(full.luma, self._hints(full)))
+
+    def _hints(self, relay: Relay) -> Tensor:
+        chroma = split(relay.original, "cbcr")[1]
+        if not relay.drawing:
+            return self._valid_hints(relay.guide(), chroma)
+        return self._train_hints(relay.guide(), chroma) if relay.hints is None else relay.hints
+
     def _as_decoded(self, luma: Tensor, base: Tensor | None) -> Tensor:
         """Luma of half of the pictures as the decoder has it."""
         if base is None:
@@ -136,6 +172,10 @@ class Colorization(Stage):
     def picture(self, chroma: Tensor, target: Tensor) -> Tensor:
         """RGB of a predicted chroma under the target's luma."""
         return merge(split(target.float(), "cbcr")[0], chroma.float(), self.net.space)
+
+    def pictures(self, inputs: Inputs, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The picture of the predicted chroma, and the target."""
+        return self.picture(output, target), target
 
     def baseline(self, inputs: Inputs) -> Tensor:
         """No colour at all."""

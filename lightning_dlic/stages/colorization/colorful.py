@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from lightning_dlic.imaging.bins import rebalancing, soft_encode
 from lightning_dlic.imaging.chroma import split
 from lightning_dlic.nets.colorization.bins import BinNet
-from lightning_dlic.stages.base import Terms
 from lightning_dlic.stages.colorization.base import Colorization, Inputs, Net
 from lightning_dlic.stages.settings import Spec
 
@@ -52,15 +51,25 @@ class Colorful(Colorization):
         self.rebalance = rebalance
         self.register_buffer("crops", torch.zeros(()))
 
-    def updates(self, inputs: Inputs, target: Tensor) -> Iterator[tuple[str, Terms]]:
-        """Yields the term ``classes``: cross-entropy against the soft code of the true colours."""
+    def produce(self, inputs: Inputs) -> Tensor:
+        """Logits of the classes ``[B, Q, ceil(H/4), ceil(W/4)]``."""
+        return self.net.logits(inputs[0])
+
+    def expected(self, inputs: Inputs, produced: Tensor) -> Tensor:
+        """Colours of the classes, at the size of luma."""
+        return self.net.colors(produced, inputs[0].shape[-2], inputs[0].shape[-1])
+
+    def compared(self, term: str, inputs: Inputs, produced: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits with the soft code of the true colours for ``classes``; pictures for other terms."""
+        if term != "classes":
+            return super().compared(term, inputs, produced, target)
         classes = soft_encode(F.avg_pool2d(split(target, "lab")[1], 4, ceil_mode=True))
         self._count(classes)
         if self.rebalance is not None:
             # As in the paper, a place counts by its most probable class.
             weight = rebalancing(self.net.prior, self.rebalance)[classes.argmax(1)]
             classes = classes * weight.unsqueeze(1)
-        yield "net", {"classes": self.term("classes", self.net.logits(inputs[0]), classes)}
+        return produced, classes
 
     @torch.no_grad()
     def _count(self, classes: Tensor) -> None:

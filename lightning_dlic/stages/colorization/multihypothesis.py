@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
 
 from lightning_dlic.imaging.chroma import split, to_cbcr
-from lightning_dlic.stages.base import Terms
 from lightning_dlic.stages.colorization.base import Colorization, Inputs, Net, opponent
 from lightning_dlic.stages.settings import Spec
 
@@ -37,12 +36,18 @@ class MultiHypothesis(Colorization):
         """
         super().__init__(net, smallest, largest)
 
-    def updates(self, inputs: Inputs, target: Tensor) -> Iterator[tuple[str, Terms]]:
-        """Yields the terms ``pixel``, of the first map, and ``nearest``, of all."""
-        luma, hints = inputs
-        maps = opponent(to_cbcr(luma.unsqueeze(1), self.net.hypotheses(luma, hints), self.net.space))
-        truth = opponent(split(target, "cbcr")[1])
-        yield (
-            "net",
-            {"pixel": self.term("pixel", maps[:, 0], truth), "nearest": self.term("nearest", maps, truth)},
-        )
+    def produce(self, inputs: Inputs) -> Tensor:
+        """All maps ``[B, K, 2, H, W]``."""
+        return self.net.hypotheses(*inputs)
+
+    def expected(self, inputs: Inputs, produced: Tensor) -> Tensor:
+        """The first map."""
+        return produced[:, 0]
+
+    def compared(self, term: str, inputs: Inputs, produced: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Differences from grey: of the first map for ``pixel``, of all for ``nearest``; pictures for other terms."""
+        if term not in self.loss_terms:
+            return super().compared(term, inputs, produced, target)
+        luma = inputs[0].unsqueeze(1)
+        maps = opponent(to_cbcr(luma, produced if term == "nearest" else produced[:, :1], self.net.space))
+        return (maps if term == "nearest" else maps[:, 0]), opponent(split(target, "cbcr")[1])

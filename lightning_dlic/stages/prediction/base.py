@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.intra_modes import planar, references, smooth
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.nets.prediction.pnns_fc import PNNSFullyConnected, from_integers, grown, is_integer
-from lightning_dlic.stages.base import Batch, Stage, Terms
+from lightning_dlic.stages.base import Batch, Stage
 from lightning_dlic.stages.settings import Spec
 
 Net = Annotated[Mapping[str, Any] | None, Component("net", provides=("m",))]
@@ -35,6 +35,7 @@ class Prediction(Stage):
 
     kind: ClassVar[str] = "prediction"
     baseline_name: ClassVar[str] = "planar"
+    scores: ClassVar[tuple[str, ...]] = ("psnr", "wins")
     monitor: ClassVar[str] = "psnr"
     loss_terms: ClassVar[tuple[str, ...]] = ("pixel", "transform", "rate")
     default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-3}}
@@ -106,13 +107,26 @@ class Prediction(Stage):
         corners = grid(height, width, self.m, planes.device)
         return torch.cat([torch.zeros_like(corners[:, :1]), corners], dim=1)
 
-    def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str, Terms]]:
-        """Yields the one role with the terms that are on."""
+    def produce(self, inputs: Tensor) -> Tensor:
+        """All predictions ``[N, K, m, m]``, of other views too where ``rate`` is among the terms."""
         views = range(self.views if "rate" in self.losses else 1)
         made = self(torch.cat([seen(inputs, self.m, view) for view in views])).chunk(len(views))
-        several = torch.cat([seen_back(blocks, view) for view, blocks in zip(views, made, strict=True)], dim=1)
-        terms = [name for name in self.loss_terms if name in self.losses]
-        yield "net", {name: self.term(name, several if name == "rate" else made[0][:, :1], target) for name in terms}
+        return torch.cat([seen_back(blocks, view) for view, blocks in zip(views, made, strict=True)], dim=1)
+
+    def compared(self, term: str, inputs: Tensor, produced: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """All predictions for ``rate``, the expectation for all else."""
+        return (produced if term == "rate" else produced[:, :1]), target
+
+    def pictures(self, inputs: Tensor, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The blocks, drawn as `panel` does, as one picture."""
+        side = max(1, int(len(target) ** 0.5))
+        made, truth = (self._sheet(part, side)[None, None] for part in (output[:, :1], target))
+        return made.clamp(0.0, 1.0), truth
+
+    def _sheet(self, blocks: Tensor, side: int) -> Tensor:
+        """The first blocks as a square of ``side`` times ``side``."""
+        square = blocks[: side * side].float().reshape(side, side, self.m, self.m)
+        return square.transpose(1, 2).reshape(side * self.m, -1)
 
     @property
     def least_side(self) -> int:
@@ -139,10 +153,7 @@ class Prediction(Stage):
     def panel(self, inputs: Tensor, output: Tensor, target: Tensor) -> Tensor:
         """Planar, output and original of the first blocks side by side, each as a square of blocks."""
         side = max(1, min(32, int(len(target) ** 0.5)))
-        parts = [
-            part[: side * side].float().reshape(side, side, self.m, self.m).transpose(1, 2).reshape(side * self.m, -1)
-            for part in (self.baseline(inputs), output[:, :1], target)
-        ]
+        parts = [self._sheet(part, side) for part in (self.baseline(inputs), output[:, :1], target)]
         return torch.cat(parts, dim=-1).clamp(0.0, 1.0).expand(3, -1, -1)
 
 

@@ -13,6 +13,7 @@ from lightning_dlic.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize, resize_uint8
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.stages.base import Batch, Stage
+from lightning_dlic.stages.relay import Leg, Relay
 
 Net = Annotated[Mapping[str, Any] | None, Component("net")]
 
@@ -36,8 +37,11 @@ class Reconstruction(Stage):
 
     kind: ClassVar[str] = "reconstruction"
     loss_terms: ClassVar[tuple[str, ...]] = ("pixel", "content")
+    scores: ClassVar[tuple[str, ...]] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "vivid_psnr_rgb")
     monitor: ClassVar[str] = "psnr_rgb"
     baseline_name: ClassVar[str] = "bicubic"
+    plain_name: ClassVar[str] = "bicubic"
+    gives_color: ClassVar[bool] = True
     default_net: ClassVar[Mapping[str, Any]] = {"name": "decoder_unet"}
 
     def __init__(self, net: Net = None, alphas: Sequence[float] = (0.0,)) -> None:
@@ -81,7 +85,7 @@ class Reconstruction(Stage):
         image = batch["image"].expand(-1, 3, -1, -1)
         base, quality, scale = self._base(batch, image)
         image = image[..., : base.shape[-2] * scale, : base.shape[-1] * scale]
-        alpha = self.alphas[int(torch.randint(len(self.alphas), ()))] if self.training else min(self.alphas)
+        alpha = self._strength(self.training)
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         inputs = Inputs(
             base.contiguous(memory_format=layout), quality.to(base), scale, base.new_full((len(base),), alpha)
@@ -103,14 +107,37 @@ class Reconstruction(Stage):
         centred = torch.cat((planes[:, :1], planes[:, 1:] - 128.0 / 255.0), dim=1)
         return centred, batch["quality"], image.shape[-1] // base.shape[-1]
 
-    def updates(self, inputs: Inputs, target: Tensor) -> Any:
-        """Yields the one role's terms; ``content`` counts by the strength, and is left out at 0."""
-        output = self(inputs)
-        terms = {"pixel": self.term("pixel", output, target)}
-        alpha = float(inputs.alpha[0])
-        if alpha:
-            terms["content"] = alpha * self.term("content", output, target)
-        yield "net", terms
+    def terms(self, inputs: Inputs, produced: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """All terms; ``content`` counts by the strength, and is left out at 0."""
+        weights = {"content": float(inputs.alpha[0])}
+        counted = [name for name in self.losses if weights.get(name, 1.0)]
+        compared = {name: self.compared(name, inputs, produced, target) for name in counted}
+        return {name: weights.get(name, 1.0) * self.term(name, *pair) for name, pair in compared.items()}
+
+    def link(self, relay: Relay) -> Leg:
+        """Makes the whole picture of what comes.
+
+        Raises:
+            DlicError: It comes without colour, or at a scale that the network does not know.
+        """
+        scales = tuple(self.net.scales)  # type: ignore[arg-type]
+        if relay.chroma is None:
+            raise DlicError("reconstruction needs base layers in colour\nSet color: true of the transform degrade")
+        if relay.scale not in scales:
+            raise DlicError(f"reconstruction enlarges by {scales}, but what comes is 1/{relay.scale} of its pictures")
+        alpha = self._strength(relay.drawing)
+        quality = torch.full_like(relay.luma[:, 0, 0, 0], torch.nan) if relay.quality is None else relay.quality
+        ycbcr = torch.cat((relay.luma, relay.chroma), dim=1)
+        inputs = Inputs(ycbcr, quality.to(ycbcr), relay.scale, ycbcr.new_full((len(ycbcr),), alpha))
+        output: Tensor = self.produce(inputs)
+        return Leg(relay.colored(output, relay.scale), inputs, output, lambda: relay.original)
+
+    def _strength(self, drawing: bool) -> float:
+        return self.alphas[int(torch.randint(len(self.alphas), ()))] if drawing else min(self.alphas)
+
+    def plain(self, relay: Relay) -> Relay:
+        """Bicubic."""
+        return relay.full()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Scores one whole picture at the least strength and, where there are others, at the greatest."""

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from dlic_registry import Component, DlicError, load
-from lightning_dlic.imaging.color import luma_uint8
+from lightning_dlic.imaging.color import luma, luma_uint8
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.nets.layers import MAX_SCALE
 from lightning_dlic.stages.base import Batch, Stage
+from lightning_dlic.stages.relay import Leg, Relay
 
 Net = Annotated[Mapping[str, Any] | None, Component("net", provides=("scale", "channels"))]
 Downsize = Annotated[Mapping[str, Any] | None, Component("downsize", provides=("scale",))]
@@ -27,7 +28,9 @@ class SuperResolution(Stage):
     """
 
     kind: ClassVar[str] = "sr"
+    scores: ClassVar[tuple[str, ...]] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
     baseline_name: ClassVar[str] = "bicubic"
+    plain_name: ClassVar[str] = "bicubic"
     default_net: ClassVar[Mapping[str, Any]] = {"name": "compact"}
 
     def __init__(self, scale: int = 4, channels: int = 3, net: Net = None, downsize: Downsize = None) -> None:
@@ -106,6 +109,31 @@ class SuperResolution(Stage):
     def least_side(self) -> int:
         """A pixel inside the border, which is as wide as the scale."""
         return 3 * self.scale
+
+    def link(self, relay: Relay) -> Leg:
+        """Enlarges: luma, or all of the picture. Chroma that a network of luma does not see follows by bicubic.
+
+        Raises:
+            DlicError: What comes is to be enlarged by another factor.
+        """
+        if relay.scale != self.scale:
+            raise DlicError(
+                f"sr enlarges by {self.scale}, but what comes to it is 1/{relay.scale} of its pictures\n"
+                f"Set the scale of the transform degrade in data.args.transform to {self.scale}"
+            )
+        inputs = relay.luma if self.channels == 1 else relay.rgb()
+        output: Tensor = self.produce(inputs)
+        if self.channels == 1:
+            after = relay.enlarged(output, self.scale)
+        elif relay.chroma is None:
+            after = relay.enlarged(luma(output), self.scale)
+        else:
+            after = relay.colored(output, self.scale)
+        return Leg(after, inputs, output, lambda: luma(relay.original) if self.channels == 1 else relay.original)
+
+    def plain(self, relay: Relay) -> Relay:
+        """Bicubic."""
+        return relay.full()
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR and SSIM on Y, and on RGB where there is colour, with a border of the scale cut off."""

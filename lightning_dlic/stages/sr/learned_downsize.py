@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from dlic_registry import DlicError
 from lightning_dlic.nets.rescaler import RescalerNet
-from lightning_dlic.stages.base import Batch, Terms
+from lightning_dlic.stages.base import Batch
+from lightning_dlic.stages.relay import Leg, Relay
 from lightning_dlic.stages.settings import Spec
 from lightning_dlic.stages.sr.base import Net, SuperResolution
 
@@ -23,6 +24,7 @@ class LearnedDownsize(SuperResolution):
     """
 
     loss_terms: ClassVar[tuple[str, ...]] = ("pixel", "guide")
+    scores: ClassVar[tuple[str, ...]] = (*SuperResolution.scores, "small_rms")
     baseline_name: ClassVar[str] = "bicubic enlargement of the learned small picture"
     default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 5e-4}}
     default_losses: ClassVar[Mapping[str, Spec | None]] = {
@@ -89,12 +91,17 @@ class LearnedDownsize(SuperResolution):
             inputs = inputs + torch.randn_like(inputs) * (self.noise / 255.0)
         return super().forward(inputs)
 
-    def updates(self, inputs: Tensor, target: Tensor) -> Iterator[tuple[str, Terms]]:
-        """Yields both terms; one step moves both networks."""
-        terms = {"pixel": self.term("pixel", self(inputs), target)}
-        if "guide" in self.losses:
-            terms["guide"] = self.term("guide", inputs, self._bicubic(target))
-        yield "net", terms
+    def compared(self, term: str, inputs: Any, produced: Any, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The small picture with the bicubic one for ``guide``; one step moves both networks."""
+        return (inputs, self._bicubic(target)) if term == "guide" else (produced, target)
+
+    def link(self, relay: Relay) -> Leg:
+        """Has no part in chains.
+
+        Raises:
+            DlicError: Always.
+        """
+        raise DlicError("learned_downsize makes its own small pictures: it has no part behind a base codec")
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """The figures of super-resolution, and ``small_rms``: its distance from bicubic in 8-bit steps."""

@@ -1,0 +1,122 @@
+"""What a finished training leaves: weights, figures beside those without it, and a table of them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlic_datamodules.base import PictureDataModule
+from dlic_registry import DlicError, get
+from lightning_dlic.metrics.protocol import Protocol
+from lightning_dlic.recipe import Recipe
+from lightning_dlic.stages.base import Stage
+from lightning_dlic.training.build import build
+from lightning_dlic.training.provenance import network_state
+from lightning_dlic.training.report import Figures, measure, print_table, write_result
+from lightning_dlic.training.run import Run
+from lightning_dlic.zoo import save_net, sha256
+
+
+def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
+    """What a weights file says of the stage that trained it."""
+    entry = get(kind, recipe.stages[kind].name)
+    return {
+        "kind": kind,
+        "stage": recipe.stages[kind].name,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "recipe": recipe.name,
+    }
+
+
+def weights_files(recipe: Recipe, run: Run) -> dict[str, Path]:
+    """The file of each trained network's weights, by its stage's kind."""
+    return {kind: run.weights_of(kind) if recipe.is_chain else run.weights for kind in recipe.train}
+
+
+def best_files(recipe: Recipe, run: Run) -> dict[str, Path]:
+    """The same as they were at the best validation."""
+    return {kind: run.best_of(kind) if recipe.is_chain else run.best for kind in recipe.train}
+
+
+def conclude(
+    recipe: Recipe,
+    run: Run,
+    stage: Stage,
+    data: PictureDataModule,
+    final: dict[str, Any],
+    device: torch.device,
+    seconds: float,
+) -> Figures:
+    """Measures what was trained beside its baseline, saves its networks, writes and prints the result.
+
+    Args:
+        recipe: The recipe.
+        run: Its run.
+        stage: What was trained.
+        data: Its pictures.
+        final: The last checkpoint.
+        device: Where to measure.
+        seconds: How long the training took.
+    """
+    stage.net.load_state_dict(network_state(final))
+    stage.batches = int(final["dlic_batches"])
+    stage.to(device).eval()
+    initial = _initial(recipe) if recipe.is_chain else None
+    figures = measure(stage, data.val_dataloader(), initial.to(device).eval() if initial is not None else None)
+    stage.cpu()
+    files = weights_files(recipe, run)
+    for kind, part in stage.trained().items():
+        files[kind].parent.mkdir(exist_ok=True)
+        origin = {**describe_stage(recipe, kind), **part.describe_net(), "steps": stage.batches}
+        save_net(files[kind], part.net, origin)
+    written = {
+        kind: {"file": str(path.relative_to(run.folder)), "sha256": sha256(path)} for kind, path in files.items()
+    }
+    facts = {
+        "recipe": recipe.name,
+        **_stages(recipe),
+        "batches": stage.batches,
+        "seconds": round(seconds, 1),
+        "parameters": sum(p.numel() for part in stage.trained().values() for p in part.net.parameters()),
+        "data": {"name": recipe.data.name, "args": recipe.resolved()["data"]["args"]},
+        "baseline": stage.baseline_name,
+        "protocol": _protocol(recipe),
+        "weights": written if recipe.is_chain else written[recipe.train[0]],
+    }
+    write_result(run.result, figures, facts)
+    if recipe.trainer.progress:
+        sys.stdout.flush()
+        title = f"{recipe.name}: {figures.pictures} validation pictures, {stage.batches} batches"
+        print_table(figures, title, stage.baseline_name or "baseline")
+    return figures
+
+
+def _initial(recipe: Recipe) -> Stage | None:
+    """A chain as its training started; None where its weights are gone."""
+    try:
+        return build(recipe)
+    except DlicError as error:
+        warnings.warn(f"the chain as it started is not measured: {error}", stacklevel=2)
+        return None
+
+
+def _stages(recipe: Recipe) -> dict[str, Any]:
+    """What stood where: the one stage, or the chain's and which of them were trained."""
+    named = {kind: {"kind": kind, "name": spec.name} for kind, spec in recipe.stages.items()}
+    if not recipe.is_chain:
+        return {"stage": named[recipe.train[0]]}
+    return {"stages": [{**spec, "trained": kind in recipe.train} for kind, spec in named.items()]}
+
+
+def _protocol(recipe: Recipe) -> dict[str, Any]:
+    """The evaluation protocol; where a transform makes the small pictures, it stands for the resizer."""
+    stated = Protocol().as_dict()
+    transform = recipe.resolved()["data"]["args"].get("transform")
+    if transform is not None:
+        stated["resizer"] = f"the input is what data.args.transform makes: {transform}"
+    return stated
