@@ -15,6 +15,8 @@ from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.build import build
+from lightning_dlic.training.pipeline_file import leave_pipeline
+from lightning_dlic.training.places import placed
 from lightning_dlic.training.provenance import network_state
 from lightning_dlic.training.report import Figures, measure, print_table, write_result
 from lightning_dlic.training.run import Run
@@ -74,6 +76,7 @@ def conclude(
         files[kind].parent.mkdir(exist_ok=True)
         origin = {**describe_stage(recipe, kind), **part.describe_net(), "steps": stage.batches}
         save_net(files[kind], part.net, origin)
+    leave_pipeline(run, stage.trained(), files, _frozen(recipe))
     written = {
         kind: {"file": str(path.relative_to(run.folder)), "sha256": sha256(path)} for kind, path in files.items()
     }
@@ -94,6 +97,12 @@ def conclude(
         title = f"{recipe.name}: {figures.pictures} validation pictures, {stage.batches} batches"
         print_table(figures, title, stage.baseline_name or "baseline")
     return figures
+
+
+def _frozen(recipe: Recipe) -> dict[str, str]:
+    """Weights of the stages that were used as they are."""
+    resting = {kind: spec for kind, spec in placed(recipe).stages.items() if kind not in recipe.train}
+    return {kind: source for kind, spec in resting.items() if (source := spec.weights or spec.init) is not None}
 
 
 def _initial(recipe: Recipe) -> Stage | None:

@@ -15,7 +15,8 @@ from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.provenance import network_state, read_checkpoint
 from lightning_dlic.training.resume import choose
 from lightning_dlic.training.target import find_target
-from lightning_dlic.zoo.files import ZOO, WeightsError, locate
+from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.files import WeightsError, locate
 
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".tar")
 _SHOWN = 6
@@ -77,7 +78,7 @@ def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
 def read_tensors(source: str, where: str, kind: str) -> dict[str, Tensor]:
     """The tensors of a network by name, wherever they lie, of a chain those of a kind; nothing is unpickled."""
     path = Path(source)
-    if not source.startswith(ZOO) and path.is_dir():
+    if not names_card(source) and path.is_dir():
         return network_state(choose(find_target(source, key=where), where).checkpoint, kind)
     if path.suffix == ".ckpt":
         return network_state(read_checkpoint(path), kind)

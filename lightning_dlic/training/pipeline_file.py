@@ -18,7 +18,9 @@ from lightning_dlic.zoo import save_net
 _HEAD = "# What this run trained, as a codec: dlic compress PICTURE FILE.dlic --bytes 2000 --pipeline THIS_FOLDER\n"
 
 
-def leave_pipeline(run: Run, stages: Mapping[str, Stage], weights: Mapping[str, Path]) -> None:
+def leave_pipeline(
+    run: Run, stages: Mapping[str, Stage], weights: Mapping[str, Path], frozen: Mapping[str, str]
+) -> None:
     """Writes ``pipeline.yaml``, where the stages make something that a codec takes.
 
     A stage with a slot stands behind the base codec; one whose networks work in a base codec's loop goes into its
@@ -26,10 +28,11 @@ def leave_pipeline(run: Run, stages: Mapping[str, Stage], weights: Mapping[str, 
 
     Args:
         run: The run's folder.
-        stages: The stages by kind.
+        stages: The trained stages by kind.
         weights: Their weights files by kind, in the run's folder.
+        frozen: Weights of stages that were used as they are, by kind.
     """
-    keys: dict[str, Any] = {}
+    keys: dict[str, Any] = {"stages": {kind: {"weights": source} for kind, source in frozen.items()}} if frozen else {}
     for kind, stage in stages.items():
         file = weights[kind].relative_to(run.folder).as_posix()
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from dlic_registry import load
 from lightning_dlic.recipe import Recipe
+from lightning_dlic.zoo.cards import names_card
 
 
 def placed(recipe: Recipe) -> Recipe:
@@ -31,6 +32,6 @@ def placed(recipe: Recipe) -> Recipe:
 def _absolute(value: Any) -> Any:
     if isinstance(value, list):
         return [_absolute(item) for item in value]
-    if not isinstance(value, str) or value.startswith(("zoo:", "~")) or "://" in value:
+    if not isinstance(value, str) or value.startswith("~") or "://" in value or names_card(value):
         return value
     return str(Path.cwd() / value)

@@ -24,7 +24,6 @@ _KEY = "dlic"
 # Far above any network's width or depth, and low enough that a forged file cannot keep us building for hours.
 _MAX_ARGUMENT = 4096
 _MAX_HEADER = 1 << 20
-ZOO = "zoo:"
 
 
 class WeightsError(DlicError):

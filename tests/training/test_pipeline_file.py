@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lightning_dlic.codec.networks import named_networks
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.plan import find_pipeline
@@ -47,6 +48,24 @@ def test_a_stage_behind_the_base_codec(write_recipe: Write, photo: np.ndarray, t
     run = fit(load_recipe(write_recipe(args="width: 8, blocks: 1"), FEW)).run.folder
     assert find_pipeline(run).networks == {"sr": {2: str(run / "weights.safetensors")}}
     assert b"weights" in _round_trip(photo, run, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_chain_with_a_frozen_stage(write_chain: Write, photo: np.ndarray, tmp_path: Path) -> None:
+    run = fit(load_recipe(write_chain(), [*FEW, "trainer.ema=null"])).run.folder
+    networks = find_pipeline(run).networks
+    assert networks == {
+        "sr": {2: str(run / "weights" / "sr.safetensors")},
+        "colorization": {0: str(run / "weights" / "colorization.safetensors")},
+    }
+    made = compress(photo, bytes=900, effort=1, hints="none", pipeline=find_pipeline(run, ["always=true"]))
+    named = named_networks(made.stream)
+    assert named is not None
+    assert [network.kind for network in named] == ["sr", "colorization"]
+    decompress(made.data, pipeline=find_pipeline(run), strict=True)
+    again = ["train=[colorization]", f"stages.sr.init={run / 'weights' / 'sr.safetensors'}"]
+    second = fit(load_recipe(write_chain("second"), [*FEW, *again])).run.folder
+    assert find_pipeline(second).networks["sr"] == networks["sr"]
 
 
 def test_a_downsizing_network_makes_the_base_layer(write_recipe: Write, photo: np.ndarray, tmp_path: Path) -> None:
