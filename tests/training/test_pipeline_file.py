@@ -58,7 +58,7 @@ def test_a_chain_with_a_frozen_stage(write_chain: Write, photo: np.ndarray, tmp_
         "sr": {2: str(run / "weights" / "sr.safetensors")},
         "colorization": {0: str(run / "weights" / "colorization.safetensors")},
     }
-    made = compress(photo, bytes=900, effort=1, hints="none", pipeline=find_pipeline(run, ["always=true"]))
+    made = compress(photo, bytes=900, effort=1, hints="none", pipeline=find_pipeline(run, ["always=true", "scale=2"]))
     named = named_networks(made.stream)
     assert named is not None
     assert [network.kind for network in named] == ["sr", "colorization"]
