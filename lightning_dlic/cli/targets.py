@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlic_registry import DlicError, did_you_mean
+from dlic_registry import DlicError, did_you_mean, get
 from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
 from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than
@@ -118,7 +118,7 @@ def one_kind(targets: Sequence[Target], wanted: str | None = None) -> str:
     found |= {target.text: rivals()[target.text] for target in targets if target.file is None}
     shared = set.intersection(*map(set, found.values()))
     if wanted is not None:
-        shared &= {wanted}
+        shared &= {get("kind", wanted).name}
     if len(shared) == 1:
         return shared.pop()
     told = ", ".join(f"{text} of {' and '.join(kinds)}" for text, kinds in found.items())

@@ -14,6 +14,7 @@ from lightning_dlic.imaging.blocks import cut, cut_blocks, draw_corners, draw_ma
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.intra_modes import planar, references, smooth
 from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.metrics.terms import decibels
 from lightning_dlic.nets.prediction.pnns_fc import PNNSFullyConnected, from_integers, grown, is_integer
 from lightning_dlic.stages.base import Batch, Stage
 from lightning_dlic.stages.settings import Spec
@@ -138,9 +139,8 @@ class Prediction(Stage):
         truth = (target * 255.0).round()
         errors = _errors(output[:, :1], truth)
         rival = _errors(self.baseline(inputs), truth)
-        mse = errors.mean().clamp(min=1e-10)
         wins = (errors < rival).double().mean()
-        return {"psnr": (10.0 * torch.log10(255.0**2 / mse)).item(), "wins": wins.item()}
+        return {"psnr": decibels(errors.mean().item(), 1), "wins": wins.item()}
 
     def baseline(self, inputs: Tensor) -> Tensor:
         """HEVC's planar mode."""
