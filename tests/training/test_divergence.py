@@ -61,6 +61,15 @@ def test_a_loss_or_a_gradient_ends_the_run_and_the_last_checkpoint_stays(
     assert fit(load_recipe(run / "recipe.yaml", overrides), resume=run).figures is not None
 
 
+def test_a_checkpoint_right_before_it_is_not_the_one_to_go_on_from(write_recipe: Write) -> None:
+    path = write_recipe(body="losses: {pixel: {name: test_lost_from_batch, batch: 5}}")
+    with pytest.raises(DivergedError, match=r"of batch 4 leads there; .* --resume .*@2$"):
+        fit(load_recipe(path, ["trainer.checkpoint_every=2", *QUIET]))
+    run = next(path.parent.glob("runs/tiny/*"))
+    fit(load_recipe(run / "recipe.yaml", ["losses.pixel.batch=1000"]), resume=f"{run}@2")
+    assert [file.name for file in run.glob("checkpoints/step-*")] == ["step-00000006.ckpt"]
+
+
 @pytest.mark.parametrize("role", ["generator", "discriminator"])
 def test_either_side_of_a_gan_is_looked_at(write_recipe: Write, role: str) -> None:
     body = f"optim: {{{role}: {{name: sgd, lr: 1.0e+30}}}}"
