@@ -36,7 +36,7 @@ from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Colouring
 from lightning_dlic.codec.hints.chunk import PRESETS, find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
-from lightning_dlic.codec.hints.spread import Spread
+from lightning_dlic.codec.hints.spread import Spread, under
 from lightning_dlic.imaging.color_np import merge
 from lightning_dlic.imaging.resize_np import enlarge, shrink
 from lightning_dlic.pipeline.bench import versions
@@ -107,7 +107,9 @@ class Picture:
                 .repeat(made.factor, 2)[:, : self.source.luma.shape[0], : self.source.luma.shape[1]]
             )
         spread = Spread(self.aim.luma, len(made.colours))
-        return size, self.coloured(spread.enlarged(plane, self.source.luma, made.factor) for plane in made.planes())
+        return size, self.coloured(
+            under(spread.lines(plane), self.source.luma, 0, (made.factor, made.factor)) for plane in made.planes()
+        )
 
 
 def colour(path: Path) -> Source | None:

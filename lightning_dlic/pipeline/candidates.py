@@ -12,8 +12,9 @@ from lightning_dlic.codec import BaseCodec, Bitstream, Chunk
 from lightning_dlic.codec.base_layer import decode_payload
 from lightning_dlic.codec.container import PIPELINE_CHUNK
 from lightning_dlic.codec.planes import Planes
-from lightning_dlic.pipeline.decompress import LumaEnlarger, assemble
+from lightning_dlic.pipeline.decompress import assemble
 from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.pipeline.resolve import LumaEnlarger
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream, BitstreamError, Planes, decode_base
-from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS, PIPELINE_CHUNK
-from lightning_dlic.imaging.color_np import merge
-from lightning_dlic.imaging.resize_np import enlarge
-from lightning_dlic.pipeline.recipe import COLOUR, Pipeline, PipelineError, numbered_pipeline
+from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS
+from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.pipeline.resolve import NET_PIXELS, LumaEnlarger, Resolver
+from lightning_dlic.pipeline.strips import Strips, base_strips
 
 if TYPE_CHECKING:
     from lightning_dlic.codec.hints.base import Colouring
-    from lightning_dlic.pipeline.colour import Colourist
 
 U8 = NDArray[np.uint8]
-LumaEnlarger = Callable[[U8, int, int], U8]
-_DIGEST = 8
 
 
 def decompress(
-    data: bytes, *, pipeline: Pipeline | None = None, strict: bool = False, max_pixels: int = MAX_PIXELS
+    data: bytes,
+    *,
+    pipeline: Pipeline | None = None,
+    strict: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    max_net_pixels: int = NET_PIXELS,
+    max_side: int | None = None,
 ) -> U8:
     """Decodes a bitstream.
 
@@ -37,6 +36,10 @@ def decompress(
         strict: Whether a network that the file names and that is not here is an error; otherwise its work is done
             by bicubic interpolation, with a warning.
         max_pixels: Refuse pictures of more.
+        max_net_pixels: In pictures of more, interpolation does the work of networks, which take a second for each
+            million; with a warning, or as ``strict`` says.
+        max_side: Longest side of the picture that is made, smaller than the file's where that is longer: sooner, for
+            no network runs then.
 
     Returns:
         uint8 ``[H, W, 3]``, or ``[H, W]`` for a grey picture.
@@ -45,6 +48,26 @@ def decompress(
         BitstreamError: The bytes are malformed or damaged; no network has been run by then.
         PipelineError: ``strict``, and the network is not here.
     """
+    return decode_strips(
+        data,
+        pipeline=pipeline,
+        strict=strict,
+        max_pixels=max_pixels,
+        max_net_pixels=max_net_pixels,
+        max_side=max_side,
+    ).whole()
+
+
+def decode_strips(
+    data: bytes,
+    *,
+    pipeline: Pipeline | None = None,
+    strict: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    max_net_pixels: int = NET_PIXELS,
+    max_side: int | None = None,
+) -> Strips:
+    """As `decompress`, but gives the picture from top to bottom, so that it need not be in memory as a whole."""
     stream = Bitstream.from_bytes(data, max_pixels)
     hints = stream.chunk(HINTS_CHUNK)
     if hints is not None and (stream.color or stream.crc is None):
@@ -52,14 +75,50 @@ def decompress(
     planes = decode_base(stream)
     # Before any network is looked for: whatever is malformed ends here.
     colouring = None if hints is None else _decode_hints(hints, planes)
-    found = _pipeline(stream, pipeline, strict)
-    picture = assemble(planes, stream.scale, stream.height, stream.width, _enlarger(found, stream.scale, strict))
-    if colouring is None:
-        return picture
+    size = _size(stream, max_side)
+    if size == (stream.height, stream.width):
+        resolver = Resolver(stream, pipeline, strict, max_net_pixels)
+        return _full_size(stream, planes, colouring, resolver)
+    factors = size[0] / stream.height * stream.scale, size[1] / stream.width * stream.scale
+    return _coloured(planes, factors, size, colouring)
+
+
+def _size(stream: Bitstream, max_side: int | None) -> tuple[int, int]:
+    """Height and width of the picture to be made."""
+    longest = max(stream.height, stream.width)
+    if max_side is None or longest <= max_side:
+        return stream.height, stream.width
+    height, width = (max(1, round(side * max_side / longest)) for side in (stream.height, stream.width))
+    return height, width
+
+
+def _full_size(stream: Bitstream, planes: Planes, colouring: Colouring | None, resolver: Resolver) -> Strips:
+    size, factors = (stream.height, stream.width), (stream.scale, stream.scale)
+    enlarger = resolver.enlarger()
+    colourist = resolver.colourist() if colouring is not None and colouring.head.net else None
+    luma = enlarger(planes.y, *size) if enlarger else None
+    if colouring is None or colourist is None:
+        return _coloured(planes, factors, size, colouring, luma)
     from lightning_dlic.pipeline.colour import colour
 
-    colourist = _colourist(found, strict) if colouring.head.net else None
-    return colour(picture, planes.y, colouring, stream.scale, colourist)
+    grey = assemble(Planes(planes.y), stream.scale, *size) if luma is None else luma
+    return Strips(*size, True, iter([colour(grey, planes.y, colouring, stream.scale, colourist)]))
+
+
+def _coloured(
+    planes: Planes,
+    factors: tuple[float, float],
+    size: tuple[int, int],
+    colouring: Colouring | None,
+    luma: U8 | None = None,
+) -> Strips:
+    """The picture without a network for colour."""
+    parts = base_strips(planes, factors, size, luma)
+    if colouring is None:
+        return Strips(*size, planes.color, parts)
+    from lightning_dlic.pipeline.colour import spread_strips
+
+    return Strips(*size, True, spread_strips(parts, planes.y, colouring, factors))
 
 
 def _decode_hints(body: bytes, planes: Planes) -> Colouring:
@@ -67,18 +126,6 @@ def _decode_hints(body: bytes, planes: Planes) -> Colouring:
     from lightning_dlic.codec.hints.chunk import decode_hints
 
     return decode_hints(body, planes.y)
-
-
-def _colourist(pipeline: Pipeline | None, strict: bool) -> Colourist | None:
-    instead = "its colours are spread from the hints by a filter"
-    if pipeline is None or COLOUR not in pipeline.weights:
-        _complain(f"the network for colour that it was made with is not here; {instead}", strict)
-        return None
-    try:
-        return pipeline.colourist()
-    except DlicError as error:
-        _complain(f"{str(error).splitlines()[0]} Instead, {instead}", strict)
-        return None
 
 
 def assemble(planes: Planes, scale: int, height: int, width: int, enlarger: LumaEnlarger | None = None) -> U8:
@@ -94,77 +141,8 @@ def assemble(planes: Planes, scale: int, height: int, width: int, enlarger: Luma
     Returns:
         uint8 ``[height, width, 3]``, or ``[height, width]`` without chroma.
     """
-    luma = enlarger(planes.y, height, width) if enlarger else enlarge(planes.y, scale, height, width)
-    if planes.cb is None or planes.cr is None:
+    luma = enlarger(planes.y, height, width) if enlarger else None
+    if luma is not None and not planes.color:
         return luma
-    return merge(luma, *(enlarge(plane, 2 * scale, height, width) for plane in (planes.cb, planes.cr)))
-
-
-def _complain(what: str, strict: bool) -> None:
-    if strict:
-        raise PipelineError(f"the bitstream asks for more than is here: {what}")
-    warnings.warn(f"decoded in part: {what}", stacklevel=3)
-
-
-def _pipeline(stream: Bitstream, given: Pipeline | None, strict: bool) -> Pipeline | None:
-    """The pipeline that a stream was made with; None for bicubic interpolation."""
-    if stream.pipeline is not None:
-        shipped = numbered_pipeline(stream.pipeline)
-        if shipped is None:
-            _complain(f"pipeline {stream.pipeline} is not in this version of lightning-dlic", strict)
-        return shipped
-    records = stream.chunk(PIPELINE_CHUNK)
-    if records is None:
-        return None
-    named = ((scale, *_record(records, scale)) for scale in (stream.scale, COLOUR))
-    weights = {scale: _named(target, digest, scale, given, strict) for scale, target, digest in named if target}
-    return Pipeline("named", weights={scale: target for scale, target in weights.items() if target})
-
-
-def _named(target: str, digest: bytes, scale: int, given: Pipeline | None, strict: bool) -> str | None:
-    """Where the weights are that a bitstream names."""
-    weights = given.weights.get(scale) if given else target if target.startswith("zoo:") else None
-    if weights is None:
-        # A path in a file of unknown origin is never opened.
-        _complain(f"it was made with the network {target!r}; pass its pipeline's recipe", strict)
-        return None
-    return _verified(weights, digest, strict)
-
-
-def _record(records: bytes, scale: int) -> tuple[str | None, bytes]:
-    """Name and digest of the weights for a scale, from a pipeline chunk."""
-    at = 0
-    while at < len(records):
-        size = records[at + 1] if at + 1 < len(records) else 0
-        end = at + 2 + size + _DIGEST
-        name = records[at + 2 : at + 2 + size]
-        if end > len(records) or not size or not name.isascii() or not name.decode().isprintable():
-            raise BitstreamError(f"pipeline chunk, byte {at}: no record of a network")
-        if records[at] == scale:
-            return name.decode(), records[end - _DIGEST : end]
-        at = end
-    return None, b""
-
-
-def _verified(weights: str, digest: bytes, strict: bool) -> str | None:
-    from lightning_dlic.zoo.files import locate
-
-    try:
-        actual = hashlib.sha256(locate(weights).read_bytes()).digest()[:_DIGEST]
-    except DlicError as error:
-        _complain(str(error).splitlines()[0], strict)
-        return None
-    if actual != digest:
-        _complain(f"{weights} is not the network it was made with: its SHA-256 begins otherwise", strict)
-        return None
-    return weights
-
-
-def _enlarger(pipeline: Pipeline | None, scale: int, strict: bool) -> LumaEnlarger | None:
-    if pipeline is None:
-        return None
-    try:
-        return pipeline.enlarger(scale)
-    except DlicError as error:
-        _complain(str(error).splitlines()[0], strict)
-        return None
+    size = height, width
+    return Strips(*size, planes.color, base_strips(planes, (scale, scale), size, luma)).whole()

@@ -18,6 +18,7 @@ from lightning_dlic.codec.planes import Planes
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.decompress import assemble
 from lightning_dlic.pipeline.recipe import COLOUR, Pipeline
+from lightning_dlic.pipeline.resolve import NET_PIXELS
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.search import BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
@@ -131,7 +132,8 @@ class HintedSearch:
             raise DlicError(
                 f"hints need a base codec that decodes alike everywhere, which {self.settings.codec} does not"
             )
-        self._colourist = _network(self.settings.pipeline)
+        small = self.source.height * self.source.width <= NET_PIXELS
+        self._colourist = _network(self.settings.pipeline) if small else None
         if not self.ask.kinds and self._colourist is None:
             raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
 

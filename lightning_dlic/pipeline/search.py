@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from dlic_registry import OWN, DlicError, RegistryError, entries
 from lightning_dlic.codec import BaseCodec, CodecError, base_codec
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
-from lightning_dlic.pipeline.decompress import LumaEnlarger
 from lightning_dlic.pipeline.fit import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.recipe import Pipeline
+from lightning_dlic.pipeline.resolve import NET_PIXELS, LumaEnlarger
 from lightning_dlic.pipeline.scales import SCALES, USUAL, coarser, useful, worth_trying
 from lightning_dlic.pipeline.source import Source
 
@@ -162,7 +162,9 @@ class Search:
         return branch.candidate(round(quality * (branch.codec.steps - 1)))
 
     def _enlarger(self, scale: int) -> LumaEnlarger | None:
-        """The network for a scale, loaded when that is tried."""
+        """The network for a scale, loaded when that is tried; none for pictures on which decoders run none."""
+        if self.source.height * self.source.width > NET_PIXELS:
+            return None
         if scale not in self._enlargers:
             self._enlargers[scale] = _enlarger(self.settings.pipeline, scale)
         return self._enlargers[scale]
