@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable, say
 from lightning_dlic.cli import eval_color as colour
@@ -107,6 +108,9 @@ def evaluate_targets(
     found = find_targets([text for text in targets if not _is_data(text)])
     if not found:
         raise DlicError("dlic eval: no TARGET, only folders; try: dlic eval bicubic --data DIR")
+    if json_file is not None and json_file.parent.is_dir():
+        # Before the hour that measuring may take.
+        check_target(json_file)
     from lightning_dlic.cli.device import pick_device
     from lightning_dlic.pipeline.evaluate import evaluate
 
