@@ -82,6 +82,8 @@ class PictureDataModule(LightningDataModule):
     """
 
     dlic_api: ClassVar[int] = 1
+    crops: ClassVar[type[CropStream]] = CropStream
+    whole: ClassVar[type[WholePictures]] = WholePictures
     # Arguments that are paths: a run records them as absolute.
     path_args: ClassVar[tuple[str, ...]] = ("root", "cache_dir")
 
@@ -205,7 +207,7 @@ class PictureDataModule(LightningDataModule):
         if pictures is None:
             raise DataError(f"{type(self).__name__}: no training pictures")
         rank, world_size = self._place()
-        stream = CropStream(
+        stream = self.crops(
             pictures,
             self._cutter(),
             self.batch_size,
@@ -275,7 +277,7 @@ class PictureDataModule(LightningDataModule):
         count = len(usable)
         limit = min(count, self.val_limit or count)
         chosen = [usable[i * count // limit] for i in range(limit)]
-        whole = WholePictures(pictures, chosen, self.val_crop, self._transform, self._policy(), self._least)
+        whole = self.whole(pictures, chosen, self.val_crop, self._transform, self._policy(), self._least)
         # Copying from a memory map is quicker than starting processes for it.
         cheap = isinstance(pictures, CachedPictures) and self._transform is None
         return self._loader(whole, 0 if cheap else min(self.workers, limit))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import probe
 from dlic_datamodules.decoded import DecodedPictures, Pictures
 from dlic_datamodules.errors import DataError, PictureError, printable
@@ -19,6 +18,15 @@ __all__ = ["Usable", "usable"]
 _log = logging.getLogger("dlic.data")
 # Headers that are read of a set that is not cached.
 _PROBED = 64
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """Pictures whose sizes are known without decoding them."""
+
+    def sizes(self) -> NDArray[np.int64]:
+        """Heights and widths, int64 ``[n, 2]``; none where they are not known yet."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,14 +65,14 @@ def usable(pictures: Pictures, crop: int, small: Literal["auto", "pad", "skip"])
         )
     done = "skipped" if small == "skip" else "mirrored"
     _log.info("%d of %d pictures are smaller than the crop and %s", too_small.sum(), len(lengths), done)
-    if small != "skip" or not isinstance(pictures, CachedPictures):
+    if small != "skip" or len(lengths) != len(pictures) or isinstance(pictures, DecodedPictures):
         return Usable()
     left_out = [printable(pictures.name(int(i))) for i in np.flatnonzero(too_small)]
     return Usable(np.flatnonzero(~too_small).astype(np.int64), left_out)
 
 
 def _shorter_sides(pictures: Pictures) -> NDArray[np.int64]:
-    if isinstance(pictures, CachedPictures):
+    if isinstance(pictures, Sized):
         return np.asarray(pictures.sizes().min(axis=1))
     if not isinstance(pictures, DecodedPictures) or len(pictures) > _PROBED:
         return np.empty(0, np.int64)

@@ -211,6 +211,11 @@ def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
 
 def _check_crop(recipe: Recipe, stage: Stage, data: PictureDataModule) -> None:
     scale = getattr(stage, "scale", 1)
+    if getattr(data, "scale", None) not in (None, scale):
+        raise DlicError(
+            f"{recipe.where('data.args.scale')}: data.args.scale is {data.scale}, the stage's {scale}.\n"  # type: ignore[attr-defined]
+            "Take pairs of the stage's scale, or set that."
+        )
     if data.crop % scale:
         raise DlicError(
             f"{recipe.where('data.args.crop')}: data.args.crop is {data.crop}, which scale {scale} does not divide.\n"
@@ -256,7 +261,9 @@ def _conclude(
 def _protocol(recipe: Recipe) -> dict[str, Any]:
     """The evaluation protocol; where a transform makes the small pictures, it stands for the resizer."""
     stated = Protocol().as_dict()
-    transform = recipe.resolved()["data"]["args"].get("transform")
-    if transform is not None:
-        stated["resizer"] = f"the input is what data.args.transform makes: {transform}"
+    args = recipe.resolved()["data"]["args"]
+    if args.get("transform") is not None:
+        stated["resizer"] = f"the input is what data.args.transform makes: {args['transform']}"
+    elif recipe.data.name == "paired":
+        stated["resizer"] = f"the input is the picture of the same name below {args['base']}"
     return stated

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlic_registry import Component, load
 from lightning_dlic.imaging.chroma import merge, split
-from lightning_dlic.imaging.color import ycbcr_to_rgb
+from lightning_dlic.imaging.color import luma_uint8, ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.nets.colorization.base import ColorNet, no_hints
@@ -95,7 +95,7 @@ class Colorization(Stage):
         """Luma of half of the pictures as the decoder has it."""
         if base is None:
             return luma
-        decoded = resize(base.to(self.dtype) / 255.0, size=(luma.shape[-2], luma.shape[-1])).clamp(0.0, 1.0)
+        decoded = resize(luma_uint8(base).to(self.dtype) / 255.0, size=(luma.shape[-2], luma.shape[-1])).clamp(0.0, 1.0)
         return torch.where(torch.rand(luma.shape[0], 1, 1, 1, device=luma.device) < 0.5, decoded, luma)
 
     def _train_hints(self, luma: Tensor, chroma: Tensor) -> Tensor:

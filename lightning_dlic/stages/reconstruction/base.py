@@ -97,6 +97,10 @@ class Reconstruction(Stage):
             unknown = torch.full((len(image),), torch.nan, device=image.device)
             return rgb_to_ycbcr(small.to(self.dtype) / 255.0), unknown, scale
         base = batch["base"]
+        if "quality" not in batch:
+            unknown = torch.full((len(image),), torch.nan, device=image.device)
+            rgb = base.expand(-1, 3, -1, -1).to(self.dtype) / 255.0
+            return rgb_to_ycbcr(rgb), unknown, image.shape[-1] // base.shape[-1]
         if base.shape[1] != 3:
             raise DlicError("reconstruction needs base layers in colour\nSet data.args.transform.color=true")
         planes = base.to(self.dtype) / 255.0
