@@ -167,9 +167,9 @@ def read_pipeline(path: Path) -> Pipeline:
     tree = _mapping(path, "", tree, _KEYS)
     number, scale = tree.get("number"), tree.get("scale", "auto")
     if number is not None and not (isinstance(number, int) and 0 <= number <= 255):
-        raise PipelineError(f"{path}: number: {number!r} is not a number from 0 to 255")
+        raise PipelineError(f"{path}: number: {_shown(number)} is not a number from 0 to 255")
     if scale != "auto" and not (isinstance(scale, int) and 1 <= scale <= MAX_SCALE):
-        raise PipelineError(f"{path}: scale: {scale!r} is neither auto nor a number from 1 to {MAX_SCALE}")
+        raise PipelineError(f"{path}: scale: {_shown(scale)} is neither auto nor a number from 1 to {MAX_SCALE}")
     base = _mapping(path, "base", tree.get("base"), ("name",)).get("name", "auto")
     stages = _mapping(path, "stages", tree.get("stages"), ("sr", "colorization"))
     weights = _weights(path, stages.get("sr"), None if scale == "auto" else scale)
@@ -178,8 +178,13 @@ def read_pipeline(path: Path) -> Pipeline:
     hints = _hints(path, tree.get("hints"))
     always = tree.get("always", False)
     if not isinstance(always, bool):
-        raise PipelineError(f"{path}: always: {always!r} is neither true nor false")
+        raise PipelineError(f"{path}: always: {_shown(always)} is neither true nor false")
     return Pipeline(path.stem, number, str(base), None if scale == "auto" else scale, weights, always, hints)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:56]} ..."
 
 
 def _hints(path: Path, value: Any) -> str:
@@ -187,7 +192,7 @@ def _hints(path: Path, value: Any) -> str:
     stated = _mapping(path, "hints", value, ("name", "args"))
     budget = _mapping(path, "hints.args", stated.get("args"), ("budget",)).get("budget", "auto")
     if budget != "auto" and not (isinstance(budget, int) and budget > 0):
-        raise PipelineError(f"{path}: hints.args.budget: {budget!r} is neither auto nor a number of bytes")
+        raise PipelineError(f"{path}: hints.args.budget: {_shown(budget)} is neither auto nor a number of bytes")
     name = str(stated.get("name", "base"))
     return name if budget == "auto" else f"{name},{budget}"
 
@@ -202,7 +207,7 @@ def _mapping(path: Path, key: str, value: Any, known: tuple[str, ...]) -> dict[s
             near = suggest(str(name), known)
             hint = f" Did you mean {near!r}?" if near else ""
             inside = f"{key}." if key else ""
-            raise PipelineError(f"{path}: unknown key {inside}{name}.{hint} Known: {', '.join(known)}.")
+            raise PipelineError(f"{path}: unknown key {inside}{str(name)[:60]}.{hint} Known: {', '.join(known)}.")
     return value
 
 
@@ -222,6 +227,6 @@ def _weights(path: Path, value: Any, scale: int | None) -> dict[int, str]:
 def _target(path: Path, key: str, stage: Any) -> str:
     target = _mapping(path, key, stage, ("name", "weights")).get("weights")
     if not isinstance(target, str):
-        raise PipelineError(f"{path}: {key}.weights must be zoo:NAME or a path, not {target!r}")
+        raise PipelineError(f"{path}: {key}.weights must be zoo:NAME or a path, not {_shown(target)}")
     local = path.parent / target
     return str(local) if local.is_file() else target
