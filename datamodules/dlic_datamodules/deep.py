@@ -139,15 +139,15 @@ def _by_tifffile(page: Any) -> NDArray[np.uint16]:
 
 def _straight(samples: NDArray[np.uint16], page: Any) -> NDArray[np.uint16]:
     """Colours that are multiplied by their transparency, divided by it."""
-    colours = 3 if page.photometric == 2 else 1
-    if samples.shape[2] <= colours:
+    colors = 3 if page.photometric == 2 else 1
+    if samples.shape[2] <= colors:
         return samples
     extra = page.extrasamples[0] if page.extrasamples else 0
-    if samples.shape[2] != colours + 1 or not extra:
+    if samples.shape[2] != colors + 1 or not extra:
         # A sample that is said to be no transparency.
-        return samples[..., :colours]
+        return samples[..., :colors]
     if extra != _PREMULTIPLIED:
         return samples
-    alpha = np.maximum(samples[..., colours:], 1).astype(np.float64)
-    straight = np.minimum(samples[..., :colours] * 65535.0 / alpha, 65535).round().astype(np.uint16)
-    return np.concatenate((straight, samples[..., colours:]), axis=2)
+    alpha = np.maximum(samples[..., colors:], 1).astype(np.float64)
+    straight = np.minimum(samples[..., :colors] * 65535.0 / alpha, 65535).round().astype(np.uint16)
+    return np.concatenate((straight, samples[..., colors:]), axis=2)

@@ -170,7 +170,7 @@ RIGHT = {
 
 
 @pytest.mark.parametrize("case", RIGHT)
-def test_colours_are_right(case: str) -> None:
+def test_colors_are_right(case: str) -> None:
     data, expected = RIGHT[case]
     planes = decode(data)
     wanted = expected * 3 if len(expected) == 1 else expected
