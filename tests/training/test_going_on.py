@@ -18,7 +18,7 @@ import torch
 from dlic_registry import DlicError
 from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.lock import hold
-from lightning_dlic.training.provenance import read_checkpoint
+from lightning_dlic.training.provenance import CheckpointError, read_checkpoint
 from lightning_dlic.training.recipe import load_recipe
 from lightning_dlic.training.resume import restore_recipe
 from lightning_dlic.training.run import Run
@@ -223,6 +223,26 @@ def test_a_flipped_bit_is_noticed_and_an_older_checkpoint_taken(run: Run, finish
         resume(run.folder)
     assert run.weights.read_bytes() == Run(finished).weights.read_bytes()
     assert differences(read_checkpoint(run.last), read_checkpoint(Run(finished).last)) == []
+
+
+def test_a_forged_checkpoint_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    forged, refused = tmp_path / "forged.ckpt", 0
+    with zipfile.ZipFile(run.last) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    for place in range(2, 600, 7):
+        with zipfile.ZipFile(forged, "w") as archive:  # which writes the checksums of what it is given
+            for name, data in members.items():
+                archive.writestr(name, data[:place] + data[place + 1 :] if name.endswith("data.pkl") else data)
+        try:
+            read_checkpoint(forged)
+        except CheckpointError:
+            refused += 1
+    assert refused > 60
+    whole = torch.load(run.last, weights_only=True)
+    for key in ("dlic", "state_dict", "dlic_batches", "loops"):
+        torch.save({name: value for name, value in whole.items() if name != key}, forged)
+        with pytest.raises(CheckpointError, match=r"not a checkpoint of dlic-fit"):
+            read_checkpoint(forged)
 
 
 def test_where_every_checkpoint_is_damaged_the_weights_are_named(run: Run) -> None:
