@@ -42,6 +42,7 @@ class Stage(pl.LightningModule):
         net: The network the codec uses.
         monitor: The figure of `score` by which the best network is kept; higher is better.
         baseline_name: What `baseline` is called in results.
+        follows: The validation set by which the best network is kept; empty for the data set's own.
         batches: Batches trained on so far, by all runs that led here.
         steps: Steps that each optimizer has taken for them.
         gathered: Gradients of a checkpoint inside an accumulation, until the training starts.
@@ -62,6 +63,7 @@ class Stage(pl.LightningModule):
         """Starts with default settings; `configure` replaces them."""
         super().__init__()
         self.automatic_optimization = False
+        self.follows = ""
         self.batches = self.steps = 0
         self.gathered: dict[str, Any] | None = None
         self.settings = Settings()
@@ -300,7 +302,17 @@ class Stage(pl.LightningModule):
             if math.isnan(value):
                 raise NotFiniteError(f"{name} of a validation picture is {value}")
             value = counted(name, value)
-            self.log(f"val/{name}", value, on_epoch=True, batch_size=1, sync_dist=True, prog_bar=name == self.monitor)
+            self.log_valid(batch, name, value, prog_bar=name == self.monitor)
+
+    def log_valid(self, batch: Batch, name: str, value: float, prog_bar: bool = False) -> None:
+        """Logs a figure of a validation picture, under the name of its set where it has one."""
+        key = f"val/{batch['set']}/{name}" if "set" in batch else f"val/{name}"
+        self.log(key, value, on_epoch=True, batch_size=1, sync_dist=True, prog_bar=prog_bar)
+
+    @property
+    def monitored(self) -> str:
+        """Where the figure by which the best network is kept is logged."""
+        return f"val/{self.follows}/{self.monitor}" if self.follows else f"val/{self.monitor}"
 
     def on_train_start(self) -> None:
         """Puts back what an accumulation that a checkpoint lies in had gathered."""

@@ -29,7 +29,7 @@ class Best(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compares, and writes if better."""
         assert isinstance(pl_module, Stage)
-        value = float(trainer.callback_metrics.get(f"val/{pl_module.monitor}", float("-inf")))
+        value = float(trainer.callback_metrics.get(pl_module.monitored, float("-inf")))
         if trainer.sanity_checking or not trainer.is_global_zero or not value > self.best:
             return
         self.best = value

@@ -16,6 +16,7 @@ import torch
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_datamodules.files import write_file
+from dlic_datamodules.validation import OWN
 from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.stages.base import Stage
@@ -34,6 +35,7 @@ from lightning_dlic.training.progress import progress_bar
 from lightning_dlic.training.provenance import network_state, read_checkpoint, record, verify
 from lightning_dlic.training.quiet import quiet
 from lightning_dlic.training.recipe import Recipe, check, to_yaml
+from lightning_dlic.training.recipe.errors import nearest
 from lightning_dlic.training.report import Figures, measure, print_table, write_result
 from lightning_dlic.training.resume import Begin, Point, choose
 from lightning_dlic.training.run import Run, create
@@ -127,6 +129,7 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     start = point.batches if point is not None else 0
     steps = recipe.trainer.max_steps
     data.configure(steps=steps, start=start, seed=recipe.seed, run_dir=run.folder, least=stage.least_side)
+    stage.follows = _follow(recipe, data)
     metrics = MetricsFile(run.metrics, start)
     loggers = [metrics, *filter(None, [build_logger(recipe, run)])]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
@@ -194,7 +197,7 @@ def _measured_on(recipe: Recipe) -> dict[str, Any]:
     apart = ("crop", "batch_size", "workers", "augment", "to_gray", "small", "cache", "cache_dir", "train", "extra")
     spec = placed(recipe).data
     args = {key: value for key, value in spec.args.items() if key not in apart}
-    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val}
+    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val, "best_on": recipe.trainer.best_on}
 
 
 def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
@@ -207,6 +210,18 @@ def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
         "version": entry.version,
         "recipe": recipe.name,
     }
+
+
+def _follow(recipe: Recipe, data: PictureDataModule) -> str:
+    """The validation set by which the best network is kept; empty for the data set's own."""
+    wanted = recipe.trainer.best_on
+    if wanted is None and not data.valid_sets:
+        return ""
+    names = data.validates_on()
+    if wanted is not None and wanted not in names:
+        raise recipe.error("trainer.best_on", f"no validation set {wanted!r}", nearest(wanted, names, "Sets"))
+    name = wanted or names[0]
+    return "" if name == OWN else name
 
 
 def _check_crop(recipe: Recipe, stage: Stage, data: PictureDataModule) -> None:
@@ -237,7 +252,8 @@ def _conclude(
     stage.net.load_state_dict(network_state(final))
     stage.batches = int(final["dlic_batches"])
     stage.to(trainer.strategy.root_device).eval()
-    figures = measure(stage, data.val_dataloader())
+    sets = measure(stage, data.val_dataloader())
+    figures = sets.get(stage.follows or OWN, Figures(0, {}, {}))
     stage.cpu()
     save_net(run.weights, stage.net, {**describe_stage(recipe, kind), **stage.describe_net()})
     facts = {
@@ -251,10 +267,12 @@ def _conclude(
         "protocol": _protocol(recipe),
         "weights": {"file": run.weights.name, "sha256": sha256(run.weights)},
     }
-    write_result(run.result, figures, facts)
+    write_result(run.result, figures, facts, sets)
     if recipe.trainer.progress:
         sys.stdout.flush()
-        print_table(figures, f"{recipe.name}: {figures.pictures} validation pictures, {stage.batches} batches")
+        for name, each in (sets or {OWN: figures}).items():
+            of = "validation pictures" if name == OWN else f"pictures of {name}"
+            print_table(each, f"{recipe.name}: {each.pictures} {of}, {stage.batches} batches")
     return figures
 
 

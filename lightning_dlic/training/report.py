@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from dlic_datamodules.files import write_file
+from dlic_datamodules.validation import OWN
 from dlic_registry.terminal import printable
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.metrics.strict_json import strict_json
@@ -36,7 +37,7 @@ class Figures:
 
 
 @torch.inference_mode()
-def measure(stage: Stage, batches: Iterable[Batch]) -> Figures:
+def measure(stage: Stage, batches: Iterable[Batch]) -> dict[str, Figures]:
     """Scores a stage and its baseline on whole pictures.
 
     Args:
@@ -44,14 +45,17 @@ def measure(stage: Stage, batches: Iterable[Batch]) -> Figures:
         batches: One picture each.
 
     Returns:
-        The figures.
+        The figures by the name of their set.
     """
-    net, baseline = [], []
+    rows: dict[str, list[tuple[dict[str, float], dict[str, float]]]] = {}
     for batch in batches:
         inputs, target = stage.task({k: v.to(stage.device) if torch.is_tensor(v) else v for k, v in batch.items()})
-        net.append(stage.score(inputs, stage(inputs), target))
-        baseline.append(stage.score(inputs, stage.baseline(inputs), target))
-    return Figures(len(net), summarize(net), summarize(baseline))
+        scores = stage.score(inputs, stage(inputs), target), stage.score(inputs, stage.baseline(inputs), target)
+        rows.setdefault(batch.get("set", OWN), []).append(scores)
+    return {
+        name: Figures(len(scores), summarize(net for net, _ in scores), summarize(baseline for _, baseline in scores))
+        for name, scores in rows.items()
+    }
 
 
 def versions() -> dict[str, str]:
@@ -59,15 +63,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
 
 
-def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
+def write_result(path: Path, figures: Figures, facts: dict[str, Any], sets: Mapping[str, Figures]) -> None:
     """Writes ``result.json``, whole or not at all.
 
     Args:
         path: The file.
         figures: What was measured.
         facts: Everything else that it states.
+        sets: Figures by the name of their set, where there are named ones.
     """
-    text = strict_json({**facts, "figures": asdict(figures), "versions": versions()}, indent=2)
+    by_name = {"sets": {name: asdict(each) for name, each in sets.items()}} if set(sets) - {OWN} else {}
+    text = strict_json({**facts, "figures": asdict(figures), **by_name, "versions": versions()}, indent=2)
     write_file(path, (text + "\n").encode())
 
 

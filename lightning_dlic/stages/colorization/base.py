@@ -126,7 +126,7 @@ class Colorization(Stage):
         (luma, hints), target = self.task(batch)
         if hints is not None:
             figures = self.score((luma, None), self((luma, None)), target)
-            self.log("val/zero_psnr_rgb", figures["psnr_rgb"], on_epoch=True, batch_size=1, sync_dist=True)
+            self.log_valid(batch, "zero_psnr_rgb", figures["psnr_rgb"])
 
     def score(self, inputs: Inputs, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR (at most `_MOST` dB) and SSIM of RGB under the picture's own luma."""

@@ -124,7 +124,7 @@ class Reconstruction(Stage):
             inputs, target = self.task(batch)
             vivid = inputs._replace(alpha=torch.full_like(inputs.alpha, most))
             figures = self.score(vivid, self(vivid), target)
-            self.log("val/vivid_psnr_rgb", figures["psnr_rgb"], on_epoch=True, batch_size=1, sync_dist=True)
+            self.log_valid(batch, "vivid_psnr_rgb", figures["psnr_rgb"])
 
     def score(self, inputs: Inputs, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR and SSIM on Y and on RGB, with a border of the scale cut off."""
