@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -11,7 +12,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, register
+from lightning_dlic.stages.sr.compact import Compact
 from lightning_dlic.stages.watch import DivergedError, Watch
+from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.fit import fit
 from lightning_dlic.training.provenance import read_checkpoint
 from lightning_dlic.training.recipe import load_recipe
@@ -75,6 +78,29 @@ def test_either_side_of_a_gan_is_looked_at(write_recipe: Write, role: str) -> No
     body = f"optim: {{{role}: {{name: sgd, lr: 1.0e+30}}}}"
     with pytest.raises(DivergedError, match=r"is (nan|inf) at batch 2"):
         fit(load_recipe(write_recipe(body=body, **GAN), list(QUIET)))
+
+
+@register("sr", "test_poisoned")
+class Poisoned(Compact):
+    """A compact stage; after its second batch, part of what a checkpoint holds beside the weights is no number."""
+
+    poisons: ClassVar[str] = ""
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.batches == 2 and self.poisons == "average":
+            next(iter(next(c for c in self.trainer.callbacks if isinstance(c, EMA)).shadow.values())).fill_(math.nan)
+        if self.batches == 2 and self.poisons == "optimizer":
+            next(iter(self.trainer.optimizers[0].state.values()))["exp_avg_sq"].fill_(math.inf)
+
+
+@pytest.mark.parametrize(("poisons", "place"), [("average", "EMA"), ("optimizer", "optimizer_states")])
+def test_all_of_a_checkpoint_must_be_finite(
+    write_recipe: Write, monkeypatch: pytest.MonkeyPatch, poisons: str, place: str
+) -> None:
+    monkeypatch.setattr(Poisoned, "poisons", poisons)
+    path = write_recipe(stage="test_poisoned")
+    with pytest.raises(DivergedError, match=rf"after batch 4 .*{place}.* is not finite(?s:.*)of batch 2 is whole"):
+        fit(load_recipe(path, ["trainer.ema=0.9", "trainer.checkpoint_every=2", *QUIET]))
 
 
 def test_weights_that_left_the_range_in_the_last_step_are_not_saved(write_recipe: Write) -> None:
