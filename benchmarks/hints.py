@@ -38,7 +38,7 @@ from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.presets import PRESETS
-from lightning_dlic.codec.hints.spread import Spread
+from lightning_dlic.codec.hints.spread import Spread, under
 from lightning_dlic.imaging.numpy.color import merge
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.compress import compress
@@ -108,7 +108,9 @@ class Picture:
                 .repeat(made.factor, 2)[:, : self.source.luma.shape[0], : self.source.luma.shape[1]]
             )
         spread = Spread(self.aim.luma, len(made.colors))
-        return size, self.colored(spread.enlarged(plane, self.source.luma, made.factor) for plane in made.planes())
+        return size, self.colored(
+            under(spread.lines(plane), self.source.luma, 0, (made.factor, made.factor)) for plane in made.planes()
+        )
 
 
 def color(path: Path) -> Source | None:

@@ -66,6 +66,11 @@ def at(batch: int) -> Callable[[Any], bool]:
     return met
 
 
+def since(batch: int) -> Callable[[Any], bool]:
+    """Whether a stage among the arguments has seen so many batches or more."""
+    return lambda arguments: any(isinstance(value, Stage) and value.batches >= batch for value in arguments)
+
+
 def named(text: str) -> Callable[[Any], bool]:
     """Whether one of the arguments is a path of that name."""
     return lambda arguments: any(isinstance(value, Path) and value.name == text for value in arguments)
@@ -94,7 +99,7 @@ POINTS: dict[str, Point] = {
     "in the first batch": (Stage, "training_step", "before", at(0)),
     "before a batch": (Stage, "training_step", "before", at(6)),
     "after a role's backward pass and step": (Stage, "_update", "after", at(7)),
-    "before an optimizer's step": (Stage, "on_before_optimizer_step", "before", nth(6)),
+    "before an optimizer's step": (Stage, "on_before_optimizer_step", "before", since(7)),
     "after a batch's last step": (Stage, "training_step", "after", at(9)),
     "before the end of a batch": (Interrupt, "on_train_batch_end", "before", at(7)),
     "before a checkpoint": (Checkpoints, "save", "before", at(10)),
@@ -105,7 +110,7 @@ POINTS: dict[str, Point] = {
     "after a checkpoint, before the validation": (Best, "on_validation_start", "before", at(10)),
     "in a validation": (Stage, "validation_step", "after", at(10)),
     "before a sample has its picture": (samples, "save_png", "before", nth(8)),
-    "before the best weights have their name": (Path, "replace", "before", nth(3, named("best.safetensors"))),
+    "before the best weights have their name": (Path, "replace", "before", nth(2, named("best.safetensors"))),
     "after a validation, before it is recorded": (Checkpoints, "on_validation_end", "before", at(10)),
     "before the metrics are written": (MetricsFile, "flush", "before", nth(2)),
     "before the weights": (fit_module, "save_net", "before", always),

@@ -18,6 +18,8 @@ _MAX_CHARACTERS = 1 << 18
 _MAX_DEPTH = 50
 _MAX_DIGITS = 40
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+MISREAD = (ValueError, OverflowError, LookupError, AttributeError, TypeError)
+"""What PyYAML raises beside its own where a tag is given and its word is none of that kind: ``!!bool maybe``."""
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -84,8 +86,8 @@ def load(text: str) -> Any:
     node = compose(text)
     try:
         return None if node is None else yaml.SafeLoader("").construct_document(node)
-    except (ValueError, OverflowError, RecursionError) as error:
-        raise yaml.YAMLError(str(error)) from error
+    except (*MISREAD, RecursionError) as error:
+        raise yaml.YAMLError(f"a value is not what its tag says ({error})") from error
 
 
 class _Bounds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,13 +20,15 @@ from dlic_datamodules.cache_build import open_cache
 from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
-from dlic_datamodules.errors import DataError, printable
+from dlic_datamodules.errors import DataError
 from dlic_datamodules.loader import PictureLoader, StepSampler, as_is, leave_interrupts
 from dlic_datamodules.policy import Policy, write_listing
-from dlic_datamodules.small import usable
-from dlic_datamodules.source import Source
+from dlic_datamodules.small import measurable, tell_small, usable
+from dlic_datamodules.source import Source, scan
 from dlic_datamodules.stream import CropStream, Cutter, Transform, WholePictures
 from dlic_datamodules.transform import TransformSpec, build_transform
+from dlic_datamodules.validation import OWN, Rounds, ValidSets
+from dlic_datamodules.validation import valid_sets as check_sets
 
 __all__ = ["PictureDataModule", "Splits"]
 
@@ -75,6 +78,7 @@ class PictureDataModule(LightningDataModule):
         max_pixels: Pictures that declare more are refused before decoding.
         val_limit: Evaluate on at most so many pictures, spread over the set.
         val_crop: Evaluate on the centre crop of this side.
+        valid_sets: More sets to validate on, by name: folders, lists of files or patterns. Each has figures of its own.
         transform: What the loader's workers add to a batch, by registered name with its arguments; several, in their
             order, as ``{degrade: {...}, hinted: {...}}``.
 
@@ -83,8 +87,10 @@ class PictureDataModule(LightningDataModule):
     """
 
     dlic_api: ClassVar[int] = 1
+    crops: ClassVar[type[CropStream]] = CropStream
+    whole: ClassVar[type[WholePictures]] = WholePictures
     # Arguments that are paths: a run records them as absolute.
-    path_args: ClassVar[tuple[str, ...]] = ("root", "cache_dir")
+    path_args: ClassVar[tuple[str, ...]] = ("root", "cache_dir", "valid_sets")
 
     def __init__(
         self,
@@ -104,6 +110,7 @@ class PictureDataModule(LightningDataModule):
         max_pixels: int = 1 << 26,
         val_limit: int | None = None,
         val_crop: int | None = None,
+        valid_sets: ValidSets | None = None,
         transform: TransformSpec = None,
     ) -> None:
         super().__init__()
@@ -123,6 +130,7 @@ class PictureDataModule(LightningDataModule):
         self.on_error, self.max_failed = on_error, max_failed
         self.cache, self.cache_dir = cache, cache_dir
         self.val_limit, self.val_crop = val_limit, val_crop
+        self.valid_sets = check_sets(valid_sets)
         self._steps: int | None = None
         self._start = self._seed = 0
         self._least = 1
@@ -184,12 +192,18 @@ class PictureDataModule(LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Finds and caches what the stage (``fit``, ``validate``, ``test`` or all) needs."""
-        wanted = {"fit": ("train", "valid"), "validate": ("valid",), "test": ("test",), "predict": ()}
+        valid = ("valid", *self.valid_sets)
+        wanted = {"fit": ("train", *valid), "validate": valid, "test": ("test",), "predict": ()}
         for split in wanted.get(stage or "fit", ()):
             self.pictures(split)
 
     def pictures(self, split: str) -> Pictures | None:
-        """The decoded pictures of ``train``, ``valid`` or ``test``; None where the set has no such part."""
+        """The decoded pictures of ``train``, ``valid``, ``test`` or a further validation set.
+
+        None where the set has no such part.
+        """
+        if split not in self._opened and split in self.valid_sets:
+            self._opened[split] = self._open(split, scan(self._places(split), split))
         if split not in self._opened:
             if self._splits is None:
                 self._splits = self.splits()
@@ -206,7 +220,7 @@ class PictureDataModule(LightningDataModule):
         if pictures is None:
             raise DataError(f"{type(self).__name__}: no training pictures")
         rank, world_size = self._place()
-        stream = CropStream(
+        stream = self.crops(
             pictures,
             self._cutter(),
             self.batch_size,
@@ -222,9 +236,20 @@ class PictureDataModule(LightningDataModule):
             return self._loader(stream, self.workers, StepSampler(epoch, rolling=True))
         return self._loader(stream, self.workers, StepSampler(self._steps, self._start))
 
-    def val_dataloader(self) -> PictureLoader | list[Any]:
-        """Whole validation pictures; an empty list where the set has none."""
-        return self._whole("valid")
+    def val_dataloader(self) -> PictureLoader | Rounds | list[Any]:
+        """Whole validation pictures; an empty list where there are none.
+
+        Those of ``valid_sets`` carry the name of their set as ``set``, and come in turn with the set's own.
+        """
+        if not self.valid_sets:
+            return self._own_valid()
+        loaders = [(OWN, self._own_valid()), *((name, self._whole(name)) for name in self.valid_sets)]
+        return Rounds([(name, loader) for name, loader in loaders if loader != []])
+
+    def validates_on(self) -> list[str]:
+        """Names of the validation sets: the set's own part, `OWN`, where it has one, then those of ``valid_sets``."""
+        own = [OWN] if self._own_valid() != [] else []
+        return [*own, *self.valid_sets]
 
     def test_dataloader(self) -> PictureLoader | list[Any]:
         """Whole test pictures; the validation ones where the set has no test part."""
@@ -241,6 +266,13 @@ class PictureDataModule(LightningDataModule):
         }
 
     # How it is done.
+
+    def _own_valid(self) -> PictureLoader | list[Any]:
+        """The validation pictures of the set itself."""
+        return self._whole(OWN)
+
+    def _places(self, name: str) -> list[str]:
+        return [os.path.expanduser(root) for root in self.valid_sets[name]]
 
     def _open(self, split: str, source: Source) -> Pictures:
         if not len(source):
@@ -276,31 +308,20 @@ class PictureDataModule(LightningDataModule):
         count = len(usable)
         limit = min(count, self.val_limit or count)
         chosen = [usable[i * count // limit] for i in range(limit)]
-        whole = WholePictures(pictures, chosen, self.val_crop, self._transform, self._policy(), self._least)
+        kind = WholePictures if split in self.valid_sets else self.whole
+        whole = kind(pictures, chosen, self.val_crop, self._transform, self._policy(), self._least)
         # Copying from a memory map is quicker than starting processes for it.
         cheap = isinstance(pictures, CachedPictures) and self._transform is None
         return self._loader(whole, 0 if cheap else min(self.workers, limit))
 
     def _measurable(self, split: str, pictures: Pictures) -> list[int]:
         """Numbers of the pictures that are large enough to be evaluated, as far as their sizes are known by now."""
-        everyone = list(range(len(pictures)))
-        if not isinstance(pictures, CachedPictures):
-            return everyone
-        sizes = pictures.sizes().tolist()
-        small = [i for i in everyone if min(sizes[i]) < self._least]
-        if not small:
-            return everyone
-        rows = [(split, pictures.name(i), f"{sizes[i][0]}x{sizes[i][1]}: smaller than {self._least}") for i in small]
+        large, rows = measurable(pictures, self._least, split)
         if any(row not in self._skipped for row in rows):
-            named = ", ".join(f"{printable(name)} ({reason.partition(':')[0]})" for _, name, reason in rows[:4])
-            text = f"of {len(everyone)} {split} pictures are smaller than {self._least} pixels, and left out: {named}"
-            if len(small) == len(everyone):
-                raise DataError(f"all {text}\nGive larger ones, or none, to be measured")
-            _log.warning("%d %s%s", len(small), text, ", ..." if len(small) > 4 else "")
+            tell_small(rows, len(pictures), self._least)
             self._skipped += [row for row in rows if row not in self._skipped]
             self._write_skipped()
-        dropped = set(small)
-        return [i for i in everyone if i not in dropped]
+        return large
 
     def _loader(self, dataset: Any, workers: int, sampler: StepSampler | None = None) -> PictureLoader:
         return PictureLoader(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from dlic_datamodules.errors import PictureError
 from dlic_datamodules.formats import check_size
@@ -86,6 +87,9 @@ def _has_second(file: Any) -> bool:
 
 def _samples(data: bytes, page: Any) -> NDArray[np.uint16]:
     if page.compression in _FFMPEG and page.planarconfig == 1:
+        # FFmpeg has the bits, but bears what is cut off or damaged, and Pillow does not.
+        with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+            image.load()
         return _by_ffmpeg(data, "tiff")
     if page.compression in _TIFFFILE:
         return _by_tifffile(page)
@@ -93,11 +97,12 @@ def _samples(data: bytes, page: Any) -> NDArray[np.uint16]:
 
 
 def _by_ffmpeg(data: bytes, codec: str) -> NDArray[np.uint16]:
-    """By FFmpeg, which bears any bytes; torchvision's decoder of PNG ends the process on some."""
+    """By FFmpeg, which lives through any bytes; torchvision's decoder of PNG ends the process on some."""
     import av
 
     decoder: Any = av.CodecContext.create(codec, "r")
-    decoder.options = {"err_detect": "crccheck+explode"}
+    # To be strict with TIFF's strips is to refuse all that are compressed so.
+    decoder.options = {"err_detect": "crccheck" if codec == "tiff" else "crccheck+explode"}
     frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
     name = frames[0].format.name if frames else ""
     samples = _LAYOUTS.get(name[:-2])
@@ -134,15 +139,15 @@ def _by_tifffile(page: Any) -> NDArray[np.uint16]:
 
 def _straight(samples: NDArray[np.uint16], page: Any) -> NDArray[np.uint16]:
     """Colours that are multiplied by their transparency, divided by it."""
-    colours = 3 if page.photometric == 2 else 1
-    if samples.shape[2] <= colours:
+    colors = 3 if page.photometric == 2 else 1
+    if samples.shape[2] <= colors:
         return samples
     extra = page.extrasamples[0] if page.extrasamples else 0
-    if samples.shape[2] != colours + 1 or not extra:
+    if samples.shape[2] != colors + 1 or not extra:
         # A sample that is said to be no transparency.
-        return samples[..., :colours]
+        return samples[..., :colors]
     if extra != _PREMULTIPLIED:
         return samples
-    alpha = np.maximum(samples[..., colours:], 1).astype(np.float64)
-    straight = np.minimum(samples[..., :colours] * 65535.0 / alpha, 65535).round().astype(np.uint16)
-    return np.concatenate((straight, samples[..., colours:]), axis=2)
+    alpha = np.maximum(samples[..., colors:], 1).astype(np.float64)
+    straight = np.minimum(samples[..., :colors] * 65535.0 / alpha, 65535).round().astype(np.uint16)
+    return np.concatenate((straight, samples[..., colors:]), axis=2)

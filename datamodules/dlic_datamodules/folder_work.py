@@ -73,7 +73,8 @@ def _find(folder: Path, suffixes: frozenset[str], without: Path | None) -> Found
     if not found.files:
         for place, reason in found.problems.items():
             raise DlicError(f"{place}: {reason}")
-        raise DlicError(f"{folder}: no files in it that end in {', '.join(sorted(suffixes))}")
+        few = ", ".join(sorted(suffixes)) if len(suffixes) < 9 else ".jpg, .png, .tif, .webp or the like"
+        raise DlicError(f"{folder}: no files in it that end in {few}")
     return found
 
 

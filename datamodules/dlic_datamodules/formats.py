@@ -124,7 +124,7 @@ def _plug_in(data: bytes) -> None:
     except ImportError:
         raise needs(plugin.words, plugin.package, plugin.extra) from None
     if name == "HEIF" and name not in Image.OPEN:
-        module.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+        module.register_heif_opener()
 
 
 class _Ceiling:

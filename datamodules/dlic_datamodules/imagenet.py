@@ -107,10 +107,10 @@ class ImageNetDataModule(PictureDataModule):
         )
         return self._loader(stream, self.workers)
 
-    def val_dataloader(self) -> PictureLoader | list[Any]:
+    def _own_valid(self) -> PictureLoader | list[Any]:
         """Whole validation pictures; of a streamed set the first `val_limit` (100 unless given)."""
         if not self.streaming:
-            return super().val_dataloader()
+            return super()._own_valid()
         limit = self.val_limit or _STREAMED_VALID
         pictures = StreamedPictures(self._shards("valid"), self.options, limit)
         whole = WholePictures(pictures, list(range(len(pictures))), self.val_crop, self._transform, self._policy())
@@ -118,7 +118,7 @@ class ImageNetDataModule(PictureDataModule):
 
     def test_dataloader(self) -> PictureLoader | list[Any]:
         """The validation pictures: the test set's labels and terms are the organisers'."""
-        return self.val_dataloader()
+        return self._own_valid()
 
     def _tree(self, root: Path) -> Splits:
         places = [root, root / _KAGGLE]

@@ -42,7 +42,7 @@ _ADOBE_GAMMA = 563 / 256
 
 
 @dataclass(frozen=True)
-class _Colours:
+class _Colors:
     """Primaries and the exponent of the curve; None for sRGB's curve."""
 
     primaries: _Chromaticities = _SRGB
@@ -63,11 +63,11 @@ def implied_profile(data: bytes, image: Image.Image, grey: bool) -> tuple[bytes 
     Raises:
         PictureError: Its brightness is coded for high dynamic range, which 8 bits cannot hold.
     """
-    colours = _of_code_points(data) or (_of_png(image.info) if image.format == "PNG" else _of_exif(image))
-    if colours is None or colours == _Colours():
+    colors = _of_code_points(data) or (_of_png(image.info) if image.format == "PNG" else _of_exif(image))
+    if colors is None or colors == _Colors():
         return None, None
     try:
-        return _profile(colours, grey), None
+        return _profile(colors, grey), None
     except (ArithmeticError, ValueError, struct.error, np.linalg.LinAlgError):
         return None, "what it says of its colours makes no sense, and is ignored"
 
@@ -104,7 +104,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + size
 
 
-def _of_png(info: dict[Any, Any]) -> _Colours | None:
+def _of_png(info: dict[Any, Any]) -> _Colors | None:
     """By gAMA and cHRM, which a chunk sRGB overrules."""
     if "srgb" in info or not {"gamma", "chromaticity"} & info.keys():
         return None
@@ -117,23 +117,23 @@ def _of_png(info: dict[Any, Any]) -> _Colours | None:
         values = info["chromaticity"]
         primaries = tuple(zip(values[::2], values[1::2], strict=True))
         primaries = _SRGB if np.allclose(primaries, _SRGB, atol=0.002) else primaries
-    return _Colours(primaries, gamma)
+    return _Colors(primaries, gamma)
 
 
-def _of_code_points(data: bytes) -> _Colours | None:
+def _of_code_points(data: bytes) -> _Colors | None:
     points = code_points(data)
     return None if points is None else _by_code_points(*points)
 
 
-def _by_code_points(primaries: int, transfer: int) -> _Colours:
+def _by_code_points(primaries: int, transfer: int) -> _Colors:
     if transfer in (16, 18):
         raise PictureError("high dynamic range (PQ or HLG), which 8 bits cannot hold; save it as sRGB")
     if primaries not in _PRIMARIES or not (transfer in _SRGB_CURVES or transfer in _GAMMAS):
         raise PictureError(f"colours by code points {primaries} and {transfer}, which are not read; save it as sRGB")
-    return _Colours(_PRIMARIES[primaries], _GAMMAS.get(transfer))
+    return _Colors(_PRIMARIES[primaries], _GAMMAS.get(transfer))
 
 
-def _of_exif(image: Image.Image) -> _Colours | None:
+def _of_exif(image: Image.Image) -> _Colors | None:
     """Adobe RGB as cameras mark it, by DCF's optional colour space."""
     if image.format not in ("JPEG", "MPO"):
         return None
@@ -142,17 +142,17 @@ def _of_exif(image: Image.Image) -> _Colours | None:
         adobe = exif.get_ifd(0x8769).get(0xA001) == 2 or str(exif.get_ifd(0xA005).get(1, "")).startswith("R03")
     except Exception:  # A broken EXIF block says nothing about the colours.
         return None
-    return _Colours(_ADOBE, _ADOBE_GAMMA) if adobe else None
+    return _Colors(_ADOBE, _ADOBE_GAMMA) if adobe else None
 
 
-def _profile(colours: _Colours, grey: bool) -> bytes:
+def _profile(colors: _Colors, grey: bool) -> bytes:
     """An ICC profile (ISO 15076-1) of a matrix and a curve, or of a curve alone."""
-    curve = _curve(colours.gamma)
+    curve = _curve(colors.gamma)
     tags = {b"desc": _text("Implied by the file"), b"cprt": _text("None"), b"wtpt": _xyz(_D50)}
     if grey:
         tags[b"kTRC"] = curve
     else:
-        for name, column in zip((b"r", b"g", b"b"), _to_d50(colours.primaries).T, strict=True):
+        for name, column in zip((b"r", b"g", b"b"), _to_d50(colors.primaries).T, strict=True):
             tags |= {name + b"XYZ": _xyz(column.tolist()), name + b"TRC": curve}
     table, body, at = b"", b"", 132 + 12 * len(tags)
     for name, content in tags.items():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlic_datamodules.deep import PNG
 from dlic_datamodules.errors import PictureError
 from dlic_datamodules.files import write_file
 from dlic_datamodules.formats import needs
 from dlic_datamodules.pictures import Picture, flat_rgb
+from dlic_datamodules.png import png_of_strips
 from dlic_datamodules.profiles import to_8
 
 __all__ = ["WRITABLE", "encode_picture", "picture_form", "write_picture"]
@@ -46,7 +44,7 @@ class _Form:
     longest: int = 1 << 31
 
 
-_PNG_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}
+_ROWS = 64
 _TIFF = _Form("TIFF", {"compression": "tiff_adobe_deflate"}, alpha=True, deep=True)
 _JPEG = _Form("JPEG", {"quality": 95, "subsampling": 0}, lossy=True, longest=65500)
 _FORMS = {
@@ -190,22 +188,7 @@ def _write_tiff16(out: BinaryIO, samples: NDArray[Any], picture: Picture) -> Non
 
 
 def _write_png16(out: BinaryIO, samples: NDArray[Any], picture: Picture) -> None:
-    """A 16-bit PNG (ISO/IEC 15948), each row stored as differences from the row above."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
+    """A 16-bit PNG, in strips: the differences from the row above must not need all memory again."""
     height, width, channels = samples.shape
-    out.write(PNG)
-    out.write(chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOURS[channels], 0, 0, 0)))
-    if picture.icc:
-        out.write(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(picture.icc)))
-    packer = zlib.compressobj(6)
-    above = np.zeros(width * channels * 2, np.uint8)
-    for row in samples:
-        line = row.astype(">u2").reshape(-1).view(np.uint8)
-        if content := packer.compress(b"\x02" + (line - above).tobytes()):
-            out.write(chunk(b"IDAT", content))
-        above = line
-    out.write(chunk(b"IDAT", packer.flush()))
-    out.write(chunk(b"IEND", b""))
+    strips = (samples[start : start + _ROWS] for start in range(0, height, _ROWS))
+    out.write(png_of_strips((height, width), channels, strips, picture.icc))

@@ -191,8 +191,8 @@ def _from_image(image: Image.Image, bits: int) -> Picture:
         kind = "floating-point" if image.mode == "F" else "32-bit"
         raise PictureError(f"{kind} samples, whose range no rule gives; save it with 8 or 16 bits")
     if image.mode == "CMYK":
-        colours, note = cmyk_to_rgb(image, image.info.get("icc_profile"))
-        return Picture(colours, notes=(note,) if note else ())
+        colors, note = cmyk_to_rgb(image, image.info.get("icc_profile"))
+        return Picture(colors, notes=(note,) if note else ())
     if image.mode == "LAB":
         return Picture(lab_to_rgb(image))
     transparent = image.mode in _TRANSPARENT or image.has_transparency_data
@@ -213,8 +213,8 @@ def _samples(image: Image.Image, mode: str) -> U8:
 
 def _split(samples: NDArray[Any]) -> Picture:
     """Colour and transparency of ``[H, W, 1 to 4]``."""
-    colours = 1 if samples.shape[2] < 3 else 3
-    return Picture(samples[..., :colours], samples[..., colours] if samples.shape[2] > colours else None)
+    colors = 1 if samples.shape[2] < 3 else 3
+    return Picture(samples[..., :colors], samples[..., colors] if samples.shape[2] > colors else None)
 
 
 def _orientation(image: Image.Image) -> int:

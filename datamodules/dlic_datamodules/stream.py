@@ -19,7 +19,7 @@ from dlic_datamodules.errors import DataError, PictureError, printable
 from dlic_datamodules.policy import Policy
 from dlic_registry import DlicError
 
-__all__ = ["Batch", "CropStream", "Cutter", "Failure", "Transform", "WholePictures"]
+__all__ = ["Batch", "CropStream", "Cutter", "Failure", "Transform", "WholePictures", "centre", "fit"]
 
 Batch = dict[str, Any]
 Transform = Callable[[dict[str, Tensor], NDArray[np.uint64]], dict[str, Tensor]]
@@ -37,7 +37,7 @@ class Failure:
     message: str
 
 
-def _fit(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+def fit(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """A picture smaller than the crop, continued by mirroring."""
     rows, columns = (max(0, size - side) for side in picture.shape[1:])
     return np.pad(picture, ((0, 0), (0, rows), (0, columns)), "symmetric") if rows or columns else picture
@@ -96,15 +96,19 @@ class Cutter:
         """
         images = np.empty((len(key), self.channels, self.crop, self.crop), np.uint8)
         for out, picture, (y, x, turn, gray) in zip(images, pictures, words(key, 4).T.tolist(), strict=True):
-            planes = picture if min(picture.shape[1:]) >= self.crop else _fit(picture, self.crop)
+            planes = picture if min(picture.shape[1:]) >= self.crop else fit(picture, self.crop)
             top = bounded(y, planes.shape[1] - self.crop + 1)
             left = bounded(x, planes.shape[2] - self.crop + 1)
             out[:] = planes[:, top : top + self.crop, left : left + self.crop]
-            if self.augment:
-                _turn(out, turn & 7)
-            if self.to_gray and self.channels == 3 and (gray >> 32) < self.to_gray * _HALF:
-                _to_gray(out)
+            self.change(out, turn, gray)
         return images
+
+    def change(self, crop: NDArray[np.uint8], turn: int, gray: int) -> None:
+        """Turns and greys a crop in place, as words that were drawn for it say."""
+        if self.augment:
+            _turn(crop, turn & 7)
+        if self.to_gray and self.channels == 3 and (gray >> 32) < self.to_gray * _HALF:
+            _to_gray(crop)
 
 
 @dataclass
@@ -165,19 +169,25 @@ class CropStream(Dataset[Any]):
             index = np.array([permutation(self.seed, e, self.count)[p] for e, p in pairs], np.int64)
         return epoch, index if self.usable is None else self.usable[index]
 
-    def _get(self, picture: int) -> NDArray[np.uint8]:
+    def _read(self, picture: int) -> Any:
+        return self.pictures.get(picture)
+
+    def _fits(self, read: Any) -> bool:
+        return self.cutter.fits(read)
+
+    def _get(self, picture: int) -> Any:
         """The picture, or where it cannot be used the next one that can: the same one in every worker."""
         for number in range(len(self.pictures)):
             candidate = (picture + number) % len(self.pictures)
             try:
-                planes = self.pictures.get(candidate)
+                read = self._read(candidate)
             except PictureError as error:
                 if self.policy.on_error == "raise":
                     raise PictureError(f"{error}\nLeave such pictures out with data.args.on_error=skip") from error
                 self._fail(candidate, error)
                 continue
-            if self.cutter.fits(planes):
-                return planes
+            if self._fits(read):
+                return read
         raise DataError("no picture of the set can be used")
 
     def _fail(self, picture: int, error: PictureError) -> None:
@@ -222,13 +232,18 @@ class WholePictures(Dataset[Any]):
             size, name = f"{planes.shape[1]}x{planes.shape[2]}", printable(self.pictures.name(index))
             _log.warning("%s is %s, smaller than %d, and not measured", name, size, self.least)
             return None
-        batch: Batch = {"image": torch.from_numpy(_centre(planes, self.crop)[None].copy())}
+        batch = self._batch(index, planes)
         if self.transform is not None:
             batch = self.transform(batch, keys(0, np.zeros(1, np.int64), np.array([index])))
         return {**batch, "name": [printable(self.pictures.name(index))]}
 
+    def _batch(self, index: int, planes: NDArray[np.uint8]) -> Batch:
+        return {"image": torch.from_numpy(centre(planes, self.crop)[None].copy())}
 
-def _centre(planes: NDArray[np.uint8], crop: int | None) -> NDArray[np.uint8]:
+
+def centre(planes: NDArray[np.uint8], crop: int | None) -> NDArray[np.uint8]:
+    """The middle of a picture, of this side where it has as much."""
+    """The middle of a picture, of this side where it has as much."""
     if crop is None:
         return planes
     height, width = min(crop, planes.shape[1]), min(crop, planes.shape[2])

@@ -6,7 +6,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,12 @@ def decompress(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A network that is not here is an error.")] = False,
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger pictures.")] = 1 << 28,
+    max_net_pixels: Annotated[
+        int, typer.Option(min=0, help="In larger pictures interpolation does the work of networks.")
+    ] = 1 << 24,
+    max_side: Annotated[
+        int | None, typer.Option(min=1, help="Make a smaller picture, sooner: its longest side is this.")
+    ] = None,
     quality: Annotated[
         int | None,
         typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF or JPEG XL. Default: near enough to lossless."),
@@ -36,12 +42,14 @@ def decompress(
 ) -> None:
     """Decode a .dlic file, or a folder of them.
 
-    A network that the file asks for and that is not here is replaced by bicubic interpolation, with a warning.
+    A network that the file asks for and that is not here is replaced by bicubic interpolation, with a warning. So are
+    all networks in pictures of more than 16 megapixels.
     """
     import_plugins(plugin or [])
     from dlic_datamodules.picture_writer import picture_form
 
-    work = partial(_one, pipeline, strict, max_pixels, quality)
+    limits = {"max_pixels": max_pixels, "max_net_pixels": max_net_pixels, "max_side": max_side}
+    work = partial(_one, pipeline, strict, limits, quality)
     ending = picture_form(f"--format.{suffix.lower().lstrip('.')}", quality if is_folder(source) else None)
     if is_folder(source):
         from dlic_datamodules.folder_work import plan
@@ -61,16 +69,21 @@ def decompress(
 
 
 def _one(
-    pipeline: str | None, strict: bool, max_pixels: int, quality: int | None, source: str | Path, target: str | Path
+    pipeline: str | None,
+    strict: bool,
+    limits: dict[str, Any],
+    quality: int | None,
+    source: str | Path,
+    target: str | Path,
 ) -> str:
-    from lightning_dlic.pipeline.decompress import decompress as run
-    from lightning_dlic.pipeline.pictures import save_picture
+    from lightning_dlic.pipeline.decompress import decode_strips
+    from lightning_dlic.pipeline.pictures import save_strips
     from lightning_dlic.pipeline.plan import find_pipeline
 
     given = find_pipeline(pipeline) if pipeline else None
-    picture = run(_read(source), pipeline=given, strict=strict, max_pixels=max_pixels)
-    save_picture(picture, target, quality)
-    return f"{target}: {picture.shape[1]}x{picture.shape[0]} {'colour' if picture.ndim == 3 else 'grey'}"
+    picture = decode_strips(_read(source), pipeline=given, strict=strict, **limits)
+    save_strips(picture, target, quality)
+    return f"{target}: {picture.width}x{picture.height} {'colour' if picture.color else 'grey'}"
 
 
 def _read(source: str | Path) -> bytes:

@@ -35,6 +35,8 @@ def run(command: Any, program: str) -> None:
     _open_streams()
     try:
         try:
+            for step in ("make_context", "invoke"):
+                setattr(command, step, partial(_disarmed, getattr(command, step)))
             command.main(prog_name=program)
         except SystemExit:
             # Here rather than at the interpreter's end, where it could not be caught.
@@ -50,6 +52,16 @@ def run(command: Any, program: str) -> None:
         sentence, status = describe(error)
         _say(f"error: {sentence}")
         _leave(status)
+
+
+def _disarmed(step: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """A step of typer's, which shows words of the command line in its own way where it does not understand them."""
+    try:
+        return step(*arguments, **options)
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = printable(message, lines=True)  # type: ignore[attr-defined]
+        raise
 
 
 def describe(error: Exception) -> tuple[str, int]:

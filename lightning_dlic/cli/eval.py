@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable, say
 from lightning_dlic.cli.plugins import Plugins
@@ -119,6 +120,9 @@ def evaluate_targets(
         **_options(option or []),
     }
     chosen = one_kind(found, kind)
+    if json_file is not None and json_file.parent.is_dir():
+        # Before the hour that measuring may take.
+        check_target(json_file)
     sets = _open_sets(folders, trim or [])
     from lightning_dlic.cli.device import pick_device
     from lightning_dlic.measure.base import Request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import warnings
 from pathlib import Path
@@ -53,14 +54,18 @@ def fit(
             say(f"note: {problem}", err=True)
         say(to_yaml(loaded), end="")
         return
+    # It tells at its import what a read-only home keeps it from; we draw nothing with it here.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from lightning_dlic.training.fit import fit as train
+    from lightning_dlic.training.launch import is_first_rank, ranks
 
     result = train(loaded, target)
     if result.figures is not None:
         say(f"run: {result.run.folder}")
     elif result.signal is not None or result.batches < loaded.trainer.max_steps:
         again = command("dlic-fit", "--resume", result.run.folder)
-        say(f"stopped after batch {result.batches}" + (f"; go on with: {again}" if result.batches else ""))
+        if is_first_rank(ranks(loaded.trainer)):
+            say(f"stopped after batch {result.batches}" + (f"; go on with: {again}" if result.batches else ""))
         raise typer.Exit(128 + (result.signal or signal.SIGINT))
 
 

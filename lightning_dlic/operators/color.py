@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.regions import guide
-from lightning_dlic.codec.hints.spread import Spread
+from lightning_dlic.codec.hints.spread import Spread, under
 from lightning_dlic.imaging.numpy.color import merge
 
 U8 = NDArray[np.uint8]
@@ -33,8 +33,29 @@ def color(luma: U8, base: U8, hints: Coloring, scale: int, colorist: Colorist | 
     """
     if colorist is not None:
         return merge(luma, *(_to_uint8(plane) for plane in colorist(luma, hints)))
+    parts = spread_strips(iter([luma]), base, hints, (scale, scale))
+    return next(parts)
+
+
+def spread_strips(luma: Iterator[U8], base: U8, hints: Coloring, factors: tuple[float, float]) -> Iterator[U8]:
+    """Colours a grey picture by the guided filter, strip by strip.
+
+    Args:
+        luma: Strips of rows of the picture's luma, uint8 ``[rows, W]``.
+        base: The decoded base layer, uint8 ``[h, w]``.
+        hints: What the bitstream says.
+        factors: Between the two, of rows and columns.
+
+    Yields:
+        RGB, uint8 ``[rows, W, 3]``.
+    """
     spread = Spread(guide(base), len(hints.colors))
-    return merge(luma, *(spread.enlarged(plane, luma, scale * hints.factor) for plane in hints.planes()))
+    lines = [spread.lines(plane) for plane in hints.planes()]
+    whole = factors[0] * hints.factor, factors[1] * hints.factor
+    at = 0
+    for strip in luma:
+        yield merge(strip, *(under(line, strip, at, whole) for line in lines))
+        at += len(strip)
 
 
 def _to_uint8(plane: F32) -> U8:

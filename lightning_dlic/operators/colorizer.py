@@ -15,9 +15,11 @@ from torch.nn import functional as F
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.paint import enlarged, paint
+from lightning_dlic.codec.hints.spread import bilinear
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.guided import guided_lines
+from lightning_dlic.imaging.numpy.resize import row_strips
 from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.operators.base import Facts, Operator
 from lightning_dlic.operators.color import color
@@ -53,15 +55,16 @@ class Colorizer(Operator):
         Returns:
             Cb and Cr in levels about 0, ``[2, H, W]``; perhaps out of gamut.
         """
-        whole = torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
         factor = 1
         while -(-luma.shape[0] // factor) * -(-luma.shape[1] // factor) > LARGEST:
             factor += 1
-        small = whole if factor == 1 else F.avg_pool2d(whole, factor, ceil_mode=True, count_include_pad=False)
+        small = self._luma(luma)
+        if factor > 1:
+            small = F.avg_pool2d(small, factor, ceil_mode=True, count_include_pad=False)
         chroma = self._chroma(small, hints)
         if factor > 1:
-            chroma = _enlarge(chroma, small, whole, factor)
-        levels: F32 = finite(chroma[0] * 255.0).cpu().numpy()
+            return _enlarged(chroma, small, luma, factor)
+        levels: F32 = (chroma[0] * 255.0).nan_to_num(0.0).cpu().numpy()
         return levels
 
     def advance(self, layers: Layers) -> Layers:
@@ -70,6 +73,9 @@ class Colorizer(Operator):
             return layers
         made = color(layers.enlarged(), layers.base.y, layers.coloring, layers.scale, self)
         return replace(layers, picture=made)
+
+    def _luma(self, luma: U8) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
 
     def _chroma(self, luma: Tensor, hints: Coloring | None) -> Tensor:
         if hints is None or not self.net.takes_hints:
@@ -89,7 +95,7 @@ class Colorizer(Operator):
     @torch.inference_mode()
     def hypotheses(self, luma: U8, hints: Coloring) -> F32:
         """All branches' Cb and Cr in levels about 0, ``[K, 2, H, W]``; for the encoder, at the size of the guide."""
-        whole = torch.from_numpy(np.ascontiguousarray(luma))[None, None].to(self.device).float() / 255.0
+        whole = self._luma(luma)
         painted = self._painted(hints, (luma.shape[0], luma.shape[1]))
         maps = self.net.hypotheses(whole, painted if self.net.takes_hints else None)[0]
         chroma = to_cbcr(whole.expand(len(maps), -1, -1, -1), maps, self.net.space)
@@ -115,8 +121,14 @@ class Colorizer(Operator):
         return lambda hints: self(luma, hints)
 
 
-def _enlarge(chroma: Tensor, small: Tensor, whole: Tensor, factor: int) -> Tensor:
-    """Chroma of a small copy of luma for the whole, as lines of luma."""
-    lines = torch.cat(guided_lines(small, chroma, torch.ones_like(small), _RADIUS, _EPSILON), dim=1)
-    lines = F.interpolate(lines, scale_factor=float(factor), mode="bilinear")[..., : whole.shape[-2], : whole.shape[-1]]
-    return lines[:, :2] * whole + lines[:, 2:]
+def _enlarged(chroma: Tensor, small: Tensor, luma: U8, factor: int) -> F32:
+    """Levels of chroma of a small copy of luma for the whole, as lines of luma; strip by strip."""
+    found = torch.cat(guided_lines(small, chroma, torch.ones_like(small), _RADIUS, _EPSILON), dim=1)
+    lines = found[0].nan_to_num(0.0).cpu().numpy()
+    out = np.empty((2, *luma.shape), np.float32)
+    for rows in row_strips(*luma.shape):
+        light, place = luma[rows].astype(np.float32), np.arange(rows.start, rows.stop)
+        for plane in range(2):
+            slope, offset = (bilinear(line, place, luma.shape[1], (factor, factor)) for line in lines[plane::2])
+            out[plane, rows] = slope * light + np.float32(255) * offset
+    return out

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from lightning_dlic.imaging.numpy.color import merge
-from lightning_dlic.imaging.numpy.resize import enlarge
 from lightning_dlic.operators.layers import Advances, Layers
+from lightning_dlic.pipeline.strips import Strips, base_strips
 
 U8 = NDArray[np.uint8]
 
@@ -37,16 +36,23 @@ def advanced(layers: Layers, operators: Iterable[Advances]) -> Layers:
 
 def finished(layers: Layers) -> U8:
     """The picture, with what no operator has done done by interpolation."""
-    if layers.picture is not None:
-        return layers.picture
-    luma = layers.enlarged()
-    if layers.coloring is not None:
-        # It takes Numba, which pictures without hints do without.
-        from lightning_dlic.operators.color import color
+    return strips(layers, (layers.scale, layers.scale), (layers.height, layers.width)).whole()
 
-        return color(luma, layers.base.y, layers.coloring, layers.scale)
-    planes = layers.planes
-    if planes.cb is None or planes.cr is None:
-        return luma
-    chroma = (enlarge(plane, 2 * layers.scale, layers.height, layers.width) for plane in (planes.cb, planes.cr))
-    return merge(luma, *chroma)
+
+def strips(layers: Layers, factors: tuple[float, float], size: tuple[int, int]) -> Strips:
+    """The picture from top to bottom.
+
+    Args:
+        layers: What operators have made.
+        factors: From the base layer to the picture, of rows and columns.
+        size: Height and width of the picture; where it is not the one that layers speak of, operators have made none.
+    """
+    if layers.picture is not None:
+        return Strips(*size, True, iter([layers.picture]))
+    parts = base_strips(layers.planes, factors, size, layers.luma)
+    if layers.coloring is None:
+        return Strips(*size, layers.planes.color, parts)
+    # It takes Numba, which pictures without hints do without.
+    from lightning_dlic.operators.color import spread_strips
+
+    return Strips(*size, True, spread_strips(parts, layers.base.y, layers.coloring, factors))

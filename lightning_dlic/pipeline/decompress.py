@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from lightning_dlic.codec import Bitstream, BitstreamError, Planes, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS, stream_codec
 from lightning_dlic.operators.layers import Layers
-from lightning_dlic.pipeline.assemble import assemble
+from lightning_dlic.pipeline.assemble import advanced, strips
 from lightning_dlic.pipeline.plan import Pipeline
-from lightning_dlic.pipeline.resolve import loop_networks, resolve
+from lightning_dlic.pipeline.resolve import NET_PIXELS, loop_networks, resolve
+from lightning_dlic.pipeline.strips import Strips
 
 if TYPE_CHECKING:
     from lightning_dlic.codec.hints.base import Coloring
@@ -22,7 +23,13 @@ U8 = NDArray[np.uint8]
 
 
 def decompress(
-    data: bytes, *, pipeline: Pipeline | None = None, strict: bool = False, max_pixels: int = MAX_PIXELS
+    data: bytes,
+    *,
+    pipeline: Pipeline | None = None,
+    strict: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    max_net_pixels: int = NET_PIXELS,
+    max_side: int | None = None,
 ) -> U8:
     """Decodes a bitstream.
 
@@ -32,6 +39,10 @@ def decompress(
         strict: Whether a network that the file names and that is not here is an error; otherwise its work is done
             by bicubic interpolation, with a warning.
         max_pixels: Refuse pictures of more.
+        max_net_pixels: In pictures of more, interpolation does the work of networks, which take a second for each
+            million; with a warning, or as ``strict`` says.
+        max_side: Longest side of the picture that is made, smaller than the file's where that is longer: sooner, for
+            no network runs then.
 
     Returns:
         uint8 ``[H, W, 3]``, or ``[H, W]`` for a grey picture.
@@ -40,11 +51,45 @@ def decompress(
         BitstreamError: The bytes are malformed or damaged; no network has been run by then.
         PipelineError: A network in the base codec's loop is not here; or ``strict``, and one behind it is not.
     """
+    return decode_strips(
+        data,
+        pipeline=pipeline,
+        strict=strict,
+        max_pixels=max_pixels,
+        max_net_pixels=max_net_pixels,
+        max_side=max_side,
+    ).whole()
+
+
+def decode_strips(
+    data: bytes,
+    *,
+    pipeline: Pipeline | None = None,
+    strict: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    max_net_pixels: int = NET_PIXELS,
+    max_side: int | None = None,
+) -> Strips:
+    """As `decompress`, but gives the picture from top to bottom, so that it need not be in memory as a whole."""
     stream = Bitstream.from_bytes(data, max_pixels)
     # Before any network is looked for: whatever is malformed ends here.
     layers = decode_layers(stream, loop_networks(stream, pipeline))
+    size = _size(stream, max_side)
+    if size != (stream.height, stream.width):
+        factors = size[0] / stream.height * stream.scale, size[1] / stream.width * stream.scale
+        return strips(layers, factors, size)
     colored = layers.coloring is not None and layers.coloring.head.net
-    return assemble(layers, resolve(stream, pipeline, strict, colored=colored))
+    operators = resolve(stream, pipeline, strict, colored=colored, net_pixels=max_net_pixels)
+    return strips(advanced(layers, operators), (stream.scale, stream.scale), size)
+
+
+def _size(stream: Bitstream, max_side: int | None) -> tuple[int, int]:
+    """Height and width of the picture to be made."""
+    longest = max(stream.height, stream.width)
+    if max_side is None or longest <= max_side:
+        return stream.height, stream.width
+    height, width = (max(1, round(side * max_side / longest)) for side in (stream.height, stream.width))
+    return height, width
 
 
 def decode_layers(stream: Bitstream, networks: Sequence[str] = ()) -> Layers:

@@ -20,7 +20,7 @@ from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.assemble import advanced
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
-from lightning_dlic.pipeline.resolve import Chain, open_chain
+from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.search import BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
@@ -249,7 +249,8 @@ class HintedSearch:
     def _net(self, scale: int) -> Colorizer | None:
         """The network that makes colour of hints."""
         if scale not in self._chains:
-            self._chains[scale] = _chain(self.settings.pipeline, scale)
+            small = self.source.height * self.source.width <= NET_PIXELS
+            self._chains[scale] = _chain(self.settings.pipeline, scale) if small else Chain()
         operators: Any = self._chains[scale].operators
         return operators[-1] if operators else None
 

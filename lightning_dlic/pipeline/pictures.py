@@ -12,12 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlic_datamodules.errors import PictureError
-from dlic_datamodules.picture_writer import encode_picture, write_picture
+from dlic_datamodules.files import write_file
+from dlic_datamodules.picture_writer import encode_picture, picture_form, write_picture
 from dlic_datamodules.pictures import Picture, flat_rgb, read_image, read_picture, read_picture_file, to_srgb
+from dlic_datamodules.png import png_of_strips
 from lightning_dlic.imaging.numpy.color import luma
+from lightning_dlic.pipeline.strips import Strips
 
 U8 = NDArray[np.uint8]
 STANDARD = "-"
+# Pixels from which a picture is written as it is made, and how it is packed then.
+_LARGE, _LEVEL = 1 << 24, 3
 
 
 def load_picture(source: str | Path | BinaryIO | Image.Image, *, alpha: str = "flatten", gray: bool = False) -> U8:
@@ -92,3 +97,16 @@ def save_picture(picture: U8, target: str | Path, quality: int | None = None) ->
         sys.stdout.buffer.write(encode_picture(made, ".png"))
     else:
         write_picture(Path(target), made, quality)
+
+
+def save_strips(strips: Strips, target: str | Path, quality: int | None = None) -> None:
+    """As `save_picture`, of a picture that comes in strips; a large PNG never needs the whole picture in memory."""
+    name = "standard output.png" if target == STANDARD else target
+    if strips.height * strips.width <= _LARGE or picture_form(name, quality) != ".png":
+        save_picture(strips.whole(), target, quality)
+        return
+    data = png_of_strips((strips.height, strips.width), 3 if strips.color else 1, strips.parts, level=_LEVEL)
+    if target == STANDARD:
+        sys.stdout.buffer.write(data)
+    else:
+        write_file(target, data)

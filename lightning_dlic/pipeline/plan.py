@@ -23,7 +23,7 @@ from lightning_dlic.recipe.pipeline import (
     load_pipeline,
     scales_of,
 )
-from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.cards import OURS, names_card, shipped_weights
 from lightning_dlic.zoo.files import inspect_net, locate
 
 
@@ -52,7 +52,8 @@ class Place:
             DlicError: The weights are not there.
         """
         path = locate(self.target)
-        name = self.target if names_card(self.target) else path.stem
+        ours = shipped_weights(path.stem) == path
+        name = self.target if names_card(self.target) else f"{OURS}:{path.stem}" if ours else path.stem
         digest = hashlib.sha256(path.read_bytes()).digest()[:DIGEST]
         return Network(self.kind, self.role, name[:255], digest)
 
@@ -202,9 +203,9 @@ def _ships(pipeline: Pipeline, recipe: PipelineRecipe) -> bool:
         RecipeError: No pipeline ships under it.
     """
     name = numbers().get(pipeline.number or 0)
-    if name is None:
-        hint = "Leave it out: bitstreams then name each network, with a digest of its weights."
-        raise recipe.error("number", f"{recipe.number} is no pipeline that ships", hint)
+    if name is None or not recipe.ships:
+        hint = "Remove the line: bitstreams then name each network, with a digest of its weights."
+        raise recipe.error("number", "only pipelines that ship have one", hint)
     return _made(_load(name, ())).networks == pipeline.networks
 
 

@@ -17,10 +17,17 @@ from lightning_dlic.zoo.cards import names_card
 from lightning_dlic.zoo.files import locate
 
 Complain = Callable[[str], None]
+NET_PIXELS = 1 << 24
+"""Pixels of the largest picture on which networks run unless the caller allows more: a second for each million."""
 
 
 def resolve(
-    stream: Bitstream, given: Pipeline | None = None, strict: bool = False, *, colored: bool = False
+    stream: Bitstream,
+    given: Pipeline | None = None,
+    strict: bool = False,
+    *,
+    colored: bool = False,
+    net_pixels: int = NET_PIXELS,
 ) -> list[Advances]:
     """The networks that a bitstream asks for, ready to work, in their order.
 
@@ -32,6 +39,7 @@ def resolve(
         given: The pipeline that it was made with, where that is none that ships.
         strict: Whether a network that is not here is an error; otherwise it is left out, with a warning.
         colored: Whether the stream's hints leave its colour to a network; otherwise none such is looked for.
+        net_pixels: Networks run on pictures of at most so many pixels; in larger ones none is looked for.
 
     Raises:
         BitstreamError: The records of networks are malformed.
@@ -43,6 +51,14 @@ def resolve(
             raise PipelineError(f"the bitstream asks for more than is here: {what}")
         warnings.warn(f"decoded in part: {what}", stacklevel=4)
 
+    if stream.width * stream.height > net_pixels:
+        if _names_any(stream):
+            size = f"{stream.width}x{stream.height}"
+            complain(
+                f"a picture of {size} is larger than the {net_pixels} pixels on which networks run; "
+                "allow more by max_net_pixels"
+            )
+        return []
     found = [
         (place, opened) for place in _places(stream, given, colored, complain) if (opened := _open(place, complain))
     ]
@@ -113,6 +129,10 @@ def _places(stream: Bitstream, given: Pipeline | None, colored: bool, complain: 
     return [place for place in places if place is not None]
 
 
+def _names_any(stream: Bitstream) -> bool:
+    return stream.pipeline is not None or any(not _in_loop(network) for network in named_networks(stream) or ())
+
+
 def loop_networks(stream: Bitstream, given: Pipeline | None = None) -> list[str]:
     """Weights of the networks in the base codec's loop, where a bitstream names some.
 
@@ -169,9 +189,11 @@ def _find(network: Network, given: Pipeline | None, complain: Complain) -> Place
 def _open(place: Place, complain: Complain) -> Advances | None:
     try:
         return open_place(place)
+    except ImportError as error:
+        complain(f"networks need {error.name or 'a package'}, which cannot be imported here.")
     except DlicError as error:
         complain(str(error).splitlines()[0])
-        return None
+    return None
 
 
 def _ordered(kinds: list[str], complain: Complain) -> list[str]:

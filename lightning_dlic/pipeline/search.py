@@ -13,7 +13,7 @@ from lightning_dlic.codec import BaseCodec, CodecError, base_codec
 from lightning_dlic.pipeline.budget import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.plan import Pipeline
-from lightning_dlic.pipeline.resolve import Chain, open_chain
+from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain
 from lightning_dlic.pipeline.scales import SCALES, USUAL, coarser, useful, worth_trying
 from lightning_dlic.pipeline.source import Source
 
@@ -164,7 +164,9 @@ class Search:
         return branch.candidate(round(quality * (branch.codec.steps - 1)))
 
     def _chain(self, scale: int) -> Chain:
-        """The networks for a scale, loaded when that is tried."""
+        """The networks for a scale, loaded when that is tried; none for pictures on which decoders run none."""
+        if self.source.height * self.source.width > NET_PIXELS:
+            return Chain()
         if scale not in self._chains:
             self._chains[scale] = _chain(self.settings.pipeline, scale)
         return self._chains[scale]

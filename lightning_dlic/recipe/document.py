@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from lightning_dlic import bounded_yaml
-from lightning_dlic.bounded_yaml import TooMuchError
+from lightning_dlic.bounded_yaml import MISREAD, TooMuchError
 from lightning_dlic.recipe.errors import RecipeError, clip
 from lightning_dlic.recipe.given import COMMAND_LINE, NULLS, Given, whole
 from lightning_dlic.recipe.inherit import left_behind
@@ -250,7 +250,7 @@ class _Reader:
             return None
         try:
             value = self.scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
+        except (yaml.YAMLError, *MISREAD) as error:
             raise self._error(node, keys, f"{clip(node.value)!r} cannot be read as {node.tag}", "Quote it.") from error
         if value is not None and not isinstance(value, (str, int, float)):
             raise self._error(node, keys, f"values tagged {node.tag} are not read", "Write a text or a number.")

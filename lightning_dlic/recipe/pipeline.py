@@ -16,12 +16,13 @@ from lightning_dlic.kinds.order import in_order
 from lightning_dlic.recipe.check import Part, check_part, look_up
 from lightning_dlic.recipe.compose import compose, override, shown_path
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
-from lightning_dlic.recipe.find import find
+from lightning_dlic.recipe.find import find, shipped_folder
 from lightning_dlic.recipe.inherit import names_first
 from lightning_dlic.recipe.load import check_ranges
 from lightning_dlic.recipe.loaded import Loaded
 from lightning_dlic.recipe.resolve import resolve
 from lightning_dlic.recipe.schema import NamedSpec
+from lightning_dlic.zoo.cards import OURS, names_card, shipped_weights
 from lightning_dlic.zoo.files import inspect_net
 
 AUTO, BASE, NONE = "auto", "base", "none"
@@ -73,6 +74,12 @@ class PipelineRecipe(PipelineSpec, Loaded):
         return asdict(PipelineSpec(**{item.name: getattr(self, item.name) for item in fields(PipelineSpec)}))
 
     @property
+    def ships(self) -> bool:
+        """Whether its file is one of those that ship."""
+        folder = shipped_folder()
+        return folder is not None and self.path.resolve().is_relative_to(folder.resolve())
+
+    @property
     def networks(self) -> dict[str, dict[int, str]]:
         """Weights by kind and scale; 0 stands for a network that serves at every scale."""
         found: dict[str, dict[int, str]] = {}
@@ -91,6 +98,10 @@ class PipelineRecipe(PipelineSpec, Loaded):
 
     def located(self, weights: str) -> str:
         """Weights as everyone finds them: a path is taken from the recipe's folder first, then from the working one."""
+        own = shipped_weights(weights.removeprefix(f"{OURS}:")) if self.ships and names_card(weights) else None
+        if own is not None:
+            # What a number names are the package's own networks, whatever $DLIC_ZOO holds.
+            return str(own)
         beside = self.path.parent / weights
         return str(beside.resolve()) if not Path(weights).is_absolute() and beside.is_file() else weights
 

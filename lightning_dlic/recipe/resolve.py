@@ -61,6 +61,8 @@ def resolve(document: Document, shown: str, spec: type[Any]) -> tuple[dict[str, 
         keys = tuple(part for part in str(error.full_key or "").replace("[", ".").replace("]", "").split(".") if part)
         raise resolver.explain(error, keys) from error
     plain: dict[str, Any] = resolver.plain(config, ())
+    # Once more: an interpolation may give anything.
+    resolver.check_shape(plain, spec, (), resolved=True)
     return plain, resolver.texts(config)
 
 
@@ -113,9 +115,9 @@ class _Resolver:
         self.shown = shown
         self.spec = spec
 
-    def check_shape(self, value: Any, hint: Any, keys: Keys) -> None:
+    def check_shape(self, value: Any, hint: Any, keys: Keys, *, resolved: bool = False) -> None:
         """Mappings and lists where the schema has them: OmegaConf does not say where one is missing."""
-        if isinstance(value, str) and "${" in value:
+        if not resolved and isinstance(value, str) and "${" in value:
             return
         if typing.get_origin(hint) is list:
             if not isinstance(value, list):
@@ -123,8 +125,11 @@ class _Resolver:
         elif is_dataclass(hint) or typing.get_origin(hint) is dict:
             if not isinstance(value, dict):
                 raise self._not_a_mapping(keys, value, hint)
+            known = [item.name for item in fields(hint)] if is_dataclass(hint) else list(value)
             for key, item in value.items():
-                self.check_shape(item, _hint_at(self.spec, (*keys, key)), (*keys, key))
+                if resolved and key not in known:
+                    raise self.error((*keys, key), "unknown key", nearest(key, known, "Keys here"))
+                self.check_shape(item, _hint_at(self.spec, (*keys, key)), (*keys, key), resolved=resolved)
 
     def plain(self, node: Any, keys: Keys) -> Any:
         """A node as plain values, all interpolations resolved."""

@@ -102,6 +102,9 @@ class TrainerSpec:
     limit_val: int | None = field(default=None, metadata={"least": 1})
     """Largest number of validation pictures; null takes all."""
 
+    best_on: str | None = None
+    """The validation set whose best network is kept: ``valid`` or one of ``data.args.valid_sets``; null: the first."""
+
 
 @dataclass
 class RunSpec:

@@ -52,6 +52,7 @@ class Stage(pl.LightningModule):
         baseline_name: What `baseline` is called in results.
         plain_name: What `plain` is called there.
         gives_color: Whether what it hands on in a chain has colour, whatever it was handed.
+        follows: The validation set by which the best network is kept; empty for the data set's own.
         batches: Batches trained on so far, by all runs that led here.
         steps: Steps that each optimizer has taken for them.
         gathered: Gradients of a checkpoint inside an accumulation, until the training starts.
@@ -82,6 +83,7 @@ class Stage(pl.LightningModule):
         super().__init__()
         keep_arguments(self)
         self.automatic_optimization = False
+        self.follows = ""
         self.batches = self.steps = 0
         self.gathered: dict[str, Any] | None = None
         self.settings, self.configured = Settings(), False
@@ -411,7 +413,17 @@ class Stage(pl.LightningModule):
             if math.isnan(value):
                 raise NotFiniteError(f"{name} of a validation picture is {value}")
             value = counted(name, value)
-            self.log(f"val/{name}", value, on_epoch=True, batch_size=1, sync_dist=True, prog_bar=name == self.monitor)
+            self.log_valid(batch, name, value, prog_bar=name == self.monitor)
+
+    def log_valid(self, batch: Batch, name: str, value: float, prog_bar: bool = False) -> None:
+        """Logs a figure of a validation picture, under the name of its set where it has one."""
+        key = f"val/{batch['set']}/{name}" if "set" in batch else f"val/{name}"
+        self.log(key, value, on_epoch=True, batch_size=1, sync_dist=True, prog_bar=prog_bar)
+
+    @property
+    def monitored(self) -> str:
+        """Where the figure by which the best network is kept is logged."""
+        return f"val/{self.follows}/{self.monitor}" if self.follows else f"val/{self.monitor}"
 
     def on_train_start(self) -> None:
         """Puts back what an accumulation that a checkpoint lies in had gathered."""

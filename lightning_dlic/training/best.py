@@ -40,7 +40,7 @@ class Best(pl.Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         name = pl_module.monitor
-        figure = trainer.callback_metrics.get(f"val/{name}")
+        figure = trainer.callback_metrics.get(pl_module.monitored)
         if figure is None:
             if pl_module.settings.monitor is not None:
                 raise DlicError(f"monitor: no validation gives {name!r}\nFigures: {_names(trainer)}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 import struct
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -100,10 +100,13 @@ def read(path: Path) -> dict[str, Any]:
         DamagedError: It cannot be read so.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise
-    except (pickle.UnpicklingError, *_BROKEN) as error:
+    except Exception as error:
+        # A malformed pickle ends by whatever its instructions do not find.
         raise DamagedError(_reason(error)) from error
     if not isinstance(checkpoint, dict):
         raise DamagedError("it holds no mapping")

@@ -67,6 +67,9 @@ class Checkpoints(pl.callbacks.Checkpoint):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Saves when it is time."""
         assert isinstance(pl_module, Stage)
+        if trainer.is_global_zero and pl_module.batches == self._saved + 1:
+            pl_module.watch.settle()
+            self._prune()
         if pl_module.batches % self.every == 0 or pl_module.batches == pl_module.settings.max_steps:
             self.save(trainer, pl_module)
 
@@ -81,7 +84,8 @@ class Checkpoints(pl.callbacks.Checkpoint):
         trainer.save_checkpoint(path, weights_only=False)
         if trainer.is_global_zero:
             give_second_name(path, self.run.last)
-            self._prune()
+            # The one before it stays until a batch has shown that these weights are good for another.
+            self._prune(spare=1)
         trainer.strategy.barrier("dlic-checkpoint")
 
     @staticmethod
@@ -94,8 +98,13 @@ class Checkpoints(pl.callbacks.Checkpoint):
                     logger.log_metrics(losses, stage.batches - 1)
                 logger.flush()
 
-    def _prune(self) -> None:
-        for old in sorted(self.run.checkpoints.glob("step-*.ckpt"))[: -max(1, self.keep)]:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Removes what is not to be kept."""
+        if trainer.is_global_zero:
+            self._prune()
+
+    def _prune(self, spare: int = 0) -> None:
+        for old in sorted(self.run.checkpoints.glob("step-*.ckpt"))[: -max(1, self.keep) - spare]:
             old.unlink(missing_ok=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dlic_datamodules.base import PictureDataModule
+from dlic_datamodules.validation import OWN
 from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.recipe import Recipe
@@ -69,7 +70,8 @@ def conclude(
     stage.batches = int(final["dlic_batches"])
     stage.to(device).eval()
     initial = _initial(recipe) if recipe.is_chain else None
-    figures = measure(stage, data.val_dataloader(), initial.to(device).eval() if initial is not None else None)
+    sets = measure(stage, data.val_dataloader(), initial.to(device).eval() if initial is not None else None)
+    figures = sets.get(stage.follows or OWN, Figures(0, {}, {}))
     stage.cpu()
     files = weights_files(recipe, run)
     for kind, part in stage.trained().items():
@@ -91,11 +93,13 @@ def conclude(
         "protocol": _protocol(recipe),
         "weights": written if recipe.is_chain else written[recipe.train[0]],
     }
-    write_result(run.result, figures, facts)
+    write_result(run.result, figures, facts, sets)
     if recipe.trainer.progress:
         sys.stdout.flush()
-        title = f"{recipe.name}: {figures.pictures} validation pictures, {stage.batches} batches"
-        print_table(figures, title, stage.baseline_name or "baseline")
+        for name, each in (sets or {OWN: figures}).items():
+            of = "validation pictures" if name == OWN else f"pictures of {name}"
+            title = f"{recipe.name}: {each.pictures} {of}, {stage.batches} batches"
+            print_table(each, title, stage.baseline_name or "baseline")
     return figures
 
 

@@ -15,8 +15,10 @@ import torch
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_datamodules.files import write_file
+from dlic_datamodules.validation import OWN
 from dlic_registry import DlicError
 from lightning_dlic.recipe import Recipe, check, to_yaml
+from lightning_dlic.recipe.errors import nearest
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.best import Best
 from lightning_dlic.training.build import build, build_data, build_logger, build_trainer
@@ -119,6 +121,7 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     start = point.batches if point is not None else 0
     steps = recipe.trainer.max_steps
     data.configure(steps=steps, start=start, seed=recipe.seed, run_dir=run.folder, least=stage.least_side)
+    stage.follows = _follow(recipe, data)
     metrics = MetricsFile(run.metrics, start)
     loggers = [metrics, *filter(None, [build_logger(recipe, run)])]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
@@ -194,8 +197,25 @@ def _measured_on(recipe: Recipe) -> dict[str, Any]:
     return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val, **followed}
 
 
+def _follow(recipe: Recipe, data: PictureDataModule) -> str:
+    """The validation set by which the best network is kept; empty for the data set's own."""
+    wanted = recipe.trainer.best_on
+    if wanted is None and not data.valid_sets:
+        return ""
+    names = data.validates_on()
+    if wanted is not None and wanted not in names:
+        raise recipe.error("trainer.best_on", f"no validation set {wanted!r}", nearest(wanted, names, "Sets"))
+    name = wanted or names[0]
+    return "" if name == OWN else name
+
+
 def _check_crop(recipe: Recipe, stage: Stage, data: PictureDataModule) -> None:
     scale = getattr(stage, "scale", 1)
+    if getattr(data, "scale", None) not in (None, scale):
+        raise DlicError(
+            f"{recipe.where('data.args.scale')}: data.args.scale is {data.scale}, the stage's {scale}.\n"  # type: ignore[attr-defined]
+            "Take pairs of the stage's scale, or set that."
+        )
     if data.crop % scale:
         raise DlicError(
             f"{recipe.where('data.args.crop')}: data.args.crop is {data.crop}, which scale {scale} does not divide.\n"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import os
+import io
 import time
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
+
+from dlic_datamodules.files import write_file
+from dlic_registry import DlicError
 
 # Seconds between two writings: the whole file is written each time.
 _EVERY = 10.0
@@ -71,14 +75,14 @@ class MetricsFile(Logger):
             return
         self._fresh = False
         columns = sorted({key for row in self.rows.values() for key in row})
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, ["step", *columns])
-            writer.writeheader()
-            writer.writerows({"step": step, **row} for step, row in sorted(self.rows.items()))
-        os.replace(fresh, self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, ["step", *columns])
+        writer.writeheader()
+        writer.writerows({"step": step, **row} for step, row in sorted(self.rows.items()))
+        write_file(self.path, text.getvalue().encode())
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Writes what is left."""
-        self.flush()
+        """Writes what is left; where a training has failed, perhaps of a full disk, only if that works."""
+        with contextlib.suppress(*([] if status == "success" else [DlicError])):
+            self.flush()

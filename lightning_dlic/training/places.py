@@ -32,6 +32,8 @@ def placed(recipe: Recipe) -> Recipe:
 def _absolute(value: Any) -> Any:
     if isinstance(value, list):
         return [_absolute(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _absolute(item) for name, item in value.items()}
     if not isinstance(value, str) or value.startswith("~") or "://" in value or names_card(value):
         return value
     return str(Path.cwd() / value)

@@ -47,9 +47,9 @@ class Lines(ProgressBar):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints the validation's figure."""
         assert isinstance(pl_module, Stage)
-        value = trainer.callback_metrics.get(f"val/{pl_module.monitor}")
+        value = trainer.callback_metrics.get(pl_module.monitored)
         if value is not None and self.seconds != float("inf"):
-            _say(f"batch {pl_module.batches}: val/{pl_module.monitor} {float(value):.3f}")
+            _say(f"batch {pl_module.batches}: {pl_module.monitored} {float(value):.3f}")
 
     def _print(self, stage: pl.LightningModule, now: float) -> None:
         assert isinstance(stage, Stage)

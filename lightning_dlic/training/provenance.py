@@ -12,6 +12,18 @@ import torch
 from dlic_registry import DlicError, get, recorded
 from lightning_dlic.training.checkpoint_file import DamagedError, check_bytes, read
 
+_CONTENT: dict[str, type] = {
+    "dlic.recipe.trainer": dict,
+    "dlic.stages": dict,
+    "dlic_batches": int,
+    "state_dict": dict,
+    "callbacks": dict,
+    "loops.fit_loop": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+}
+_STAGE = ("kind", "name", "distribution", "version")
+
 
 class CheckpointError(DlicError):
     """A checkpoint that cannot be used."""
@@ -70,7 +82,30 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: damaged, or no checkpoint: it cannot be read safely ({error})") from error
     if "dlic" not in checkpoint:
         raise CheckpointError(f"{path}: not a checkpoint of dlic-fit (it records no recipe)")
+    if (fault := _fault(checkpoint)) is not None:
+        raise CheckpointError(f"{path}: not a checkpoint of dlic-fit ({fault})")
     return checkpoint
+
+
+def _fault(checkpoint: dict[str, Any]) -> str | None:
+    """What is not where every checkpoint of ours has it, so that nobody else need look."""
+    for name, kind in _CONTENT.items():
+        value: Any = checkpoint
+        for key in name.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            return f"{name} is missing or no {kind.__name__}"
+    if not all(isinstance(key, str) and torch.is_tensor(value) for key, value in checkpoint["state_dict"].items()):
+        return "state_dict holds other things than tensors"
+    for stage in checkpoint["dlic"]["stages"].values():
+        if not isinstance(stage, dict) or not all(isinstance(stage.get(key), str) for key in _STAGE):
+            return "dlic.stages does not say which they are"
+    for name, callback in checkpoint["callbacks"].items():
+        if str(name).startswith("EMA") and not (
+            isinstance(callback, dict) and isinstance(callback.get("shadow"), dict)
+        ):
+            return "an average without its tensors"
+    return None
 
 
 def verify(checkpoint: dict[str, Any], path: Path) -> None:

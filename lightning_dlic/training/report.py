@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dlic_datamodules.files import write_file
+from dlic_datamodules.validation import OWN
 from dlic_registry.terminal import printable
 from lightning_dlic.metrics.protocol import summarize
 from lightning_dlic.metrics.strict_json import strict_json
@@ -35,7 +36,7 @@ class Figures:
 
 
 @torch.inference_mode()
-def measure(stage: Stage, batches: Iterable[Batch], initial: Stage | None = None) -> Figures:
+def measure(stage: Stage, batches: Iterable[Batch], initial: Stage | None = None) -> dict[str, Figures]:
     """Scores a stage and its baseline on whole pictures.
 
     Args:
@@ -44,28 +45,32 @@ def measure(stage: Stage, batches: Iterable[Batch], initial: Stage | None = None
         initial: The same as it was before its training, alike.
 
     Returns:
-        The figures.
+        The figures by the name of their set.
     """
-    net, baseline, before = [], [], []
+    rows: dict[str, list[tuple[dict[str, float], ...]]] = {}
     for batch in batches:
         inputs, target = stage.task({k: v.to(stage.device) if torch.is_tensor(v) else v for k, v in batch.items()})
-        net.append(stage.figures(inputs, stage(inputs), target))
-        baseline.append(stage.figures(inputs, stage.baseline(inputs), target))
-        if initial is not None:
-            before.append(stage.figures(inputs, initial(inputs), target))
-    return Figures(len(net), summarize(net), summarize(baseline), summarize(before) if before else None)
+        made = [stage(inputs), stage.baseline(inputs), *([] if initial is None else [initial(inputs)])]
+        scores = tuple(stage.figures(inputs, output, target) for output in made)
+        rows.setdefault(batch.get("set", OWN), []).append(scores)
+    return {
+        name: Figures(len(scores), *(summarize(row[which] for row in scores) for which in range(len(scores[0]))))
+        for name, scores in rows.items()
+    }
 
 
-def write_result(path: Path, figures: Figures, facts: dict[str, Any]) -> None:
+def write_result(path: Path, figures: Figures, facts: dict[str, Any], sets: Mapping[str, Figures]) -> None:
     """Writes ``result.json``, whole or not at all.
 
     Args:
         path: The file.
         figures: What was measured.
         facts: Everything else that it states.
+        sets: Figures by the name of their set, where there are named ones.
     """
+    by_name = {"sets": {name: asdict(each) for name, each in sets.items()}} if set(sets) - {OWN} else {}
     made_by = versions("pytorch-lightning", "torchmetrics")
-    text = strict_json({**facts, "figures": asdict(figures), "versions": made_by}, indent=2)
+    text = strict_json({**facts, "figures": asdict(figures), **by_name, "versions": made_by}, indent=2)
     write_file(path, (text + "\n").encode())
 
 

@@ -17,11 +17,13 @@ from dlic_registry.terminal import command
 from lightning_dlic.recipe import Recipe, to_yaml
 from lightning_dlic.recipe.load import as_yaml
 from lightning_dlic.stages.base import Stage
+from lightning_dlic.training.best import Best
 from lightning_dlic.training.checkpoint_file import give_second_name
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.provenance import CheckpointError, circumstances, read_checkpoint
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.target import Target, kept_steps
+from lightning_dlic.zoo import inspect_net
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class Begin(pl.Callback):
         aside = _unused(run.folder / f"until-{later[-1]:08d}") if later else None
         # What a full disk may refuse comes first: copies, the recipe, and only then what is moved.
         if aside is not None:
+            self._forget_best(trainer)
             aside.mkdir()
             for path in (run.metrics, run.recipe, run.result, *run.kept_weights()):
                 if path.is_file():
@@ -138,6 +141,17 @@ class Begin(pl.Callback):
         if not run.recipe.is_file() or run.recipe.read_text(encoding="utf-8") != self.recipe:
             write_file(run.recipe, self.recipe.encode())
         self._put_away(aside, later)
+
+    def _forget_best(self, trainer: pl.Trainer) -> None:
+        """Looks for the best anew where the one on the disk is of a course that is left."""
+        try:
+            steps = int(inspect_net(self.run.best).get("steps", 0))
+        except DlicError:
+            return
+        if steps > self.point.batches:
+            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                if isinstance(callback, Best):
+                    callback.best = float("-inf")
 
     def _put_away(self, aside: Path | None, later: list[int]) -> None:
         """Moves checkpoints of later batches out of the way."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dlic_datamodules.files import write_file
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.loggers import log_picture
 from lightning_dlic.training.run import Run
@@ -54,7 +57,9 @@ def _centre(batch: Any) -> Any:
     return {"image": image[..., top : top + _LARGEST, left : left + _LARGEST]}
 
 
-def save_png(picture: Tensor, path: Any) -> None:
-    """Writes a float picture ``[3, H, W]`` in [0, 1] as 8-bit PNG."""
+def save_png(picture: Tensor, path: Path) -> None:
+    """Writes a float picture ``[3, H, W]`` in [0, 1] as 8-bit PNG, whole or not at all."""
     pixels = picture.mul(255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().contiguous().numpy()
-    Image.fromarray(pixels).save(path)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    write_file(path, buffer.getvalue())

@@ -18,6 +18,8 @@ GROUP = "lightning_dlic."
 OWN = "lightning-dlic"
 OWN_PACKAGES = ("dlic_registry", "dlic_datamodules", "lightning_dlic")
 
+_TOLD: set[str] = set()
+
 
 def normalize(distribution: str) -> str:
     """A distribution's name as PyPA compares names: ``Acme.SR`` and ``acme-sr`` are one."""
@@ -46,7 +48,11 @@ def installed(kind: str | None = None) -> list[Entry]:
 
 
 def _complain(what: str, error: Exception) -> None:
-    warnings.warn(f"{what}, so its plug-ins are left out: {reason(error)}", stacklevel=2)
+    """Says it once: names are looked up many times."""
+    message = f"{what}, so its plug-ins are left out: {reason(error)}"
+    if message not in _TOLD:
+        _TOLD.add(message)
+        warnings.warn(message, stacklevel=2)
 
 
 def _distributions() -> Iterator[tuple["Distribution", _Facts]]:

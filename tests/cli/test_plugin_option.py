@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
-from click.testing import CliRunner
 from PIL import Image
 from plugin_maker import run_dlic
+from typer.testing import CliRunner
 
 from dlic_registry import DlicError
 from lightning_dlic.cli.main import app
@@ -85,8 +84,7 @@ def test_a_training_records_it_and_every_verb_takes_it(
     monkeypatch.syspath_prepend(str(modules))
     path = tmp_path / "mine.yaml"
     path.write_text("extends: [base/sr.yaml]\nstages: {sr: {name: notebook_stage}}\n")
-    verbs = typer.main.get_command(app)
-    done = CliRunner().invoke(verbs, ["fit", str(path), "--print-recipe", "--plugin", "notebook_stage"])
+    done = CliRunner().invoke(app, ["fit", str(path), "--print-recipe", "--plugin", "notebook_stage"])
     assert done.exit_code == 0, done.exception
     assert "plugins:\n- notebook_stage\n" in done.stdout
     calls = (
@@ -101,6 +99,6 @@ def test_a_training_records_it_and_every_verb_takes_it(
         ["fit", "quickstart", "--print-recipe"],
     )
     for call in calls:
-        done = CliRunner().invoke(verbs, [*call, "--plugin", "no_such_module"])
+        done = CliRunner().invoke(app, [*call, "--plugin", "no_such_module"])
         assert isinstance(done.exception, DlicError)
         assert "plug-in module 'no_such_module' does not import" in str(done.exception)

@@ -69,6 +69,8 @@ CALLS = [
     ("info", "evil.safetensors", "--json"),
     ("export", "evil.safetensors", "--format", "safetensors", "--out", "other.safetensors"),
     ("decompress", ".", "out"),
+    ("list", f"--{EVIL}"),
+    ("list", "net", "more", EVIL),
     ("fit", "evil.yaml"),
     ("fit", f"{EVIL[:8]}.yaml"),
 ]
@@ -77,7 +79,7 @@ CALLS = [
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(call).replace(EVIL, "EVIL")[:40])
 def test_nothing_steers_a_terminal(hostile: Path, call: tuple[str, ...]) -> None:
     # All through a pipe, which is what logs and editors show later; the rarer ways also on a terminal.
-    for terminal in (False, True) if call[0] in ("list", "info") and len(call) == 2 else (False,):
+    for terminal in (False, True) if call[0] in ("list", "info") and call[-1] != "--json" else (False,):
         seen = _seen(terminal, hostile, *call)
         assert "[2J" in seen
         assert not [text for text in RAW if text in seen], seen

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lightning_dlic.pipeline.recipe import PipelineError, find_pipeline, numbered_pipeline, shipped
 from PIL import Image
 from plugin_maker import run_dlic, write_plugin
 
@@ -12,6 +11,9 @@ from dlic_registry import AmbiguousNameError, load
 from lightning_dlic.codec.container import base_codec
 from lightning_dlic.codec.hints.chunk import _built_in, find_hints, prefix
 from lightning_dlic.pipeline.decompress import decompress
+from lightning_dlic.pipeline.plan import find_pipeline, numbered
+from lightning_dlic.pipeline.resolve import open_chain
+from lightning_dlic.recipe import RecipeError
 
 NUMBERS = ("hevc", "avif", "webp", "jpeg", "jxl", "vvc", "intra")
 
@@ -20,6 +22,9 @@ SOURCE = '''
 import zlib
 import numpy as np
 from lightning_dlic.codec import BaseCodec, BitstreamError, Planes
+from lightning_dlic.pipeline.plan import find_pipeline, numbered
+from lightning_dlic.pipeline.resolve import open_chain
+from lightning_dlic.recipe import RecipeError
 
 
 class Coarse(BaseCodec):
@@ -101,15 +106,15 @@ def test_stages_build_what_they_mean_whoever_claims_it(tmp_path: Path, monkeypat
 
 def test_a_pipeline_of_ones_own_has_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mine.yaml").write_text("number: 1\nscale: 2\n")
-    with pytest.raises(PipelineError, match="only pipelines that ship have one"):
+    with pytest.raises(RecipeError, match="only pipelines that ship have one"):
         find_pipeline(tmp_path / "mine.yaml")
     monkeypatch.setenv("DLIC_ZOO", str(tmp_path))
     for name in ("codec_y_x2.yaml", "codec_y_x2.safetensors"):
         (tmp_path / name).write_bytes(b"another's")
-    shipped.cache_clear()
-    photo = numbered_pipeline(1)
+    photo = numbered(1)
     assert photo is not None
-    assert photo.enlarger(2) is not None
+    assert [network.name for network in (place.named() for place in photo.places(2))] == ["zoo:codec_y_x2"]
+    assert open_chain(photo, 2, hints=False).operators
 
 
 def test_compresses_by_name_and_says_what_is_missing_elsewhere(tmp_path: Path) -> None:

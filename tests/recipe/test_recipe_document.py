@@ -116,6 +116,8 @@ def test_a_tab_is_named_with_line_and_column(tmp_path: Path) -> None:
         ("seed: !!python/name:os.system\n", ":1: seed", "cannot be read"),
         ("seed: !!binary aGk=\n", ":1: seed", "not read"),
         ("seed: !!int x\n", ":1: seed", "cannot be read"),
+        ("seed: !!timestamp x\n", ":1: seed", "cannot be read"),
+        ("seed: !!bool x\n", ":1: seed", "cannot be read"),
         ("- train\n- sr\n", ":1", "not a list"),
         ("sr\n", ":1", "not a bare word"),
         ("", "mine.yaml", "empty"),

@@ -128,7 +128,14 @@ def test_files_that_are_no_recipes_show_no_line(tmp_path: Path) -> None:
         assert "is no recipe" in _refused(path)
         with pytest.raises(RecipeError, match="is no recipe"):
             find_pipeline(path)
-    for text in (_BOMB, "number: 0x" + "f" * 5_000, "# x\n" * 3_000_000):
+    for text in (
+        _BOMB,
+        "number: 0x" + "f" * 5_000,
+        "# x\n" * 3_000_000,
+        "scale: !!timestamp x",
+        "{[a]: b}",
+        "a: !!bool x",
+    ):
         (tmp_path / "bomb.yaml").write_text(text)
         with pytest.raises(RecipeError):
             find_pipeline(tmp_path / "bomb.yaml")

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 
 from dlic_registry import DlicError, register
 from lightning_dlic.recipe import load_recipe
+from lightning_dlic.stages.sr.compact import Compact
 from lightning_dlic.stages.watch import DivergedError, Watch
+from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.fit import fit
 from lightning_dlic.training.provenance import read_checkpoint
 from lightning_dlic.zoo import load_net
@@ -61,11 +64,43 @@ def test_a_loss_or_a_gradient_ends_the_run_and_the_last_checkpoint_stays(
     assert fit(load_recipe(run / "recipe.yaml", overrides), resume=run).figures is not None
 
 
+def test_a_checkpoint_right_before_it_is_not_the_one_to_go_on_from(write_recipe: Write) -> None:
+    path = write_recipe(body="losses: {pixel: {name: test_lost_from_batch, batch: 5}}")
+    with pytest.raises(DivergedError, match=r"of batch 4 leads there; .* --resume .*@2$"):
+        fit(load_recipe(path, ["trainer.checkpoint_every=2", *QUIET]))
+    run = next(path.parent.glob("runs/tiny/*"))
+    fit(load_recipe(run / "recipe.yaml", ["losses.pixel.batch=1000"]), resume=f"{run}@2")
+    assert [file.name for file in run.glob("checkpoints/step-*")] == ["step-00000006.ckpt"]
+
+
 @pytest.mark.parametrize("role", ["generator", "discriminator"])
 def test_either_side_of_a_gan_is_looked_at(write_recipe: Write, role: str) -> None:
     body = f"optim: {{{role}: {{name: sgd, lr: 1.0e+30}}}}"
     with pytest.raises(DivergedError, match=r"is (nan|inf) at batch 2"):
         fit(load_recipe(write_recipe(body=body, **GAN), list(QUIET)))
+
+
+@register("sr", "test_poisoned")
+class Poisoned(Compact):
+    """A compact stage; after its second batch, part of what a checkpoint holds beside the weights is no number."""
+
+    poisons: ClassVar[str] = ""
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.batches == 2 and self.poisons == "average":
+            next(iter(next(c for c in self.trainer.callbacks if isinstance(c, EMA)).shadow.values())).fill_(math.nan)
+        if self.batches == 2 and self.poisons == "optimizer":
+            next(iter(self.trainer.optimizers[0].state.values()))["exp_avg_sq"].fill_(math.inf)
+
+
+@pytest.mark.parametrize(("poisons", "place"), [("average", "EMA"), ("optimizer", "optimizer_states")])
+def test_all_of_a_checkpoint_must_be_finite(
+    write_recipe: Write, monkeypatch: pytest.MonkeyPatch, poisons: str, place: str
+) -> None:
+    monkeypatch.setattr(Poisoned, "poisons", poisons)
+    path = write_recipe(stage="test_poisoned")
+    with pytest.raises(DivergedError, match=rf"after batch 4 .*{place}.* is not finite(?s:.*)of batch 2 is whole"):
+        fit(load_recipe(path, ["trainer.ema=0.9", "trainer.checkpoint_every=2", *QUIET]))
 
 
 def test_weights_that_left_the_range_in_the_last_step_are_not_saved(write_recipe: Write) -> None:

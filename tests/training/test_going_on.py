@@ -19,10 +19,11 @@ from dlic_registry import DlicError
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.lock import hold
-from lightning_dlic.training.provenance import read_checkpoint
+from lightning_dlic.training.provenance import CheckpointError, read_checkpoint
 from lightning_dlic.training.resume import restore_recipe
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.target import find_target
+from lightning_dlic.zoo import inspect_net
 
 Write = Callable[..., Path]
 GAN = {
@@ -78,7 +79,6 @@ SCHEDULES = {
     "cosine": "{name: cosine}",
     "onecycle": "{name: onecycle}",
     "halved": "{name: halved}",
-    "multistep": "{name: multistep, milestones: [2, 7], gamma: 0.5}",
 }
 
 
@@ -180,11 +180,16 @@ def test_a_length_that_the_recipe_gives_a_schedule_must_be_given_anew(write_reci
 
 def test_going_back_keeps_what_came_after(run: Run) -> None:
     with pytest.warns(UserWarning, match="after batch 4 lies in"):
-        resume(f"{run.folder}@4", "optim.generator.lr=0.001")
+        resume(f"{run.folder}@4", "optim.generator.lr=0.3")
     aside = run.folder / "until-00000006"
     assert {"step-00000005.ckpt", "step-00000006.ckpt", "metrics.csv", "recipe.yaml"} <= set(os.listdir(aside))
-    assert rates(run, "generator")[6] == pytest.approx(0.001)
+    assert rates(run, "generator")[6] == pytest.approx(0.3)
     assert read_checkpoint(run.last)["dlic_batches"] == 6
+    # The best there was is of a course that is left, however good it was.
+    with run.metrics.open() as stream:
+        figure = [float(row["val/psnr_y"]) for row in csv.DictReader(stream) if row["step"] == "6"]
+    assert [inspect_net(run.best)["psnr_y"]] == pytest.approx(figure)
+    assert inspect_net(aside / "best.safetensors")["psnr_y"] > figure[0]
 
 
 def test_the_latest_run_is_found_and_a_checkpoint_stands_for_its_run(finished: Path, tmp_path: Path) -> None:
@@ -218,6 +223,26 @@ def test_a_flipped_bit_is_noticed_and_an_older_checkpoint_taken(run: Run, finish
         resume(run.folder)
     assert run.weights.read_bytes() == Run(finished).weights.read_bytes()
     assert differences(read_checkpoint(run.last), read_checkpoint(Run(finished).last)) == []
+
+
+def test_a_forged_checkpoint_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    forged, refused = tmp_path / "forged.ckpt", 0
+    with zipfile.ZipFile(run.last) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    for place in range(2, 600, 7):
+        with zipfile.ZipFile(forged, "w") as archive:  # which writes the checksums of what it is given
+            for name, data in members.items():
+                archive.writestr(name, data[:place] + data[place + 1 :] if name.endswith("data.pkl") else data)
+        try:
+            read_checkpoint(forged)
+        except CheckpointError:
+            refused += 1
+    assert refused > 60
+    whole = torch.load(run.last, weights_only=True)
+    for key in ("dlic", "state_dict", "dlic_batches", "loops"):
+        torch.save({name: value for name, value in whole.items() if name != key}, forged)
+        with pytest.raises(CheckpointError, match=r"not a checkpoint of dlic-fit"):
+            read_checkpoint(forged)
 
 
 def test_where_every_checkpoint_is_damaged_the_weights_are_named(run: Run) -> None:

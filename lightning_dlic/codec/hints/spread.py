@@ -53,24 +53,26 @@ class Spread:
         slope, offset = self.lines(flat)
         return slope * self._light + offset
 
-    def enlarged(self, flat: F32, luma: U8, factor: int) -> U8:
-        """The map under a larger luma.
 
-        Args:
-            flat: ``[h, w]``, in levels about 0.
-            luma: uint8 ``[H, W]``, of at most ``factor`` times the guide's sides.
-            factor: Pixels of it for one of the guide.
+def under(lines: tuple[F32, F32], luma: U8, first: int, factors: tuple[float, float]) -> U8:
+    """What lines make of some rows of a larger luma.
 
-        Returns:
-            Chroma centred at 128, uint8 ``[H, W]``.
-        """
-        height, width = luma.shape
-        lines, out = self.lines(flat), np.empty((height, width), np.uint8)
-        for rows in _strips(height, width):
-            slope, offset = (_bilinear(line, rows, width, factor) for line in lines)
-            found = slope * (luma[rows].astype(np.float32) - 128) + offset + np.float32(128.5)
-            out[rows] = np.clip(np.floor(found), 0, 255).astype(np.uint8)
-        return out
+    Args:
+        lines: Slope and offset, each ``[h, w]``.
+        luma: uint8 ``[rows, W]``, of at most ``factors`` times the lines' sides.
+        first: Which row of the whole luma its first is.
+        factors: Pixels of it for one of the lines, down and across.
+
+    Returns:
+        Chroma centred at 128, uint8 ``[rows, W]``.
+    """
+    width, out = luma.shape[1], np.empty(luma.shape, np.uint8)
+    for rows in _strips(*luma.shape):
+        place = np.arange(first + rows.start, first + rows.stop)
+        slope, offset = (bilinear(line, place, width, factors) for line in lines)
+        found = slope * (luma[rows].astype(np.float32) - 128) + offset + np.float32(128.5)
+        out[rows] = np.clip(np.floor(found), 0, 255).astype(np.uint8)
+    return out
 
 
 def _strips(height: int, width: int) -> Iterator[slice]:
@@ -78,17 +80,27 @@ def _strips(height: int, width: int) -> Iterator[slice]:
     return (slice(start, min(height, start + step)) for start in range(0, height, step))
 
 
-def _bilinear(plane: F32, rows: slice, width: int, factor: int) -> F32:
-    """Rows of a plane enlarged by a whole factor, its samples in the middle of the pixels that they stand for."""
-    if factor == 1:
+def bilinear(plane: F32, rows: NDArray[np.int64], width: int, factors: tuple[float, float]) -> F32:
+    """Some rows of a plane at another size, its samples in the middle of the pixels that they stand for.
+
+    Args:
+        plane: ``[h, w]``.
+        rows: Which.
+        width: Columns to keep.
+        factors: Pixels for a sample, down and across.
+
+    Returns:
+        ``[rows, width]``.
+    """
+    if factors == (1.0, 1.0):
         return plane[rows, :width]
-    down, low, high = _between(np.arange(rows.start, rows.stop), factor, plane.shape[0])
+    down, low, high = _between(rows, factors[0], plane.shape[0])
     strip = plane[low] + (plane[high] - plane[low]) * down[:, None]
-    across, left, right = _between(np.arange(width), factor, plane.shape[1])
+    across, left, right = _between(np.arange(width), factors[1], plane.shape[1])
     return strip[:, left] + (strip[:, right] - strip[:, left]) * across
 
 
-def _between(place: NDArray[np.int64], factor: int, size: int) -> tuple[F32, NDArray[np.int64], NDArray[np.int64]]:
+def _between(place: NDArray[np.int64], factor: float, size: int) -> tuple[F32, NDArray[np.int64], NDArray[np.int64]]:
     at = np.clip((place + 0.5) / factor - 0.5, 0, size - 1)
     low = np.floor(at).astype(np.int64)
     return (at - low).astype(np.float32), low, np.minimum(low + 1, size - 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dlic_registry import Component, load
 from lightning_dlic.imaging.chroma import merge, split, to_cbcr
-from lightning_dlic.imaging.color import ycbcr_to_rgb
+from lightning_dlic.imaging.color import luma_uint8, ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.nets.colorization.base import ColorNet, no_hints
@@ -131,7 +131,7 @@ class Colorization(Stage):
         """Luma of half of the pictures as the decoder has it."""
         if base is None:
             return luma
-        decoded = resize(base.to(self.dtype) / 255.0, size=(luma.shape[-2], luma.shape[-1])).clamp(0.0, 1.0)
+        decoded = resize(luma_uint8(base).to(self.dtype) / 255.0, size=(luma.shape[-2], luma.shape[-1])).clamp(0.0, 1.0)
         return torch.where(torch.rand(luma.shape[0], 1, 1, 1, device=luma.device) < 0.5, decoded, luma)
 
     def _train_hints(self, luma: Tensor, chroma: Tensor) -> Tensor:
@@ -162,7 +162,7 @@ class Colorization(Stage):
         (luma, hints), target = self.task(batch)
         if hints is not None:
             figures = self.score((luma, None), self((luma, None)), target)
-            self.log("val/zero_psnr_rgb", figures["psnr_rgb"], on_epoch=True, batch_size=1, sync_dist=True)
+            self.log_valid(batch, "zero_psnr_rgb", figures["psnr_rgb"])
 
     def score(self, inputs: Inputs, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR (at most `_MOST` dB) and SSIM of RGB under the picture's own luma."""

@@ -86,7 +86,7 @@ class Prediction(Stage):
             DlicError: The pictures are too small for a block with its context.
         """
         original = luma_uint8(batch["image"])
-        known = batch.get("base", original)
+        known = luma_uint8(batch["base"]) if "base" in batch else original
         if known.shape[-2:] != original.shape[-2:]:
             original = resize_uint8(original, size=(known.shape[-2], known.shape[-1]))
         where = self._places(known)

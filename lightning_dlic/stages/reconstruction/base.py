@@ -101,6 +101,10 @@ class Reconstruction(Stage):
             unknown = torch.full((len(image),), torch.nan, device=image.device)
             return rgb_to_ycbcr(small.to(self.dtype) / 255.0), unknown, scale
         base = batch["base"]
+        if "quality" not in batch:
+            unknown = torch.full((len(image),), torch.nan, device=image.device)
+            rgb = base.expand(-1, 3, -1, -1).to(self.dtype) / 255.0
+            return rgb_to_ycbcr(rgb), unknown, image.shape[-1] // base.shape[-1]
         if base.shape[1] != 3:
             raise DlicError("reconstruction needs base layers in colour\nSet data.args.transform.color=true")
         planes = base.to(self.dtype) / 255.0
@@ -147,7 +151,7 @@ class Reconstruction(Stage):
             inputs, target = self.task(batch)
             vivid = inputs._replace(alpha=torch.full_like(inputs.alpha, most))
             figures = self.score(vivid, self(vivid), target)
-            self.log("val/vivid_psnr_rgb", figures["psnr_rgb"], on_epoch=True, batch_size=1, sync_dist=True)
+            self.log_valid(batch, "vivid_psnr_rgb", figures["psnr_rgb"])
 
     def score(self, inputs: Inputs, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR and SSIM on Y and on RGB, with a border of the scale cut off."""

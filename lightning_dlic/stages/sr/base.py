@@ -88,7 +88,7 @@ class SuperResolution(Stage):
             if (base.shape[-2] * self.scale, base.shape[-1] * self.scale) != (height, width):
                 raise DlicError(
                     f"a base of {base.shape[-2]}x{base.shape[-1]} for pictures of {height}x{width}, and scale "
-                    f"{self.scale}\nSet data.args.transform.scale={self.scale}"
+                    f"{self.scale}\nSet data.args.transform.scale={self.scale}, or take pairs of that scale"
                 )
             small = self._planes(base).to(self.dtype) / 255.0
         else:

@@ -5,8 +5,10 @@ import struct
 import subprocess
 import sys
 import zlib
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import tifffile
@@ -98,6 +100,18 @@ def avif_with(primaries: int, transfer: int) -> bytes:
     return data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
 
 
+def packed_rgb16_tif(algorithm: str) -> bytes:
+    """A TIFF of 16 bits by FFmpeg, whose encoder has what tifffile's lacks."""
+    encoder = av.CodecContext.create("tiff", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 8, 8, "rgb48le", Fraction(1, 25)
+    encoder.options = {"compression_algo": algorithm}
+    frame = av.VideoFrame(8, 8, "rgb48le")
+    rows = np.zeros((8, frame.planes[0].line_size), np.uint8)
+    rows[:, :48] = (deep(RGB) + 1).reshape(8, -1).view(np.uint8)
+    frame.planes[0].update(rows.tobytes())
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
 def jp2_with(icc: bytes) -> bytes:
     """A JPEG 2000 file whose box of colours, one of 15 bytes, holds a profile."""
     data = encoded(RGB, "JPEG2000")
@@ -156,7 +170,7 @@ RIGHT = {
 
 
 @pytest.mark.parametrize("case", RIGHT)
-def test_colours_are_right(case: str) -> None:
+def test_colors_are_right(case: str) -> None:
     data, expected = RIGHT[case]
     planes = decode(data)
     wanted = expected * 3 if len(expected) == 1 else expected
@@ -215,6 +229,15 @@ def test_16_bits_are_converted_between_the_8_bit_colours() -> None:
     linear = dark[0] / 65535
     exact = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     assert np.abs(made - exact).max() < 1.5
+
+
+@pytest.mark.parametrize("algorithm", ["lzw", "packbits"])
+def test_16_bits_in_the_commonest_compressions(algorithm: str) -> None:
+    data = packed_rgb16_tif(algorithm)
+    np.testing.assert_array_equal(read_picture(data).pixels, deep(RGB) + 1)
+    begin = tifffile.TiffFile(io.BytesIO(data)).pages[0].dataoffsets[0]
+    with pytest.raises(PictureError):
+        read_picture(data[: begin + 4] + b"\xff" * 8 + data[begin + 12 :] if algorithm == "lzw" else data[: begin + 2])
 
 
 def test_an_image_of_pillows_is_read_as_its_file() -> None:

@@ -1,0 +1,55 @@
+"""A disk that is full ends a training in a sentence, and loses nothing that was written."""
+
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlic_registry import MachineError, register
+from lightning_dlic.recipe import load_recipe
+from lightning_dlic.stages.sr.compact import Compact
+from lightning_dlic.training.fit import fit
+
+Write = Callable[..., Path]
+FULL: dict[str, int] = {}
+
+
+@register("sr", "test_on_a_full_disk")
+class OnFullDisk(Compact):
+    """A compact stage; from a batch on no file may be longer than FULL says."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        super().training_step(batch, batch_idx)
+        if self.batches == FULL.get("batch"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (FULL["bytes"], resource.RLIM_INFINITY))
+
+
+@pytest.fixture(autouse=True)
+def room_again() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    FULL.clear()
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("size", "every", "lost"),
+    [(20_000, 100, r"step-00000004\.ckpt"), (40, 100, r"metrics\.csv"), (2_000, 3, r"-step-00000003\.png")],
+)
+def test_what_was_written_stays_and_the_run_goes_on(write_recipe: Write, size: int, every: int, lost: str) -> None:
+    path = write_recipe(stage="test_on_a_full_disk")
+    words = ["trainer.checkpoint_every=2", f"trainer.val_every={every}"]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    FULL.update(batch=3, bytes=size)
+    with pytest.raises(MachineError, match=rf"{lost}: cannot be written \(File too large\)(?s:.*)of batch 2 is whole"):
+        fit(load_recipe(path, words))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    FULL.clear()
+    run = next(path.parent.glob("runs/tiny/*"))
+    assert not [*run.rglob("*.part"), *run.rglob("*.new")]
+    resumed = fit(load_recipe(run / "recipe.yaml"), resume=run)
+    whole = fit(load_recipe(path, words))
+    for name in ("weights.safetensors", "metrics.csv"):
+        assert (resumed.run.folder / name).read_bytes() == (whole.run.folder / name).read_bytes(), name
