@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lightning_dlic.imaging.color import rgb_to_y
-from lightning_dlic.imaging.finite import finite
+from lightning_dlic.imaging.finite import NotFiniteError, finite
 from lightning_dlic.metrics.functional import SIGMA, WINDOW, psnr, ssim
 
 MOST_DB = 100.0
@@ -91,7 +91,13 @@ def score(output: Tensor, target: Tensor, scale: int) -> dict[str, float]:
 
 
 def counted(name: str, value: float) -> float:
-    """A picture's figure as it counts in a mean."""
+    """A picture's figure as it counts in a mean.
+
+    Raises:
+        NotFiniteError: It is not a number.
+    """
+    if math.isnan(value):
+        raise NotFiniteError(f"{name} of a picture is not a number; the network's weights diverged")
     return min(value, MOST_DB) if name.startswith("psnr") else value
 
 
