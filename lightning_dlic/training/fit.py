@@ -197,7 +197,8 @@ def _measured_on(recipe: Recipe) -> dict[str, Any]:
     apart = ("crop", "batch_size", "workers", "augment", "to_gray", "small", "cache", "cache_dir", "train", "extra")
     spec = placed(recipe).data
     args = {key: value for key, value in spec.args.items() if key not in apart}
-    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val, "best_on": recipe.trainer.best_on}
+    best_on = {} if recipe.trainer.best_on is None else {"best_on": recipe.trainer.best_on}
+    return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val, **best_on}
 
 
 def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
