@@ -18,7 +18,7 @@ from lightning_dlic.codec.planes import Planes
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.decompress import assemble
 from lightning_dlic.pipeline.recipe import COLOUR, Pipeline
-from lightning_dlic.pipeline.resolve import NET_PIXELS
+from lightning_dlic.pipeline.resolve import NET_PIXELS, reason
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.search import BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
@@ -245,8 +245,8 @@ _EMPTY = Bitstream(1, 1, 1, "hevc", False, b"", 0)
 def _network(pipeline: Pipeline) -> Colorizer | None:
     try:
         return pipeline.colourist()
-    except DlicError as error:
-        warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} A filter instead.", stacklevel=2)
+    except (DlicError, ImportError) as error:
+        warnings.warn(f"pipeline {pipeline.name}: {reason(error)} A filter instead.", stacklevel=2)
         return None
 
 

@@ -51,7 +51,7 @@ class Resolver:
         try:
             return pipeline.enlarger(self.stream.scale)
         except (DlicError, ImportError) as error:
-            self._complain(_reason(error))
+            self._complain(reason(error))
             return None
 
     def colourist(self) -> Colourist | None:
@@ -65,7 +65,7 @@ class Resolver:
         try:
             return pipeline.colourist()
         except (DlicError, ImportError) as error:
-            self._complain(f"{_reason(error)} Instead, {_FILTER}")
+            self._complain(f"{reason(error)} Instead, {_FILTER}")
             return None
 
     def _too_large(self) -> bool:
@@ -107,7 +107,7 @@ class Resolver:
         try:
             actual = hashlib.sha256(locate(weights).read_bytes()).digest()[:_DIGEST]
         except DlicError as error:
-            self._complain(_reason(error))
+            self._complain(reason(error))
             return None
         if actual != digest:
             self._complain(f"{weights} is not the network it was made with: its SHA-256 begins otherwise")
@@ -140,7 +140,8 @@ def record(records: bytes, scale: int) -> tuple[str | None, bytes]:
     return found
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Why a network cannot be used, in a sentence."""
     if isinstance(error, ImportError):
         return f"networks need {error.name or 'a package'}, which cannot be imported here."
     return str(error).splitlines()[0]

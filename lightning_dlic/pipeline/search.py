@@ -13,7 +13,7 @@ from lightning_dlic.codec import BaseCodec, CodecError, base_codec
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.fit import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.recipe import Pipeline
-from lightning_dlic.pipeline.resolve import NET_PIXELS, LumaEnlarger
+from lightning_dlic.pipeline.resolve import NET_PIXELS, LumaEnlarger, reason
 from lightning_dlic.pipeline.scales import SCALES, USUAL, coarser, useful, worth_trying
 from lightning_dlic.pipeline.source import Source
 
@@ -319,6 +319,6 @@ def _smallest(found: list[Candidate]) -> Candidate:
 def _enlarger(pipeline: Pipeline, scale: int) -> LumaEnlarger | None:
     try:
         return pipeline.enlarger(scale)
-    except DlicError as error:
-        warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} Bicubic instead.", stacklevel=3)
+    except (DlicError, ImportError) as error:
+        warnings.warn(f"pipeline {pipeline.name}: {reason(error)} Bicubic instead.", stacklevel=3)
         return None
