@@ -60,8 +60,15 @@ class OtherVersion(DamagedCache):
 
 
 def cache_root(root: str | Path | None = None) -> Path:
-    """The folder of all caches: the argument, else ``$DLIC_CACHE``, else ``~/.cache/dlic``."""
-    return Path(root or os.environ.get("DLIC_CACHE") or Path.home() / ".cache" / "dlic").expanduser()
+    """The folder of all caches: the argument, else ``$DLIC_CACHE``, else ``~/.cache/dlic``.
+
+    Raises:
+        DataError: Neither is given, and the user has no home folder.
+    """
+    try:
+        return Path(root or os.environ.get("DLIC_CACHE") or Path.home() / ".cache" / "dlic").expanduser()
+    except RuntimeError as error:
+        raise DataError("there is no home folder for the cache of pictures\nSay where with DLIC_CACHE") from error
 
 
 def set_digest(source: Source, options: DecodeOptions) -> str:

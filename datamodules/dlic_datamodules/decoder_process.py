@@ -39,6 +39,10 @@ class _Died(Exception):
     """The process ended without an answer."""
 
 
+class _NotBegun(_Died):
+    """The process ended before it was asked anything: no picture's fault."""
+
+
 class Decoder:
     """A decoding process, started when first needed and again after it died.
 
@@ -78,7 +82,8 @@ class Decoder:
         """Starts a process that has said that it is ready.
 
         Raises:
-            DataError: It cannot be started: no picture's fault.
+            DataError: It cannot be started.
+            _NotBegun: It ended at once.
         """
         package_root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join([package_root, *(entry for entry in sys.path if entry)])
@@ -94,7 +99,7 @@ class Decoder:
         self._process = process
         if ready != _READY:
             self.close()
-            raise DataError(f"a decoding process ends before it has begun, with status {process.returncode}")
+            raise _NotBegun(process.returncode)
         return process
 
     @contextlib.contextmanager
@@ -121,6 +126,8 @@ class Decoder:
             # Whoever is short of memory may have killed it, whatever it was at: the picture has a second chance.
             try:
                 status, shape, payload = self._answer(kind, data, raw)
+            except _NotBegun as died:
+                raise DataError(f"a decoding process ends before it has begun, with status {died}") from None
             except _Died:
                 raise PictureError("crashes its decoder") from None
         if status == _OK:

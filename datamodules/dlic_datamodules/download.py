@@ -24,7 +24,7 @@ from dlic_datamodules.locks import locked
 from dlic_datamodules.progress import Progress, progress_bar
 from dlic_datamodules.sizes import check_disk, readable_size
 
-__all__ = ["Check", "Request", "fetch", "fetch_many", "unpack"]
+__all__ = ["Check", "Request", "fetch", "fetch_many", "is_address", "unpack"]
 
 Check = Callable[[Path], str | None]
 """Looks at a file that has arrived: what is wrong with it, or None."""
@@ -85,6 +85,15 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
+def is_address(url: str) -> bool:
+    """Whether this is an address that files are fetched from: http or https."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
 def fetch(
     url: str,
     path: Path,
@@ -111,7 +120,7 @@ def fetch(
             there is no room.
     """
     request = Request(url, path, **asked)
-    if urllib.parse.urlsplit(request.url).scheme not in ("http", "https"):
+    if not is_address(request.url):
         raise DataError(f"{printable(request.url)}: is no address that begins with http:// or https://")
     lock = path.with_name(path.name + ".lock")
     try:

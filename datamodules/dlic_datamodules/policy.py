@@ -7,9 +7,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from dlic_datamodules.errors import DataError
+from dlic_datamodules.locks import locked
 
 __all__ = ["Policy", "check_failures", "write_listing"]
 
@@ -36,7 +35,8 @@ class Policy:
             return
         line = _lines([(split, name, reason)])
         self.listing.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.listing.with_name(f".{self.listing.name}.lock")), open(self.listing, "a+b") as handle:
+        lock = self.listing.with_name(f".{self.listing.name}.lock")
+        with locked(lock, f"writing {self.listing}"), open(self.listing, "a+b") as handle:
             handle.seek(0)
             present = handle.read()
             if line not in present:

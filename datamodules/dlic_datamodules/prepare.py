@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from dlic_datamodules.download import Request, fetch, fetch_many, unpack
+from dlic_datamodules.download import Request, fetch, fetch_many, is_address, unpack
 from dlic_datamodules.errors import DataError, StorageError, printable, unwritable
 from dlic_datamodules.progress import progress_bar
 from dlic_datamodules.raise_files import photograph_problem
@@ -200,12 +200,11 @@ def _file_name(row: RaiseRow, form: str) -> str:
 
 def _link(row: RaiseRow, form: str, host: str | None, listing: Path) -> str:
     link = row.nef if form == "nef" else row.tiff
-    parts = urllib.parse.urlsplit(link)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if not is_address(link):
         raise DataError(f"{listing}: {row.name} has no link to a {form.upper()} file ({link[:60]!r})")
     if host is None:
         return link
-    return host.rstrip("/") + parts.path
+    return host.rstrip("/") + urllib.parse.urlsplit(link).path
 
 
 def _list_failures(path: Path, failed: Sequence[tuple[str, str]]) -> None:

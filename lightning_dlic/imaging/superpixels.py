@@ -9,8 +9,9 @@ from __future__ import annotations
 from math import isqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from lightning_dlic.imaging.jit import njit
 
 VERSION = 1
 MAX_PIXELS = 1 << 22

@@ -31,5 +31,14 @@ def decibels(error: float, count: int, peak: float = 255.0) -> float:
 
 
 def counted(name: str, value: float) -> float:
-    """A picture's figure as it counts in a mean: of a PSNR `MOST_DB` at most."""
+    """A picture's figure as it counts in a mean: of a PSNR `MOST_DB` at most.
+
+    Raises:
+        NotFiniteError: It is not a number.
+    """
+    if math.isnan(value):
+        # It takes torch, which nobody needs who has numbers.
+        from lightning_dlic.imaging.finite import NotFiniteError
+
+        raise NotFiniteError(f"{name} of a picture is not a number; the network's weights diverged")
     return min(value, MOST_DB) if name.startswith("psnr") else value

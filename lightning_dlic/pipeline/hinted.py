@@ -20,7 +20,7 @@ from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.assemble import advanced
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
-from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain
+from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain, reason
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.search import BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
@@ -270,6 +270,6 @@ def _empty(scale: int) -> Candidate:
 def _chain(pipeline: Pipeline, scale: int) -> Chain:
     try:
         return open_chain(pipeline, scale, hints=True)
-    except DlicError as error:
-        warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} A filter instead.", stacklevel=2)
+    except (DlicError, ImportError) as error:
+        warnings.warn(f"pipeline {pipeline.name}: {reason(error)} A filter instead.", stacklevel=2)
         return Chain()

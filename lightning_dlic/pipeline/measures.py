@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlic_registry import DlicError
 from lightning_dlic.metrics.terms import K1, K2, MOST_DB, SIGMA, WINDOW, decibels
 
 U8 = NDArray[np.uint8]
@@ -78,11 +79,14 @@ def lpips_distance() -> Callable[[U8, U8], float]:
     """A function of two pictures ``[H, W, 3]`` or ``[H, W]`` that gives LPIPS (AlexNet), 0 for equal ones.
 
     Raises:
-        DlicError: The network's weights cannot be found.
+        DlicError: The network's weights cannot be found, or PyTorch is not installed.
     """
-    import torch
+    try:
+        import torch
 
-    from lightning_dlic.metrics.perceptual import LPIPS
+        from lightning_dlic.metrics.perceptual import LPIPS
+    except ImportError as error:
+        raise DlicError(f"metric lpips needs {error.name}, which cannot be imported here") from error
 
     net = LPIPS()
 

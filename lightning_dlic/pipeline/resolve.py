@@ -189,10 +189,8 @@ def _find(network: Network, given: Pipeline | None, complain: Complain) -> Place
 def _open(place: Place, complain: Complain) -> Advances | None:
     try:
         return open_place(place)
-    except ImportError as error:
-        complain(f"networks need {error.name or 'a package'}, which cannot be imported here.")
-    except DlicError as error:
-        complain(str(error).splitlines()[0])
+    except (DlicError, ImportError) as error:
+        complain(reason(error))
     return None
 
 
@@ -204,4 +202,8 @@ def _ordered(kinds: list[str], complain: Complain) -> list[str]:
         return []
 
 
-__all__ = ["Chain", "loop_networks", "open_chain", "open_place", "resolve"]
+def reason(error: Exception) -> str:
+    """Why a network cannot be used, in a sentence."""
+    if isinstance(error, ImportError):
+        return f"networks need {error.name or 'a package'}, which cannot be imported here."
+    return str(error).splitlines()[0]

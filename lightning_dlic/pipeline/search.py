@@ -13,7 +13,7 @@ from lightning_dlic.codec import BaseCodec, CodecError, base_codec
 from lightning_dlic.pipeline.budget import coarsest_reaching, finest_within
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.plan import Pipeline
-from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain
+from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain, reason
 from lightning_dlic.pipeline.scales import SCALES, USUAL, coarser, useful, worth_trying
 from lightning_dlic.pipeline.source import Source
 
@@ -321,6 +321,6 @@ def _smallest(found: list[Candidate]) -> Candidate:
 def _chain(pipeline: Pipeline, scale: int) -> Chain:
     try:
         return open_chain(pipeline, scale, hints=False)
-    except DlicError as error:
-        warnings.warn(f"pipeline {pipeline.name}: {str(error).splitlines()[0]} Bicubic instead.", stacklevel=3)
+    except (DlicError, ImportError) as error:
+        warnings.warn(f"pipeline {pipeline.name}: {reason(error)} Bicubic instead.", stacklevel=3)
         return Chain()

@@ -5,7 +5,6 @@ Optimisation is manual for every stage, so that one network and a GAN clip, accu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from dlic_registry import DlicError, suggest
-from lightning_dlic.imaging.finite import NotFiniteError, unfinite
+from lightning_dlic.imaging.finite import unfinite
 from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
 from lightning_dlic.metrics.protocol import to_uint8
 from lightning_dlic.metrics.terms import counted
@@ -410,10 +409,7 @@ class Stage(pl.LightningModule):
         """
         inputs, target = self.task(batch)
         for name, value in self.figures(inputs, self(inputs), target).items():
-            if math.isnan(value):
-                raise NotFiniteError(f"{name} of a validation picture is {value}")
-            value = counted(name, value)
-            self.log_valid(batch, name, value, prog_bar=name == self.monitor)
+            self.log_valid(batch, name, counted(name, value), prog_bar=name == self.monitor)
 
     def log_valid(self, batch: Batch, name: str, value: float, prog_bar: bool = False) -> None:
         """Logs a figure of a validation picture, under the name of its set where it has one."""

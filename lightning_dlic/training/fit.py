@@ -194,6 +194,7 @@ def _measured_on(recipe: Recipe) -> dict[str, Any]:
     spec = placed(recipe).data
     args = {key: value for key, value in spec.args.items() if key not in apart}
     followed = {} if recipe.monitor is None else {"monitor": recipe.monitor, "metrics": recipe.metrics}
+    followed |= {} if recipe.trainer.best_on is None else {"best_on": recipe.trainer.best_on}
     return {"name": spec.name, "args": args, "limit": recipe.trainer.limit_val, **followed}
 
 

@@ -253,7 +253,9 @@ def test_honest_servers_of_all_kinds_serve(server: Server, tmp_path: Path) -> No
         assert (tmp_path / name).read_bytes() == _DATA
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "x", "", "http://", "http://a b/", "http://\x1b/"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x/y", "x", "", "http://", "http://a b/", "http://\x1b/", "http://[x/"]
+)
 def test_what_is_no_address_is_said(url: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         fetch(url, tmp_path / "a.bin", attempts=1)

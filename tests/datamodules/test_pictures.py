@@ -1,6 +1,8 @@
 """Pictures in and out: 16 bits, transparency, profile, orientation; broken files."""
 
 import contextlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -40,6 +42,13 @@ def test_what_is_written_is_read_back(tmp_path, deep, suffix, channels, transpar
         np.testing.assert_array_equal(back.alpha, alpha)
     assert back.icc == icc
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_reading_and_writing_start_without_torch():
+    modules = ("decode", "files", "picture_writer", "pictures", "walk")
+    lines = [f"import dlic_datamodules.{name}" for name in modules]
+    code = "; ".join([*lines, "import sys", "sys.exit('torch' in sys.modules)"])
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_others_read_our_16_bit_files(tmp_path, deep):

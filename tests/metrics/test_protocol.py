@@ -37,6 +37,8 @@ def test_what_is_not_finite_has_no_score(target, value):
 def test_an_exact_picture_leaves_a_mean_to_look_at():
     rows = [{"psnr_y": math.inf, "ssim_y": 1.0}, {"psnr_y": 30.0, "ssim_y": 0.8}]
     assert summarize(rows) == {"psnr_y": 65.0, "ssim_y": 0.9}
+    with pytest.raises(NotFiniteError, match="ssim_y"):
+        summarize([*rows, {"ssim_y": math.nan}])
 
 
 def test_the_border_does_not_count(target):

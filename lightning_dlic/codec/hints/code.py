@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints import syntax
 from lightning_dlic.codec.hints.coder import READ, Coder
 from lightning_dlic.codec.hints.regions import Regions
+from lightning_dlic.imaging.jit import njit
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]

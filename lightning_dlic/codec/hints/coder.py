@@ -10,8 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from lightning_dlic.imaging.jit import njit
 
 WRITE, READ, COUNT = 0, 1, 2
 _DOES, _LOW, _RANGE, _CODE, _AT, _PENDING, _CACHE = range(7)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints import coder as coding
@@ -17,6 +16,7 @@ from lightning_dlic.codec.hints.code import BLUE, BOTH, RED
 from lightning_dlic.codec.hints.regions import Regions
 from lightning_dlic.codec.hints.spread import Spread
 from lightning_dlic.codec.hints.syntax import MAX_BRANCHES
+from lightning_dlic.imaging.jit import njit
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

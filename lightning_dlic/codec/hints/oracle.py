@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints import coder as coding
 from lightning_dlic.codec.hints.base import I32, U8, Hints
 from lightning_dlic.codec.hints.coder import code_bit
 from lightning_dlic.codec.hints.syntax import MAX_BRANCHES
+from lightning_dlic.imaging.jit import njit
 
 
 class Oracle(Hints):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from math import isqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from lightning_dlic.imaging.jit import njit
 
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from lightning_dlic.imaging.jit import njit
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]

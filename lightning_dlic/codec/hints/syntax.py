@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from lightning_dlic.codec.hints.coder import bit_cost, code_bit
+from lightning_dlic.imaging.jit import njit
 
 POINT = 4
 """Colours are whole numbers of 1/16 levels."""

@@ -10,10 +10,11 @@ from typing import ClassVar
 
 from dlic_registry import DlicError
 from lightning_dlic.codec.base import BaseCodec
-from lightning_dlic.codec.errors import BitstreamError
+from lightning_dlic.codec.errors import BitstreamError, CodecError
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
 from lightning_dlic.codec.intra.tables import SIDES, STEPS
 from lightning_dlic.codec.planes import Planes
+from lightning_dlic.imaging.jit import COMPILES
 
 SHIPPED = bytes.fromhex("ac24c5bf4f5c6d1d")
 """Names the networks of the zoo: payloads need not."""
@@ -84,6 +85,8 @@ class IntraCodec(BaseCodec):
         from lightning_dlic.codec.intra.decoder import decode_planes
 
         quality, predictors, body = self._head(payload)
+        if predictors and not COMPILES:
+            raise CodecError("base codec intra runs its networks by Numba, which is not installed: pip install numba")
         return decode_planes(body, (height, width), color, quality, predictors)
 
     def _head(self, payload: bytes) -> tuple[int, tuple[IntegerPredictor, ...], bytes]:

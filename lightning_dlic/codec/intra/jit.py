@@ -10,17 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+from lightning_dlic.imaging.jit import njit
 
-_njit: Any = njit
-inner: Any = _njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-inner_fast: Any = _njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath=True)
+inner: Any = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner_fast: Any = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath=True)
 """As `inner`, with sums of floats in any order: for the encoder's estimates only."""
 
 
 def entry(function: Callable[..., Any]) -> Any:
     """Compiles what Python calls; kept in the cache where there is a folder that can be written."""
-    try:
-        return _njit(cache=True, error_model="numpy", nogil=True)(function)
-    except RuntimeError:
-        return _njit(error_model="numpy", nogil=True)(function)
+    return njit(cache=True, error_model="numpy", nogil=True)(function)
