@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from importlib.metadata import version
 from pathlib import Path
 
 from dlic_datamodules.places import place
@@ -22,6 +21,7 @@ from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.measures import lpips_distance, psnr, ssim
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
+from lightning_dlic.versions import versions
 from lightning_dlic.zoo import load_net
 
 
@@ -50,7 +50,7 @@ def main() -> None:
                 "target": options.target,
                 "pictures": len(sources),
                 "protocol": " ".join((__doc__ or "").split("\n\n")[-1].split()),
-                "versions": {name: version(name) for name in ("lightning-dlic", "torch", "av", "pillow")},
+                "versions": versions("av"),
                 "figures": figures,
             },
             indent=2,

@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from dlic_registry import load
 from lightning_dlic.cli.targets import find_target, load_target_net
 from lightning_dlic.export.onnx import export_onnx, onnx_session
 from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.versions import versions
 
 Way = Callable[[Tensor], object]
 
@@ -130,9 +130,14 @@ def main() -> None:
     print(f"{options.threads} threads, input {options.side} squared, {rounds}, {machine()}")
     if options.json:
         facts = {"threads": options.threads, "side": options.side, "rounds": rounds, "machine": machine()}
-        versions = {name: version(name) for name in ("torch", "onnx", "onnxruntime")}
+        made_by = versions("onnx", "onnxruntime")
         figures = {name: {"best": best[name], "median": medians[name]} for name in best}
-        content = {**facts, "versions": versions, "seconds_per_megapixel": figures, "seconds": seconds}
+        content = {
+            **facts,
+            "versions": made_by,
+            "seconds_per_megapixel": figures,
+            "seconds": seconds,
+        }
         options.json.write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -37,9 +37,10 @@ from lightning_dlic.cli.main import fit_main
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training import samples
 from lightning_dlic.training.best import Best
-from lightning_dlic.training.checkpoints import Checkpoints, Interrupt
+from lightning_dlic.training.checkpoints import Checkpoints
+from lightning_dlic.training.interrupt import Interrupt
 from lightning_dlic.training.metrics_file import MetricsFile
-from lightning_dlic.training.report import versions
+from lightning_dlic.versions import versions
 
 # A checkpoint every 5 batches lies inside an accumulation of 2 or 3; every 2 are validated, so that both meet at 10,
 # and at the end, where the last step gathers fewer batches than the others.

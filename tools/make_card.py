@@ -20,7 +20,7 @@ from torch import nn
 
 import lightning_dlic.zoo
 from dlic_datamodules.places import place
-from lightning_dlic.measure.base import Request, Subject
+from lightning_dlic.measure.base import MeasureRequest, Subject
 from lightning_dlic.measure.options import build_measure
 from lightning_dlic.measure.sets import open_set
 from lightning_dlic.operators.base import open_operator
@@ -48,7 +48,7 @@ def measured(name: str, net: nn.Module, meta: dict[str, Any]) -> dict[str, dict[
     if not measure.card_sets:
         raise SystemExit(f"networks of kind {meta['kind']} are measured on no set of their own: give --figures")
     sets = [open_set(place(None, f"benchmarks/{data}"), trim) for data, trim in measure.card_sets.items()]
-    request = Request(sets, torch.device("cpu"), lambda text: Subject(text, text, *load_net(text)))
+    request = MeasureRequest(sets, torch.device("cpu"), lambda text: Subject(text, text, *load_net(text)))
     outcome = measure.run([Subject(name, name, net, meta)], request)
     for note in outcome.notes:
         print(f"note: {note}")

@@ -125,11 +125,11 @@ def evaluate_targets(
         check_target(json_file)
     sets = _open_sets(folders, trim or [])
     from lightning_dlic.cli.device import pick_device
-    from lightning_dlic.measure.base import Request
+    from lightning_dlic.measure.base import MeasureRequest
     from lightning_dlic.measure.options import build_measure
 
     measure = build_measure(chosen, {name: _plain(value) for name, value in given.items() if value is not None})
-    request = Request(sets, pick_device(device), lambda text: subject(find_target(text)), _progress)
+    request = MeasureRequest(sets, pick_device(device), lambda text: subject(find_target(text)), _progress)
     outcome = measure.run([subject(target) for target in found], request)
     _progress("")
     print_rows(outcome.rows, measure.columns())

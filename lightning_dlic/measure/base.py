@@ -35,7 +35,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Request:
+class MeasureRequest:
     """On what a measure measures, and where.
 
     Attributes:
@@ -104,7 +104,7 @@ class Row:
 
 
 @dataclass
-class Outcome:
+class Measurement:
     """What was measured.
 
     Attributes:
@@ -135,7 +135,7 @@ class Measure(ABC):
     card_sets: ClassVar[Mapping[str, int]] = {}
 
     @abstractmethod
-    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+    def run(self, subjects: Sequence[Subject], request: MeasureRequest) -> Measurement:
         """Measures subjects.
 
         Args:

@@ -17,7 +17,7 @@ from dlic_datamodules.pictures import Picture
 from dlic_registry import DlicError
 from lightning_dlic.codec.hevc import HEVC
 from lightning_dlic.codec.planes import Planes
-from lightning_dlic.measure.base import Column, Outcome, Request, Row, Subject
+from lightning_dlic.measure.base import Column, Measurement, MeasureRequest, Row, Subject
 from lightning_dlic.measure.colorings import Way, floors, networks, parse_hints, parts
 from lightning_dlic.measure.panel import draw_panel
 from lightning_dlic.measure.pictures import PictureMeasure, keep
@@ -132,7 +132,7 @@ class ColorizationMeasure(PictureMeasure):
         more = [column for column in self.metric_columns() if column.name not in self.own]
         return [*_COLUMNS, *more]
 
-    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+    def run(self, subjects: Sequence[Subject], request: MeasureRequest) -> Measurement:
         """See `Measure.run`."""
         ways = [way for subject in subjects for way in self._ways(subject, request)]
         if not ways:
@@ -147,9 +147,9 @@ class ColorizationMeasure(PictureMeasure):
         )
         if self.panel is not None:
             write_picture(self.panel, Picture(draw_panel(ways, request.sets, _PANEL_ROWS, request.progress)))
-        return Outcome(rows, {subject.name: dict(subject.identity) for subject in subjects}, self.notes)
+        return Measurement(rows, {subject.name: dict(subject.identity) for subject in subjects}, self.notes)
 
-    def _ways(self, subject: Subject, request: Request) -> list[Way]:
+    def _ways(self, subject: Subject, request: MeasureRequest) -> list[Way]:
         if subject.net is None:
             return floors(subject.text, self.asked)
         operator = open_operator(subject.name, subject.net, subject.meta, request.device)

@@ -16,7 +16,7 @@ from dlic_registry import DlicError, load
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.planes import Planes, downsized
 from lightning_dlic.imaging.numpy.color import split
-from lightning_dlic.measure.base import Column, Outcome, Request, Row, Subject
+from lightning_dlic.measure.base import Column, Measurement, MeasureRequest, Row, Subject
 from lightning_dlic.measure.pictures import PictureMeasure, keep
 from lightning_dlic.measure.sets import TestSet, original
 from lightning_dlic.metrics.named import figures
@@ -133,7 +133,7 @@ class DecodedMeasure(PictureMeasure):
         labels = Column("codec", "codec", left=True), Column("quality", "quality", "g"), Column("scale", "scale", "d")
         return [*labels, Column("bytes", "bytes", ",.0f"), *self.metric_columns()]
 
-    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+    def run(self, subjects: Sequence[Subject], request: MeasureRequest) -> Measurement:
         """See `Measure.run`."""
         operators = {
             s.name: None if s.net is None else open_operator(s.name, s.net, s.meta, request.device) for s in subjects
@@ -143,9 +143,11 @@ class DecodedMeasure(PictureMeasure):
             s.name: dict(s.identity) if (o := operators[s.name]) is None else {**s.identity, **_described(o)}
             for s in subjects
         }
-        return Outcome(rows, targets, self.notes)
+        return Measurement(rows, targets, self.notes)
 
-    def _measure_set(self, data: TestSet, operators: Mapping[str, Operator | None], request: Request) -> Iterator[Row]:
+    def _measure_set(
+        self, data: TestSet, operators: Mapping[str, Operator | None], request: MeasureRequest
+    ) -> Iterator[Row]:
         table: dict[tuple[Any, ...], Row] = {}
         for number, path in enumerate(data.files, 1):
             request.progress(f"{data.name} {number}/{len(data.files)} {path.name}")

@@ -16,7 +16,7 @@ from dlic_registry import DlicError
 from lightning_dlic.imaging.blocks import cut, cut_blocks, grid
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.measure.base import Column, Measure, Outcome, Request, Row, Subject
+from lightning_dlic.measure.base import Column, Measure, Measurement, MeasureRequest, Row, Subject
 from lightning_dlic.measure.sets import TestSet, original
 from lightning_dlic.metrics.terms import decibels
 from lightning_dlic.operators.base import open_operator
@@ -123,7 +123,7 @@ class PredictionMeasure(Measure):
             Column("sharp", "sharp", ".2f"),
         ]
 
-    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+    def run(self, subjects: Sequence[Subject], request: MeasureRequest) -> Measurement:
         """See `Measure.run`."""
         nets = [_network(subject, request.device) for subject in subjects]
         rows = evaluate_prediction(nets, request.sets, self.downsizes, request.progress)
@@ -131,7 +131,7 @@ class PredictionMeasure(Measure):
             net.name: {**subject.identity, "m": net.m, "parameters": net.parameters, "meta": net.meta}
             for subject, net in zip(subjects, nets, strict=True)
         }
-        return Outcome(rows, targets)
+        return Measurement(rows, targets)
 
     def card_figures(self, rows: Sequence[Row]) -> dict[str, dict[str, float]]:
         """PSNR beside two of the modes, and the share of blocks won, by set and size; a card has the smaller sizes."""

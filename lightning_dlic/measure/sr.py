@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dlic_registry import DlicError
-from lightning_dlic.measure.base import Column, Outcome, Request, Row, Subject
+from lightning_dlic.measure.base import Column, Measurement, MeasureRequest, Row, Subject
 from lightning_dlic.measure.pictures import PictureMeasure, keep
 from lightning_dlic.measure.sets import TestSet, original
 from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
@@ -103,7 +103,7 @@ class EnlargingMeasure(PictureMeasure):
         )
         return [Column("scale", "scale"), *self.metric_columns(), *costs]
 
-    def run(self, subjects: Sequence[Subject], request: Request) -> Outcome:
+    def run(self, subjects: Sequence[Subject], request: MeasureRequest) -> Measurement:
         """See `Measure.run`."""
         enlargers = self._open(subjects, request.device)
         if self.downsize is not None:
@@ -124,7 +124,7 @@ class EnlargingMeasure(PictureMeasure):
             }
             for e in enlargers
         }
-        return Outcome(rows, targets, [*self.notes, *_foreign(enlargers)])
+        return Measurement(rows, targets, [*self.notes, *_foreign(enlargers)])
 
     def _open(self, subjects: Sequence[Subject], device: torch.device) -> list[Enlarger]:
         """Enlargers in the order of the subjects; a rival once for each scale that occurs."""
@@ -160,7 +160,7 @@ def _network(subject: Subject, device: torch.device) -> NetEnlarger:
     return operator
 
 
-def _downsizer(text: str, request: Request) -> Callable[[int], Downsizer]:
+def _downsizer(text: str, request: MeasureRequest) -> Callable[[int], Downsizer]:
     """What shrinks pictures by a scale, as ``--downsize`` names it."""
     if text == "bicubic":
         return bicubic
