@@ -37,7 +37,8 @@ from lightning_dlic.cli.main import fit_main
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training import samples
 from lightning_dlic.training.best import Best
-from lightning_dlic.training.checkpoints import Checkpoints, Interrupt
+from lightning_dlic.training.checkpoints import Checkpoints
+from lightning_dlic.training.interrupt import Interrupt
 from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.report import versions
 
