@@ -79,7 +79,7 @@ def compress(
     gray: Annotated[bool, typer.Option("--gray", help="Code the luma only.")] = False,
     alpha: Annotated[str, typer.Option(help="Transparency: flatten on white, or refuse.")] = "flatten",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, make again what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="In a folder, make again what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
     plugin: Plugins = None,
 ) -> None:
@@ -108,7 +108,7 @@ def compress(
     if is_folder(source):
         _folder(Path(source), target, options, workers or os.cpu_count() or 1, overwrite, as_json)
         return
-    target = place(source, target, ".dlic")
+    target = place(source, target, ".dlic", overwrite)
     with notes():
         report = _one(source, target, options)
     line = printable_json(strict_json(report)) if as_json else _sentence(report)

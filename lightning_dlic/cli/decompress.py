@@ -37,7 +37,7 @@ def decompress(
     ] = None,
     suffix: Annotated[str, typer.Option("--format", help="Of a folder's pictures: png, jpg, webp, ...")] = "png",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, make again what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="In a folder, make again what is there.")] = False,
     plugin: Plugins = None,
 ) -> None:
     """Decode a .dlic file, or a folder of them.
@@ -60,7 +60,7 @@ def decompress(
         found = plan(Path(source), Path(target), frozenset({SUFFIX}), ending)
         run_folder(found, work, workers or os.cpu_count() or 1, overwrite)
         return
-    target = place(source, target, ending)
+    target = place(source, target, ending, overwrite)
     picture_form("standard output.png" if target == STANDARD else target, quality)
     with notes():
         message = work(source, target)

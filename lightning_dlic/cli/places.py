@@ -37,13 +37,14 @@ def is_folder(source: str) -> bool:
     return source != STANDARD and Path(source).is_dir()
 
 
-def place(source: str, target: str, ending: str) -> str:
+def place(source: str, target: str, ending: str, overwrite: bool) -> str:
     """Where one file's result goes; refused before anything is computed.
 
     Args:
         source: The file, or ``-``.
         target: A file, ``-``, or a folder, in which the result is called after the source.
         ending: Of the result's name in a folder.
+        overwrite: Whether a name that was found here, and not by the user, may be one that is there.
 
     Raises:
         DlicError: It cannot be written there, or is the source itself.
@@ -54,9 +55,16 @@ def place(source: str, target: str, ending: str) -> str:
         return target
     if os.path.isdir(target) and source != STANDARD:
         target = os.path.join(target, Path(source).stem + ending)
+        refuse_existing(target, overwrite)
     # What standard input is read from is a source too, wherever that can be told.
     check_target(target, "/dev/stdin" if source == STANDARD else source)
     return target
+
+
+def refuse_existing(target: str | Path, overwrite: bool) -> None:
+    """Refuses to replace a file that the user did not name: it may have been made of another picture."""
+    if not overwrite and os.path.lexists(target):
+        raise DlicError(f"{target}: exists; name the file, or add --overwrite")
 
 
 def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:

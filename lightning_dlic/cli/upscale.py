@@ -15,7 +15,7 @@ from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import say
 from lightning_dlic.cli.cells import label
 from lightning_dlic.cli.notes import notes
-from lightning_dlic.cli.places import run_folder
+from lightning_dlic.cli.places import refuse_existing, run_folder
 from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.targets import Target, find_target, load_target_net
 
@@ -68,6 +68,8 @@ def upscale_pictures(
     ((one, file),) = work.pairs
     if not file.parent.exists() and file.parent == target:
         target.mkdir(parents=True)
+    if file != target:
+        refuse_existing(file, overwrite)
     check_target(file, one)
     with notes():
         message = enlarge(one, file)

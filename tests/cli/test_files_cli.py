@@ -84,6 +84,10 @@ def test_what_standard_input_is_read_from_is_a_source(photo: Path) -> None:
 def test_results_go_through_links_and_into_folders(inline: Dlic, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     inline("compress", photo, tmp_path / "out", *FAST)
+    other = tmp_path / "photo.bmp"
+    Image.new("L", (20, 20)).save(other)
+    _, err = inline("compress", other, tmp_path / "out", *FAST, status=2)
+    assert "photo.dlic: exists; name the file, or add --overwrite" in err
     (tmp_path / "null.png").symlink_to("/dev/null")
     inline("decompress", tmp_path / "out" / "photo.dlic", tmp_path / "null.png")
     assert (tmp_path / "null.png").is_symlink()
