@@ -13,7 +13,7 @@ _PLACES = {
 # Arguments that every set of pictures takes: how a recipe trains, whichever pictures it trains on.
 SHARED_DATA = (
     *("crop", "batch_size", "workers", "augment", "to_gray", "gray", "downsize", "on_error", "max_failed", "small"),
-    *("cache", "cache_dir", "max_pixels", "val_limit", "val_crop", "transform"),
+    *("cache", "cache_dir", "max_pixels", "val_limit", "val_crop", "valid_sets", "transform"),
 )
 
 

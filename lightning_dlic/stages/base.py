@@ -433,7 +433,10 @@ class Stage(pl.LightningModule):
         """
         self.watch.settle()
         carry.save(self, checkpoint)
-        others = {key: value for key, value in checkpoint.items() if key != "state_dict"}
+        # Lightning's own callbacks begin with infinities.
+        averages = {name: state for name, state in checkpoint.get("callbacks", {}).items() if "shadow" in state}
+        others = {key: value for key, value in checkpoint.items() if key not in ("state_dict", "callbacks")}
+        others["callbacks"] = averages
         if (place := unfinite(self) or first_unfinite(others)) is not None:
             raise DivergedError(f"after batch {self.batches} {place} is not finite; nothing is saved of it")
 

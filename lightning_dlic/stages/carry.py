@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 def save(stage: Stage, checkpoint: dict[str, Any]) -> None:
-    """Adds to a checkpoint what `load` takes.
+    """Adds to a checkpoint what `load` takes: of a training that nobody but Lightning counts, the number of batches.
 
     Args:
         stage: The stage.
         checkpoint: As Lightning has made it.
     """
     checkpoint["dlic_batches"], checkpoint["dlic_steps"] = stage.batches, stage.steps
+    if not stage.settings.whole_run:
+        return
     checkpoint["dlic_optim"] = {
         "specs": {role: plain(stage.optimizer_spec(role)) for role in stage.roles},
         "total_steps": stage.total_steps,
@@ -50,6 +52,9 @@ def load(stage: Stage, checkpoint: dict[str, Any]) -> None:
     """
     stage.batches = int(checkpoint["dlic_batches"])
     stage.steps = int(checkpoint.get("dlic_steps", stage.batches // stage.settings.accumulate))
+    # Where Lightning builds a stage from a checkpoint there is nothing to go on with.
+    if not stage.settings.whole_run:
+        return
     stage.gathered = checkpoint.get("dlic_gathered")
     _place(checkpoint, stage.batches, stage.settings.max_steps)
     if "dlic_optim" in checkpoint:

@@ -23,6 +23,8 @@ class Settings:
         seed: Seed of everything drawn on the device.
         channels_last: Whether networks and pictures are laid out channels last.
         log_every: Batches between two records of the training losses.
+        whole_run: Whether one epoch of Lightning's is the whole run, as `dlic-fit` has it: its checkpoints say where in
+            that they are.
         metrics: Arguments of further figures of validations, by registered name.
         monitor: The figure by which the best network is kept; None leaves the stage's own.
     """
@@ -35,5 +37,6 @@ class Settings:
     seed: int = 0
     channels_last: bool = True
     log_every: int = 50
+    whole_run: bool = False
     metrics: Mapping[str, Spec] = field(default_factory=dict)
     monitor: str | None = None

@@ -104,6 +104,7 @@ def _configured(recipe: Recipe, stage: Stage) -> Stage:
         seed=recipe.seed,
         channels_last=trainer.channels_last,
         log_every=trainer.log_every,
+        whole_run=True,
         metrics=recipe.metrics,
         monitor=recipe.monitor,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dlic_registry import DlicError, get
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.stages.base import Stage
+from lightning_dlic.stages.chain import Chain
 from lightning_dlic.training.build import build
 from lightning_dlic.training.pipeline_file import leave_pipeline
 from lightning_dlic.training.places import placed
@@ -78,7 +80,7 @@ def conclude(
         files[kind].parent.mkdir(exist_ok=True)
         origin = {**describe_stage(recipe, kind), **part.describe_net(), "steps": stage.batches}
         save_net(files[kind], part.net, origin)
-    leave_pipeline(run, stage.trained(), files, _frozen(recipe))
+    leave_pipeline(run, *_in_pipeline(recipe, run, stage, files))
     written = {
         kind: {"file": str(path.relative_to(run.folder)), "sha256": sha256(path)} for kind, path in files.items()
     }
@@ -103,10 +105,22 @@ def conclude(
     return figures
 
 
-def _frozen(recipe: Recipe) -> dict[str, str]:
-    """Weights of the stages that were used as they are."""
-    resting = {kind: spec for kind, spec in placed(recipe).stages.items() if kind not in recipe.train}
-    return {kind: source for kind, spec in resting.items() if (source := spec.weights or spec.init) is not None}
+def _in_pipeline(
+    recipe: Recipe, run: Run, stage: Stage, files: Mapping[str, Path]
+) -> tuple[dict[str, Stage], dict[str, str]]:
+    """The stages of the run's pipeline with their weights as it names them: of a chain also those used as they are."""
+    stages, weights = dict(stage.trained()), {k: path.relative_to(run.folder).as_posix() for k, path in files.items()}
+    for kind, part in stage.parts.items() if isinstance(stage, Chain) else ():
+        if kind in stages:
+            continue
+        spec = placed(recipe).stages[kind]
+        source = spec.weights or spec.init or ""
+        if source.endswith((".ckpt", "/")) or Path(source).is_dir():
+            # A checkpoint or a run is no file that a codec takes.
+            save_net(run.weights_of(kind), part.net, {**describe_stage(recipe, kind), **part.describe_net()})
+            source = run.weights_of(kind).relative_to(run.folder).as_posix()
+        stages[kind], weights[kind] = part, source
+    return stages, weights
 
 
 def _initial(recipe: Recipe) -> Stage | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from dlic_datamodules.files import write_file
@@ -18,9 +17,7 @@ from lightning_dlic.zoo import save_net
 _HEAD = "# What this run trained, as a codec: dlic compress PICTURE FILE.dlic --bytes 2000 --pipeline THIS_FOLDER\n"
 
 
-def leave_pipeline(
-    run: Run, stages: Mapping[str, Stage], weights: Mapping[str, Path], frozen: Mapping[str, str]
-) -> None:
+def leave_pipeline(run: Run, stages: Mapping[str, Stage], weights: Mapping[str, str]) -> None:
     """Writes ``pipeline.yaml``, where the stages make something that a codec takes.
 
     A stage with a slot stands behind the base codec; one whose networks work in a base codec's loop goes into its
@@ -28,15 +25,13 @@ def leave_pipeline(
 
     Args:
         run: The run's folder.
-        stages: The trained stages by kind.
-        weights: Their weights files by kind, in the run's folder.
-        frozen: Weights of stages that were used as they are, by kind.
+        stages: The stages by kind, trained ones and those of a chain that were used as they are.
+        weights: Their weights by kind, as they stand in a pipeline: from the run's folder, or as ``zoo:NAME``.
     """
-    keys: dict[str, Any] = {"stages": {kind: {"weights": source} for kind, source in frozen.items()}} if frozen else {}
+    keys: dict[str, Any] = {}
     for kind, stage in stages.items():
-        file = weights[kind].relative_to(run.folder).as_posix()
         try:
-            for key, value in _part(run, kind, stage, file).items():
+            for key, value in _part(run, kind, stage, weights[kind]).items():
                 keys[key] = {**keys.get(key, {}), **value}
         except DlicError as error:
             warnings.warn(f"no pipeline.yaml: {error}", stacklevel=2)

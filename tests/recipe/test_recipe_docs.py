@@ -18,10 +18,11 @@ def _blocks(language: str) -> list[str]:
 
 
 def test_its_recipes_load(tmp_path: Path) -> None:
-    training, pipeline = _blocks("yaml")
-    (tmp_path / "training.yaml").write_text(training)
+    *trainings, pipeline = _blocks("yaml")
+    for number, training in enumerate(trainings):
+        (tmp_path / f"training{number}.yaml").write_text(training)
+        check(load_recipe(tmp_path / f"training{number}.yaml"))
     (tmp_path / "pipeline.yaml").write_text(pipeline)
-    check(load_recipe(tmp_path / "training.yaml"))
     check_pipeline(load_pipeline(tmp_path / "pipeline.yaml"))
 
 

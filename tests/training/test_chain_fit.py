@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from dlic_registry import DlicError
 from lightning_dlic.recipe import load_recipe
+from lightning_dlic.recipe.pipeline import load_pipeline
 from lightning_dlic.training.build import build_chain
 from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.provenance import network_state, read_checkpoint
@@ -67,7 +68,14 @@ def test_frozen_stages_stay_what_they_are_and_only_the_others_are_averaged(write
     assert all(torch.equal(value, made["colorization"][name]) for name, value in given["colorization"].items())
     assert any(not torch.equal(value, made["sr"][name]) for name, value in given["sr"].items())
     assert {name.split(".")[0] for name in checkpoint["callbacks"]["EMA"]["shadow"]} == {"sr"}
-    assert [path.stem for path in (result.run.folder / "weights").iterdir()] == ["sr"]
+    # The codec needs both: what came from a run and was not trained lies beside what was.
+    pipeline = load_pipeline(result.run.folder)
+    assert [path.stem for path in (result.run.folder / "best").iterdir()] == ["sr"]
+    assert {kind: Path(spec["weights"]).name for kind, spec in pipeline.stages.items()} == {
+        "sr": "sr.safetensors",
+        "colorization": "colorization.safetensors",
+    }
+    assert pipeline.hints.name == "auto"
     shipped = load_file(result.run.weights_of("sr"))
     assert all(torch.equal(value.reshape(made["sr"][name].shape), made["sr"][name]) for name, value in shipped.items())
 

@@ -127,6 +127,10 @@ class Colorization(Stage):
             return self._valid_hints(relay.guide(), chroma)
         return self._train_hints(relay.guide(), chroma) if relay.hints is None else relay.hints
 
+    def pipeline_keys(self, weights: str) -> dict[str, dict[str, Any]]:
+        """Colours by hints, where that does better than the base codec's own."""
+        return {"hints": {"name": "auto"}}
+
     def _as_decoded(self, luma: Tensor, base: Tensor | None) -> Tensor:
         """Luma of half of the pictures as the decoder has it."""
         if base is None:
