@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from dlic_datamodules.places import place
-from lightning_dlic.cli.targets import find_targets, load_target_net
+from lightning_dlic.api.targets import find_targets, load_target_net
 from lightning_dlic.measure.sets import open_set
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.operators.enlarger import Enlarger, NetEnlarger

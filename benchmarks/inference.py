@@ -31,7 +31,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from dlic_registry import load
-from lightning_dlic.cli.targets import find_target, load_target_net
+from lightning_dlic.api.targets import find_target, load_target_net
 from lightning_dlic.export.onnx import export_onnx, onnx_session
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.versions import versions

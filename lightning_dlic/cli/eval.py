@@ -12,10 +12,10 @@ import typer
 from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable, say
+from lightning_dlic.api.targets import find_target, find_targets, is_run, one_kind, subject
 from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.reports import surroundings, write_report
 from lightning_dlic.cli.tables import print_rows
-from lightning_dlic.cli.targets import find_target, find_targets, is_run, one_kind, subject
 from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards
 

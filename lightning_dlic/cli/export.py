@@ -12,8 +12,8 @@ import typer
 from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, did_you_mean, import_plugins
 from dlic_registry.terminal import say
+from lightning_dlic.api.targets import find_target, load_target_net
 from lightning_dlic.cli.plugins import Plugins
-from lightning_dlic.cli.targets import find_target, load_target_net
 
 FORMATS = ("onnx", "safetensors")
 

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlic_registry import DlicError, import_plugins
+from dlic_registry import import_plugins
 from dlic_registry.terminal import say
+from lightning_dlic.api.targets import find_target
 from lightning_dlic.cli.cells import label
 from lightning_dlic.cli.notes import notes
 from lightning_dlic.cli.places import refuse_existing, run_folder
 from lightning_dlic.cli.plugins import Plugins
-from lightning_dlic.cli.targets import Target, find_target, load_target_net
 
 if TYPE_CHECKING:
-    import torch
-
-    from lightning_dlic.operators.enlarger import Enlarger, Progress
+    from lightning_dlic.operators.enlarger import Progress
 
 
 def upscale_pictures(
@@ -48,13 +46,15 @@ def upscale_pictures(
     result is written whole or not at all, and what is there is left alone.
     """
     import_plugins(plugin or [])
-    found = find_target(model)
+    # A mistyped name should not wait for torch.
+    find_target(model)
     from dlic_datamodules.files import check_target
+    from lightning_dlic.api.networks import open_enlarger
     from lightning_dlic.cli.device import pick_device
     from lightning_dlic.operators.upscale import plan_upscale, upscale_file
 
     work = plan_upscale(source, target, None if suffix is None else f".{suffix.lower().lstrip('.')}")
-    enlarger = _open(found, scale, pick_device(device))
+    enlarger = open_enlarger(model, scale, pick_device(device))
 
     def enlarge(one: Path, file: Path) -> str:
         with _progress(one.name) as progress:
@@ -74,21 +74,6 @@ def upscale_pictures(
     with notes():
         message = enlarge(one, file)
     say(message)
-
-
-def _open(target: Target, scale: int | None, device: torch.device) -> Enlarger:
-    """What enlarges: a network at work, or plain resizing."""
-    from lightning_dlic.operators.base import open_operator
-    from lightning_dlic.operators.enlarger import Enlarger, kernel_enlarger
-
-    if target.file is None:
-        return kernel_enlarger(target.text, scale or 4)
-    operator = open_operator(target.name, *load_target_net(target), device)
-    if not isinstance(operator, Enlarger):
-        raise DlicError(f"{target.text}: of kind {operator.kind!r}: not a network that enlarges pictures")
-    if scale not in (None, operator.scale):
-        raise DlicError(f"{target.name} enlarges x{operator.scale}, not x{scale} as --scale says")
-    return operator
 
 
 @contextmanager

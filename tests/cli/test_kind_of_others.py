@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 from dlic_registry import local, register
-from lightning_dlic.cli.targets import find_targets, one_kind
+from lightning_dlic.api.targets import find_targets, one_kind
 from lightning_dlic.kinds.base import Kind, Slot
 from lightning_dlic.zoo import load_net, save_net
 

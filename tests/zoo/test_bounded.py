@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from dlic_registry import DlicError, load
-from lightning_dlic.cli.targets import find_target, load_target_net
+from lightning_dlic.api.targets import find_target, load_target_net
 from lightning_dlic.zoo import load_net
 
 _NESTED: dict[str, Any] = {"name": "compact"}
