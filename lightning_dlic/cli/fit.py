@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import warnings
 from pathlib import Path
@@ -96,6 +97,6 @@ def _recipe_of(target: Target | None) -> Path:
 
 
 def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
-    """Shows our own warnings as notes, without the source line; drops those of libraries."""
-    if "lightning_dlic" in filename or "dlic_" in filename:
+    """Shows our own warnings as notes, without the source line, once for all processes; drops those of libraries."""
+    if ("lightning_dlic" in filename or "dlic_" in filename) and os.environ.get("LOCAL_RANK", "0") == "0":
         say(f"note: {message}", err=True)
