@@ -118,7 +118,7 @@ def judged(kind: str, data: bytes) -> tuple[str, list[str], float, float]:
     took, used = time.process_time() - start, peak() - before
     # As the command line prints it.
     said = [printable(text, lines=True) for text in (ended, *(str(entry.message) for entry in caught))]
-    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter != "\n" for text in said for letter in text):
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for text in said for letter in text):
         wrong.append(f"a control character: {said!r}"[:300])
     megapixels = int(ended.split()[1]) / 1e6 if ended.startswith("decoded") else 0.0
     if took > max(SECONDS, SECONDS_A_MEGAPIXEL * megapixels):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dlic_registry import DlicError
 from fuzzing.streams import mutate
 
 _ODD: list[Any] = [None, True, -1, 0, 1, 4096, 4097, 1 << 40, -(1 << 70), 1e308, -0.5, float("nan"), float("inf"), ""]
