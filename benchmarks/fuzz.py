@@ -1,13 +1,16 @@
-"""Feeds the decoder damaged bitstreams, counts what happens, and ends with status 1 if anything but an error happened.
+"""Feeds readers damaged files, counts what happens, and ends with status 1 if anything but an error happened.
 
-python benchmarks/fuzz.py --streams 200000 --workers 2
-python benchmarks/fuzz.py --streams 50000 --hints        # damages only the colour hints, in streams that have some
-python benchmarks/fuzz.py --replay 12 4091               # one stream again: what it is, how long it takes
+python benchmarks/fuzz.py --count 200000 --workers 2                 # bitstreams, bytes changed
+python benchmarks/fuzz.py --kind mended --count 50000                # fields changed, lengths and CRCs mended
+python benchmarks/fuzz.py --kind hints                               # only the colour hints, in streams that have some
+python benchmarks/fuzz.py --kind weights --count 5000                # or checkpoints, or recipes
+python benchmarks/fuzz.py --kind mended --seed 40 --out results.json # goes on: seeds that are in the file are skipped
+python benchmarks/fuzz.py --replay 12 4091                           # one again: what it is, how long it takes
 
-A stream passes if it decodes, or ends in a BitstreamError, within 2 s and 300 MB above the memory after import, at
-max_pixels = 4e6. Seconds are the process's own, all threads together, so that a busy machine is not taken for a hang; a
-process that stands still is ended after an hour. Workers are processes: one that dies is a crash, and its seed is
-printed.
+What is malformed passes if it ends in one of our errors within 2 s and 300 MB; what decodes may take 1.5 s and 40 MB a
+megapixel, and 800 MB in all, at max_pixels = 4e6. No message may hold a control character. Seconds are the process's
+own, all threads together, so that a busy machine is not taken for a hang; a process that stands still is ended after an
+hour. Campaigns are processes: one that dies is a crash, and its seed is printed.
 """
 
 from __future__ import annotations
@@ -18,259 +21,218 @@ import itertools
 import json
 import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 import time
+import unicodedata
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from fuzzing import files, streams
 
-MAX_PIXELS = 4_000_000
 SECONDS, MEGABYTES = 2.0, 300.0
+SECONDS_A_MEGAPIXEL, MEGABYTES_A_MEGAPIXEL, MOST_MEGABYTES = 1.5, 40.0, 800.0
 STANDSTILL = 3600
+_STATUS = Path("/proc/self/status")
 
 
-def seeds(only: str | None = None) -> list[bytes]:
-    """Streams of one codec, or all that can encode here: grey and colour, of three sizes, with and without chunks."""
-    from dataclasses import replace
-
-    from dlic_registry import entries
-    from lightning_dlic.codec import Bitstream, Chunk, base_codec
-    from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
-    from lightning_dlic.pipeline.source import Source
-
-    random = np.random.default_rng(7)
-    found = []
-    for entry in entries("codec"):
-        codec = base_codec(entry.name)
-        if codec.missing() or only not in (None, entry.name):
-            continue
-        for height, width in ((16, 16), (40, 56), (97, 131)):
-            ramp = np.add.outer(np.arange(height) * 2, np.arange(width) * 3)[..., None] + [0, 40, 90]
-            noisy = (ramp + random.integers(0, 40, ramp.shape)).clip(0, 255).astype(np.uint8)
-            for picture in (noisy, noisy[..., 0]):
-                planes = Source(picture).small(1)
-                for share in (0.1, 0.5):
-                    payload = codec.encode(planes, round(share * (codec.steps - 1)), 3)
-                    crc = codec.decode(payload, height, width, planes.color).crc32() if codec.exact else None
-                    stream = Bitstream(width, height, 1, entry.name, planes.color, payload, crc)
-                    found.append(stream.to_bytes())
-                    record = bytes([1, 3]) + b"abc" + bytes(8)
-                    chunks = (Chunk(PIPELINE_CHUNK, record), Chunk(HINTS_CHUNK, bytes(9)), Chunk(99, b"x"))
-                    found.append(replace(stream, pipeline=1).to_bytes())
-                    found.append(replace(stream, chunks=chunks).to_bytes())
-    return found
-
-
-def enlarged_seed() -> bytes:
-    """A stream that a network enlarges."""
-    from lightning_dlic.pipeline.compress import compress
-
-    random = np.random.default_rng(4)
-    return compress(random.integers(0, 256, (32, 32), np.uint8), quality=20, scale=2, pipeline="photo").data
-
-
-def hinted_seeds() -> list[bytes]:
-    """Grey streams of three sizes with hints of every kind, of few and many bytes, with and without branches."""
-    from dataclasses import replace
-
-    from lightning_dlic.codec import Bitstream, Chunk, base_codec
-    from lightning_dlic.codec.container import HINTS_CHUNK
-    from lightning_dlic.codec.hints.aim import Aim
-    from lightning_dlic.codec.hints.chunk import find_hints, prefix
-    from lightning_dlic.codec.hints.encoder import search
-    from lightning_dlic.codec.planes import Planes
-
-    random, found, codec = np.random.default_rng(9), [], base_codec("hevc")
-    for height, width in ((16, 16), (40, 56), (97, 131)):
-        luma = (
-            np.add.outer(np.arange(height) * 2, np.arange(width) * 3) + random.integers(0, 40, (height, width))
-        ) % 256
-        payload = codec.encode(Planes(luma.astype(np.uint8)), 20, 1)
-        base = codec.decode(payload, height, width, False)
-        stream = Bitstream(width, height, 1, "hevc", False, payload, base.crc32())
-        chroma = random.normal(0, 20, (2, height, width)).astype(np.float32)
-        bodies = [prefix(find_hints("none"))]
-        for kind in ("grid", "segmentation"):
-            hints = find_hints(kind)
-            for budget, net in itertools.product((12, 60, 300), (False, True)):
-                made = search(hints, Aim.of(base.y, chroma), budget, 1, net=net)
-                if made is not None:
-                    bodies.append(prefix(hints) + made.body)
-                    bodies.append(
-                        prefix(hints) + bytes([made.body[0] | 192, *made.body[1:3], 5]) + random.bytes(budget)
-                    )
-        found += [replace(stream, chunks=(Chunk(HINTS_CHUNK, body),)).to_bytes() for body in bodies]
-    return found
-
-
-def mutate_hints(data: bytes, random: np.random.Generator) -> bytes:
-    """The stream with its hints chunk damaged, and nothing else."""
-    from dataclasses import replace
-
-    from lightning_dlic.codec import Bitstream, Chunk
-
-    stream = Bitstream.from_bytes(data)
-    return replace(stream, chunks=tuple(Chunk(c.tag, mutate(c.body, random)) for c in stream.chunks)).to_bytes()
-
-
-def mutate(data: bytes, random: np.random.Generator) -> bytes:
-    """One to four changes: bits, bytes, runs, lengths; or a header that claims another size, codec or scale."""
-    out = bytearray(data)
-    for _ in range(random.integers(1, 5)):
-        kind, at = random.integers(0, 8), int(random.integers(0, max(1, len(out))))
-        if not out:
-            break
-        if kind == 0:
-            out[at] ^= 1 << random.integers(0, 8)
-        elif kind == 1:
-            out[at] = random.integers(0, 256)
-        elif kind == 2:
-            del out[at:]
-        elif kind == 3:
-            del out[at : at + int(random.integers(1, 9))]
-        elif kind == 4:
-            out[at:at] = random.bytes(int(random.integers(1, 9)))
-        elif kind == 5:
-            out[at : at + 8] = bytes([random.choice([0, 1, 127, 128, 255])]) * 8
-        elif kind == 6:
-            out[at:] = out[: len(out) - at]
-        else:
-            _claim(out, random)
-    return bytes(out)
-
-
-def _claim(out: bytearray, random: np.random.Generator) -> None:
-    """Another size of up to 4 megapixels in place of a one-byte one, or another codec and scale."""
-    if len(out) < 6:
-        return
-    if random.integers(0, 2):
-        out[3] = random.integers(0, 256)
-        return
-    from lightning_dlic.codec.bits import leb128
-
-    width = int(2 ** random.uniform(0, 13))
-    height = max(1, min(1 << 20, int(MAX_PIXELS / width * random.uniform(0, 1.01))))
-    start = 5 + (out[4] > 127)
-    out[4 : start + 1 + (len(out) > start and out[start] > 127)] = leb128(width) + leb128(height)
-
-
-def resident() -> float:
-    """Peak memory of this process in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def damaged(seed: int, hints: bool = False, codec: str | None = None) -> Iterator[bytes]:
+def damaged(seed: int, kind: str, codec: str | None = None) -> Iterator[bytes]:
     """Damaged streams without end; the same seed gives the same ones, as long as the codecs' encoders do."""
     from lightning_dlic.pipeline.decompress import decompress
 
-    hinted, random = hinted_seeds(), np.random.default_rng(seed)
-    streams, damage = (hinted, mutate_hints) if hints else (seeds(codec), mutate)
-    # What hints and networks import and compile on first use is not a damaged stream's doing.
-    decompress(hinted[-2])
-    decompress(enlarged_seed())
+    hinted, random = streams.hinted_seeds(), np.random.default_rng(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # What hints and networks import and compile on first use is not a damaged stream's doing.
+        decompress(hinted[-2])
+        decompress(streams.enlarged_seed())
+    known = hinted if kind == "hints" else streams.seeds(codec) + hinted * (kind == "mended")
+    change = {"hints": streams.mutate_hints, "mended": streams.mended}.get(kind, streams.mutate)
+    sound = [data for data in known if kind != "mended" or _parses(data)]
     while True:
-        yield damage(streams[random.integers(0, len(streams))], random)
+        yield change(sound[random.integers(0, len(sound))], random)
 
 
-def replay(seed: int, index: int, hints: bool = False, codec: str | None = None) -> None:
-    """Decodes one stream of a campaign twice, the second time with everything imported, and prints what happens."""
-    from lightning_dlic.codec import Bitstream
+def _parses(data: bytes) -> bool:
+    from lightning_dlic.codec import Bitstream, BitstreamError
+
+    try:
+        Bitstream.from_bytes(data)
+    except BitstreamError:
+        return False
+    return True
+
+
+def run_stream(data: bytes) -> str:
+    """Decodes a stream."""
     from lightning_dlic.pipeline.decompress import decompress
 
-    data = next(itertools.islice(damaged(seed, hints, codec), index, None))
-    for label in ("first", "again"):
-        start, before = time.process_time(), resident()
+    shape = decompress(data, max_pixels=streams.MAX_PIXELS).shape
+    return f"decoded {shape[0] * shape[1]}"
+
+
+KINDS: dict[str, tuple[Callable[..., Iterator[bytes]], Callable[[bytes], str]]] = {
+    **dict.fromkeys(("bytes", "mended", "hints"), (damaged, run_stream)),
+    "weights": (files.weights, files.run_weights),
+    "checkpoints": (files.checkpoints, files.run_checkpoint),
+    "recipes": (files.recipes, files.run_recipe),
+}
+
+
+def peak() -> float:
+    """Most memory of this process so far in MB."""
+    return int(_STATUS.read_text().split("VmHWM:")[1].split()[0]) / 1024
+
+
+def forget_peak() -> float:
+    """Begins to measure the most memory anew; returns what is in use now."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return int(_STATUS.read_text().split("VmRSS:")[1].split()[0]) / 1024
+
+
+def cases(kind: str, seed: int, codec: str | None) -> Iterator[bytes]:
+    """Damaged files of a kind."""
+    make = KINDS[kind][0]
+    return make(seed, kind, codec) if make is damaged else make(seed)
+
+
+def judged(kind: str, data: bytes) -> tuple[str, list[str], float, float]:
+    """How one file ended, what is wrong with that, seconds and MB."""
+    from dlic_registry import DlicError
+    from dlic_registry.terminal import printable
+
+    wrong, before, start = [], forget_peak(), time.process_time()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
-            shape = decompress(data, max_pixels=MAX_PIXELS).shape
-            ended = f"decoded {shape}, {Bitstream.from_bytes(data, MAX_PIXELS).codec}"
-        except Exception as error:  # whatever it is
-            ended = f"{type(error).__name__}: {error}"
-        print(f"{label}: {time.process_time() - start:.2f} s, peak +{resident() - before:.0f} MB, {ended}")
+            ended = KINDS[kind][1](data)
+        except DlicError as error:
+            ended = f"error {error}"
+        except Exception as error:  # what is being looked for
+            ended = "raw"
+            wrong.append(f"{type(error).__name__}: {error}"[:300])
+    took, used = time.process_time() - start, peak() - before
+    # As the command line prints it.
+    said = [printable(text, lines=True) for text in (ended, *(str(entry.message) for entry in caught))]
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\n\t" for text in said for letter in text):
+        wrong.append(f"a control character: {said!r}"[:300])
+    megapixels = int(ended.split()[1]) / 1e6 if ended.startswith("decoded") else 0.0
+    if took > max(SECONDS, SECONDS_A_MEGAPIXEL * megapixels):
+        wrong.append(f"{took:.1f} s ({ended[:60]})")
+    if used > min(MOST_MEGABYTES, max(MEGABYTES, MEGABYTES_A_MEGAPIXEL * megapixels)):
+        wrong.append(f"{used:.0f} MB ({ended[:60]})")
+    return ended, wrong, took, used
+
+
+def replay(kind: str, seed: int, index: int, codec: str | None = None) -> None:
+    """One file of a campaign twice, the second time with everything imported."""
+    data = next(itertools.islice(cases(kind, seed, codec), index, None))
+    for label in ("first", "again"):
+        ended, wrong, took, used = judged(kind, data)
+        print(f"{label}: {took:.2f} s, peak +{used:.0f} MB, {ended!r} {wrong}")
     print(f"{len(data)} bytes: {data[:64].hex()}")
 
 
-def campaign(seed: int, count: int, hints: bool = False, codec: str | None = None) -> dict[str, object]:
-    """Decodes ``count`` damaged streams; the same seed gives the same ones."""
-    warnings.simplefilter("ignore")
-    from lightning_dlic.codec import BitstreamError
-    from lightning_dlic.pipeline.decompress import decompress
-
-    found = damaged(seed, hints, codec)
-    data = next(found)
-    before, tally, slowest, wrong = resident(), collections.Counter[str](), 0.0, []
+def campaign(kind: str, seed: int, count: int, codec: str | None = None) -> dict[str, Any]:
+    """Reads ``count`` damaged files; the same seed gives the same ones."""
+    found = cases(kind, seed, codec)
+    tally, slowest, most, wrong = collections.Counter[str](), 0.0, 0.0, []
+    judged(kind, next(cases(kind, seed + 1, codec)))  # imports and compiles
     for index in range(count):
-        data = data if index == 0 else next(found)
-        start = time.process_time()
-        try:
-            decompress(data, max_pixels=MAX_PIXELS)
-            tally["decoded"] += 1
-        except BitstreamError as error:
-            tally[str(error).split(":")[0].split(" ")[0]] += 1
-        except Exception as error:  # what is being looked for
-            wrong.append(f"seed {seed}, stream {index}: {type(error).__name__}: {error}")
-        took = time.process_time() - start
-        if took > SECONDS:
-            wrong.append(f"seed {seed}, stream {index}: {took:.1f} s")
-        slowest = max(slowest, took)
-    return {"tally": dict(tally), "slowest": slowest, "megabytes": resident() - before, "wrong": wrong}
+        ended, faults, took, used = judged(kind, next(found))
+        tally[_short(ended)] += 1
+        wrong += [f"{kind}, seed {seed}, number {index}: {fault}" for fault in faults]
+        slowest, most = max(slowest, took), max(most, used)
+    return {"tally": dict(tally), "slowest": round(slowest, 2), "megabytes": round(most), "wrong": wrong}
 
 
-def in_own_process(seed: int, count: int, hints: bool, codec: str | None) -> dict[str, object]:
+def _short(ended: str) -> str:
+    """Where it ended, without the particulars."""
+    first, _, rest = ended.partition(" ")
+    return (
+        (rest.split(":")[0].split(" ")[0] if "/" not in rest.split(":")[0] else "file") if first == "error" else first
+    )
+
+
+def in_own_process(kind: str, seed: int, count: int, codec: str | None) -> dict[str, Any]:
     """A campaign in a process of its own, so that memory and crashes are its own."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--campaign", str(seed), str(count)]
-    command += ["--hints"] * hints + (["--codec", codec] if codec else [])
+    command = [sys.executable, str(Path(__file__).resolve()), "--kind", kind, "--campaign", str(seed), str(count)]
+    command += ["--codec", codec] if codec else []
     # Threads that wait for one another on a busy machine count as seconds of the stream's.
     env = os.environ | {"OMP_NUM_THREADS": "1"}
+    nothing = {"tally": {}, "slowest": 0.0, "megabytes": 0}
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=STANDSTILL, env=env)
     except subprocess.TimeoutExpired:
-        return {"tally": {}, "slowest": 0.0, "megabytes": 0.0, "wrong": [f"seed {seed}: stands still"]}
+        return {**nothing, "wrong": [f"{kind}, seed {seed}: stands still"]}
     if done.returncode:
-        return {"tally": {}, "slowest": 0.0, "megabytes": 0.0, "wrong": [f"seed {seed}: crashed ({done.returncode})"]}
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+        return {**nothing, "wrong": [f"{kind}, seed {seed}: crashed ({done.returncode}) {done.stderr[-300:]}"]}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def summary(kind: str, done: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """All campaigns of a kind together, by seed."""
+    tally = collections.Counter[str]()
+    for found in done.values():
+        tally.update(found["tally"])
+    return {
+        "kind": kind,
+        "files": tally.total(),
+        "seeds": sorted(map(int, done)),
+        "tally": dict(tally.most_common()),
+        "slowest": max(found["slowest"] for found in done.values()),
+        "megabytes": max(found["megabytes"] for found in done.values()),
+        "wrong": [fault for found in done.values() for fault in found["wrong"]],
+        "campaigns": done,
+    }
+
+
+def run(asked: argparse.Namespace) -> dict[str, Any]:
+    """The campaigns that are not in the file of results yet; it is written after each."""
+    kept = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {}
+    done: dict[str, dict[str, Any]] = kept.get(asked.kind, {}).get("campaigns", {})
+    seeds = [s for s in range(asked.seed, asked.seed - (-asked.count // asked.each)) if str(s) not in done]
+    with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool:
+        jobs = {pool.submit(in_own_process, asked.kind, seed, asked.each, asked.codec): seed for seed in seeds}
+        for job in as_completed(jobs):
+            done[str(jobs[job])] = job.result()
+            kept[asked.kind] = summary(asked.kind, done)
+            if asked.out:
+                asked.out.write_text(json.dumps(kept, indent=1) + "\n")
+            print({key: kept[asked.kind][key] for key in ("files", "slowest", "megabytes", "wrong")}, file=sys.stderr)
+    found: dict[str, Any] = kept[asked.kind]
     return found
 
 
 def main() -> None:
     """Runs the campaigns and prints the count."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--streams", type=int, default=200_000)
+    parser.add_argument("--kind", choices=list(KINDS), default="bytes")
+    parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--each", type=int, default=5_000, help="streams a process")
-    parser.add_argument("--hints", action="store_true", help="damage only the hints of streams that have some")
+    parser.add_argument("--seed", type=int, default=0, help="the first; each campaign has the next one")
+    parser.add_argument("--each", type=int, default=5_000, help="files a campaign")
+    parser.add_argument("--out", type=Path, help="results as JSON, gone on with where the file is there")
     parser.add_argument("--codec", help="damage only streams of this base codec")
-    parser.add_argument("--replay", type=int, nargs=2, metavar=("SEED", "STREAM"), help="decode that stream only")
+    parser.add_argument("--replay", type=int, nargs=2, metavar=("SEED", "NUMBER"), help="that file only")
     parser.add_argument("--campaign", type=int, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.campaign:
-        print(json.dumps(campaign(*asked.campaign, asked.hints, asked.codec)))
+        print(json.dumps(campaign(asked.kind, *asked.campaign, asked.codec)))
         return
     if asked.replay:
-        replay(*asked.replay, asked.hints, asked.codec)
+        replay(asked.kind, *asked.replay, asked.codec)
         return
-    runs = -(-asked.streams // asked.each)
-    tally, slowest, memory, wrong = collections.Counter[str](), 0.0, 0.0, []
-    with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool:
-        settings = asked.each, asked.hints, asked.codec
-        jobs = [pool.submit(in_own_process, asked.seed + run, *settings) for run in range(runs)]
-        for job in jobs:
-            found = job.result()
-            tally.update(found["tally"])
-            slowest, memory = max(slowest, found["slowest"]), max(memory, found["megabytes"])
-            wrong += found["wrong"]
-            print(f"{sum(tally.values())} streams, {len(wrong)} wrong, slowest {slowest:.2f} s", file=sys.stderr)
-    if memory > MEGABYTES:
-        wrong.append(f"{memory:.0f} MB above the memory after import")
-    print(f"{sum(tally.values())} streams; by where they ended: {dict(tally.most_common())}")
-    print(f"slowest {slowest:.2f} s; at most {memory:.0f} MB above the memory after import; {len(wrong)} wrong")
-    print("\n".join(wrong[:50]))
-    sys.exit(bool(wrong))
+    found = run(asked)
+    print(f"{found['files']} files; by where they ended: {found['tally']}")
+    print(f"slowest {found['slowest']:.2f} s; at most {found['megabytes']} MB; {len(found['wrong'])} wrong")
+    print("\n".join(found["wrong"][:50]))
+    sys.exit(bool(found["wrong"]))
 
 
 if __name__ == "__main__":

@@ -111,7 +111,9 @@ def _listed(paths: Paths) -> list[str]:
 def _label(roots: Sequence[Path]) -> str:
     """A short name for the cache's folder, safe on any file system."""
     name = "+".join(root.resolve().name for root in roots)
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else "_" for c in name)[:40] or "folder"
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else "_" for c in name)
+    # What a command takes for a name, not for an option or a hidden folder.
+    return safe.lstrip("-.")[:40] or "folder"
 
 
 def divide_groups(groups: Sequence[str], fraction: float) -> tuple[list[int], list[int]]:

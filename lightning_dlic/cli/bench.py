@@ -62,7 +62,7 @@ def bench(
     task = Task(numbers, codecs, wanted, effort, pipeline, gray, tuple(plugin or ()), keep)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
-    measured = measure_folder(pictures, task, workers, partial(say, err=True))
+    measured = measure_folder(pictures, task, workers, partial(say, err=True, lines=True))
     records, failed = measured.records, measured.failed
     if len(failed) == len(pictures):
         raise DlicError(f"{folder}: no picture in it could be measured; each is named above")

@@ -116,7 +116,7 @@ def _warn(message: Warning | str, category: type[Warning], filename: str, *_: ob
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):
-        say(text, err=True)
+        say(text, err=True, lines=True)
 
 
 def _leave(status: int) -> None:

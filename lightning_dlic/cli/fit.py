@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import warnings
 from pathlib import Path
@@ -51,8 +52,8 @@ def fit(
         check(loaded, weights=not print_recipe)
     if print_recipe:
         for problem in missing_weights(loaded):
-            say(f"note: {problem}", err=True)
-        say(to_yaml(loaded), end="")
+            say(f"note: {problem}", err=True, lines=True)
+        say(to_yaml(loaded), end="", lines=True)
         return
     # It tells at its import what a read-only home keeps it from; we draw nothing with it here.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -96,6 +97,6 @@ def _recipe_of(target: Target | None) -> Path:
 
 
 def _note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
-    """Shows our own warnings as notes, without the source line; drops those of libraries."""
-    if "lightning_dlic" in filename or "dlic_" in filename:
-        say(f"note: {message}", err=True)
+    """Shows our own warnings as notes, without the source line, once for all processes; drops those of libraries."""
+    if ("lightning_dlic" in filename or "dlic_" in filename) and os.environ.get("LOCAL_RANK", "0") == "0":
+        say(f"note: {message}", err=True, lines=True)

@@ -52,7 +52,7 @@ def list_names(
     else:
         _show(rows, check)
         for error in broken:
-            say(f"\n{error}")
+            say(f"\n{error}", lines=True)
     if broken:
         raise typer.Exit(1)
 

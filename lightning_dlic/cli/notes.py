@@ -16,4 +16,4 @@ def notes() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for message in dict.fromkeys(str(entry.message) for entry in caught if entry.category is UserWarning):
-        say(f"warning: {message}", err=True)
+        say(f"warning: {message}", err=True, lines=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dlic_registry import DlicError
-from dlic_registry.terminal import printable_json, say
+from dlic_registry.terminal import printable, printable_json, say
 
 if TYPE_CHECKING:
     from dlic_datamodules.folder_work import Outcome, Plan, Work
@@ -80,7 +80,7 @@ def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
 
     failed = len(plan.problems)
     for folder, reason in plan.problems.items():
-        say(f"error: {folder}: {reason}", err=True)
+        say(f"error: {printable(folder)}: {reason}", err=True, lines=True)
     for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite, apart=workers > 0), 1):
         failed += outcome.failed
         _tell(outcome, f"[{number}/{len(plan.pairs)}]")
@@ -96,9 +96,9 @@ def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
 def _tell(outcome: Outcome, count: str) -> None:
     if outcome.failed:
         reason = outcome.message.removeprefix(f"{outcome.source}: ")
-        say(f"{count} error: {outcome.source}: {reason}", err=True)
+        say(f"{count} error: {printable(outcome.source)}: {reason}", err=True, lines=True)
         return
     plain = not outcome.message.startswith("{")
     say(f"{count} {outcome.source} -> {outcome.message}" if plain else printable_json(outcome.message))
     for note in outcome.notes:
-        say(f"warning: {note}", err=True)
+        say(f"warning: {note}", err=True, lines=True)

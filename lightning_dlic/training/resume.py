@@ -58,7 +58,8 @@ def choose(target: Target, key: str = "--resume") -> Point:
     steps = [target.step] if target.step is not None else kept_steps(run)[::-1]
     paths = [step_path(run, step) for step in steps]
     if target.step is None and run.last.is_file() and not any(run.last.samefile(path) for path in paths):
-        paths.append(run.last)
+        # A copy of the newest, where there are no hard links.
+        paths.insert(1, run.last)
     for path in paths:
         try:
             point = Point(path, read_checkpoint(path))

@@ -79,7 +79,7 @@ def _latest(root: Path) -> Path:
     """The run below a folder that saved a checkpoint last; in a rank that another process started, that one's."""
     if not is_first_rank() and os.environ.get(RANK_VARIABLE):
         return Path(os.environ[RANK_VARIABLE])
-    saved = {path: path.stat().st_mtime_ns for path in root.rglob("checkpoints/last.ckpt")}
+    saved = {path: path.stat().st_mtime_ns for path in root.expanduser().rglob("checkpoints/last.ckpt")}
     if not saved:
         raise DlicError(
             f"--resume latest: no run below {root} has a checkpoint.\nIf they lie elsewhere: run.root=FOLDER"

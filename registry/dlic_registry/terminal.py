@@ -54,6 +54,13 @@ def _quoted(word: str) -> str:
     return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"\\'" else f"\\x{b:02x}" for b in raw) + "'"
 
 
-def say(text: object = "", *, err: bool = False, end: str = "\n") -> None:
-    """Prints a text of any origin, line by line as it stands, to standard output or standard error."""
-    print(printable(text, lines=True), file=sys.stderr if err else sys.stdout, end=end, flush=True)
+def say(text: object = "", *, err: bool = False, end: str = "\n", lines: bool = False) -> None:
+    """Prints a text of any origin to standard output or standard error.
+
+    Args:
+        text: The text.
+        err: Whether it goes to standard error.
+        end: What follows it.
+        lines: Whether it may have several lines; a file's name must not pretend to be another line.
+    """
+    print(printable(text, lines=lines), file=sys.stderr if err else sys.stdout, end=end, flush=True)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 
@@ -19,3 +21,16 @@ def test_damaged_streams_end_in_one_error_quickly_and_in_little_memory() -> None
     # The campaign must reach the decoders and the checksum, not only the header's parser.
     assert found["tally"]["base"] > 100
     assert found["tally"]["decoded"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "count"), [("mended", 250), ("weights", 60), ("checkpoints", 100), ("recipes", 60)])
+def test_structure_that_holds_around_damage(kind: str, count: int) -> None:
+    command = [sys.executable, str(SCRIPT), "--kind", kind, "--campaign", "3", str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["wrong"] == []
+    assert sum(found["tally"].values()) == count
+    # Some must be read to their end, and some refused.
+    assert 0 < found["tally"]["decoded" if kind == "mended" else "loaded"] < count

@@ -43,6 +43,13 @@ def _folder(root: Path) -> str:
     return f'{{name: folder, args: {{root: "{root}"}}}}'
 
 
+def _paired(root: Path) -> str:
+    for part, count in (("train", 4), ("valid", 1)):
+        write_pictures(root / "large" / part, count, SIZE)
+        write_pictures(root / "small" / part, count, (SIZE[0] // 2, SIZE[1] // 2))
+    return f'{{name: paired, args: {{root: "{root / "large"}", base: "{root / "small"}"}}}}'
+
+
 def _div2k(root: Path) -> str:
     write_pictures(root / "DIV2K_train_HR", 4, SIZE, start=1)
     write_pictures(root / "DIV2K_valid_HR", 1, SIZE, start=801)
@@ -83,6 +90,7 @@ def _imagenet_streamed(root: Path) -> str:
 SETS: dict[str, Callable[[Path], str]] = {
     "sample": _sample,
     "folder": _folder,
+    "paired": _paired,
     "div2k": _div2k,
     "raise": _raise,
     "faces": _faces,
@@ -105,7 +113,9 @@ def test_set_trains_every_stage(name: str, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
     data = SETS[name](tmp_path / "set")
     # A set's second way in differs in how it finds pictures; one stage shows that they arrive.
-    stages = STAGES if " " not in name else {"srgan": STAGES["srgan"]}
+    stages = dict(STAGES) if " " not in name else {"srgan": STAGES["srgan"]}
+    if name == "paired":
+        del stages["learned_downsize"]  # which makes its own small pictures
     for stage, arguments in stages.items():
         path = tmp_path / f"{stage}.yaml"
         # What a user would change: a word of the stage, a word of the set.

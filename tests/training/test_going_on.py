@@ -20,7 +20,7 @@ from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import Result, fit
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.provenance import CheckpointError, read_checkpoint
-from lightning_dlic.training.resume import restore_recipe
+from lightning_dlic.training.resume import choose, restore_recipe
 from lightning_dlic.training.run import Run
 from lightning_dlic.training.target import find_target
 from lightning_dlic.zoo import inspect_net
@@ -269,7 +269,12 @@ def test_without_hard_links_the_last_checkpoint_is_a_copy(write_recipe: Write, m
     monkeypatch.setattr(os, "link", refused)
     run = train(write_recipe()).run
     assert run.last.stat().st_nlink == 1
-    assert run.last.read_bytes() == (run.checkpoints / "step-00000006.ckpt").read_bytes()
+    newest = run.checkpoints / "step-00000006.ckpt"
+    assert run.last.read_bytes() == newest.read_bytes()
+    # And stands in for it.
+    flip(newest, "data.pkl")
+    with pytest.warns(UserWarning, match=r"damaged.*going on from .*last\.ckpt"):
+        assert choose(find_target(str(run.folder))).path == run.last
 
 
 HOLD = "import sys; from pathlib import Path; from lightning_dlic.training.lock import hold\n"

@@ -1,0 +1,1 @@
+"""What benchmarks/fuzz.py feeds to readers of files of unknown origin."""
