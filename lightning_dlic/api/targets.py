@@ -75,6 +75,11 @@ def _run_name(folder: Path) -> str:
 
 
 def _run_file(folder: Path) -> Path:
+    parts = sorted(folder.glob("weights/*.safetensors"))
+    if len(parts) > 1:
+        raise DlicError(f"{folder}: this run trained several networks; name one: {', '.join(map(str, parts))}")
+    if parts:
+        return parts[0]
     for name in ("weights.safetensors", "checkpoints/last.ckpt"):
         if (folder / name).is_file():
             return folder / name
@@ -162,8 +167,12 @@ def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         kind, made = next(iter(checkpoint["dlic"]["stages"].items()))
         args = recipe["stages"][kind].get("args") or {}
         steps = int(checkpoint["dlic_batches"])
+        several = list(recipe["stages"])
     except (KeyError, TypeError, AttributeError, StopIteration, ValueError) as error:
         raise CheckpointError(f"{path}: its record of recipe and stages is damaged ({error!r})") from error
+    if len(several) > 1:
+        hint = "Name the weights file of one, which its run leaves at its end: RUN/weights/KIND.safetensors"
+        raise CheckpointError(f"{path}: a chain's, of {' and '.join(map(str, several))}\n{hint}")
     try:
         stage = _build_stage(load(kind, f"{made['distribution']}:{made['name']}"), args, checkpoint["state_dict"], path)
         stage.net.load_state_dict(network_state(checkpoint))

@@ -56,7 +56,8 @@ def _check_chain(recipe: Recipe, classes: Mapping[str, type[Any]]) -> None:
         if kind not in recipe.train and stage.init is None and stage.weights is None:
             hint = f"Give it stages.{kind}.weights: zoo:NAME, train it, or leave it out: stages.{kind}=null"
             raise recipe.error(f"stages.{kind}", "is not trained here, and has no weights", hint)
-    roles = (*recipe.train, *((DISCRIMINATOR,) if recipe.discriminator is not None else ()))
+    # An optimizer of a stage that rests stays for when it is trained again: train=sr is then all there is to say.
+    roles = (*recipe.stages, *((DISCRIMINATOR,) if recipe.discriminator is not None else ()))
     _check_roles(recipe, "the chain", roles)
     declared = (_ADVERSARIAL,) if recipe.discriminator is not None else ()
     for term, spec in recipe.losses.items():

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from dlic_registry import DlicError
+from lightning_dlic.cli.targets import find_target, load_target_net
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.recipe.pipeline import load_pipeline
 from lightning_dlic.training.build import build_chain
@@ -41,6 +42,11 @@ def test_a_chain_leaves_weights_of_each_stage_and_says_what_it_gains(write_chain
             _, facts = load_net(path)
             assert (facts["kind"], facts["steps"] in (3, 6)) == (kind, True)
         assert run.weights_of(kind) == run.folder / "weights" / f"{kind}.safetensors"
+        assert find_target(str(run.weights_of(kind))).file == run.weights_of(kind)
+    with pytest.raises(DlicError, match=r"several networks; name one: .*colorization\.safetensors, .*sr\.safetensors"):
+        find_target(str(run.folder))
+    with pytest.raises(DlicError, match="a chain's, of colorization and sr"):
+        load_target_net(find_target(str(run.last)))
     written = json.loads(run.result.read_text())
     assert [(s["kind"], s["trained"]) for s in written["stages"]] == [("colorization", True), ("sr", True)]
     assert written["baseline"] == "bicubic + guided filter"
