@@ -103,7 +103,10 @@ def _by_ffmpeg(data: bytes, codec: str) -> NDArray[np.uint16]:
     decoder: Any = av.CodecContext.create(codec, "r")
     # To be strict with TIFF's strips is to refuse all that are compressed so.
     decoder.options = {"err_detect": "crccheck" if codec == "tiff" else "crccheck+explode"}
-    frames = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+    # With the zeros behind it that FFmpeg's readers look at; around Python's own bytes lies anything.
+    packet = av.Packet(len(data))
+    packet.update(data)
+    frames = [*decoder.decode(packet), *decoder.decode(None)]
     name = frames[0].format.name if frames else ""
     samples = _LAYOUTS.get(name[:-2])
     if samples is None:

@@ -30,6 +30,9 @@ def save(stage: Stage, checkpoint: dict[str, Any]) -> None:
         "specs": {role: plain(stage.optimizer_spec(role)) for role in stage.roles},
         "total_steps": stage.total_steps,
     }
+    if stage.gathered is not None:
+        # Saved again before the first batch, after a validation that was made up for: not put back yet.
+        checkpoint["dlic_gathered"] = stage.gathered
     gradients = {role: [p.grad for p in stage.role_parameters(role)] for role in stage.roles}
     if any(gradient is not None for role in gradients.values() for gradient in role):
         checkpoint["dlic_gathered"] = {

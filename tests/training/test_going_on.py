@@ -75,6 +75,19 @@ def test_a_checkpoint_inside_an_accumulation_is_as_good_as_any(write_recipe: Wri
         assert run.metrics.read_text() == metrics, step
 
 
+def test_a_validation_that_is_made_up_for_keeps_what_was_gathered(run: Run) -> None:
+    path = run.checkpoints / "step-00000003.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    assert checkpoint["callbacks"]["Checkpoints"]["validated"] == 3
+    # As it is where a run was killed between the checkpoint and the validation of batch 3, half a step gathered.
+    checkpoint["callbacks"]["Checkpoints"]["validated"] = -1
+    torch.save(checkpoint, path)
+    resume(f"{run.folder}@3")
+    again = read_checkpoint(path)
+    assert again["callbacks"]["Checkpoints"]["validated"] == 3
+    assert differences(again["dlic_gathered"], checkpoint["dlic_gathered"]) == []
+
+
 SCHEDULES = {
     "cosine": "{name: cosine}",
     "onecycle": "{name: onecycle}",
