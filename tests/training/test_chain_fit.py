@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_dlic.cli.targets import find_target, load_target_net
+from lightning_dlic.api.targets import find_target, load_target_net
 from safetensors.torch import load_file
 
 from dlic_registry import DlicError

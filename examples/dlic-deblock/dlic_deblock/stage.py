@@ -1,6 +1,7 @@
 """The stages: what recipes name, and what all of their kind share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -11,6 +12,7 @@ from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.metrics.protocol import score
 from lightning_dlic.stages.base import Batch, Stage
+from lightning_dlic.stages.relay import Leg, Relay
 from lightning_dlic.stages.settings import Spec
 
 Net = Annotated[Mapping[str, Any] | None, Component("net", provides=("channels",))]
@@ -62,6 +64,12 @@ class Restoration(Stage):
         layout = torch.channels_last if self.settings.channels_last else torch.contiguous_format
         given, wanted = (plane.to(self.dtype).div(255.0).contiguous(memory_format=layout) for plane in (base, small))
         return given, wanted
+
+    def link(self, relay: Relay) -> Leg:
+        """In a chain: repairs luma as it comes, whatever its scale; chroma stays."""
+        inputs = relay.luma
+        output: Tensor = self.produce(inputs)
+        return Leg(replace(relay, luma=output), inputs, output, lambda: relay.reference()[:, :1])
 
     def score(self, inputs: Tensor, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR and SSIM of luma."""
