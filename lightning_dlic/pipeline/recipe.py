@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -137,7 +138,7 @@ def find_pipeline(name: str | Path) -> Pipeline:
     text = str(name)
     if text in shipped():
         return shipped()[text]
-    if Path(text).is_file():
+    if os.path.isfile(text):
         if Path(text).resolve().suffix.lower() not in SUFFIXES:
             raise PipelineError(f"{text}: no recipe of a pipeline: it does not end in .yaml")
         given = read_pipeline(Path(text))
@@ -229,4 +230,4 @@ def _target(path: Path, key: str, stage: Any) -> str:
     if not isinstance(target, str):
         raise PipelineError(f"{path}: {key}.weights must be zoo:NAME or a path, not {_shown(target)}")
     local = path.parent / target
-    return str(local) if local.is_file() else target
+    return str(local) if os.path.isfile(local) else target

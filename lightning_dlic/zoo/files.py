@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,8 @@ def locate(target: str | Path) -> Path:
     if isinstance(target, str) and target.startswith(ZOO):
         return find_card(target.removeprefix(ZOO)).weights
     path = Path(target)
-    if not path.is_file():
+    # Unlike Path.is_file, this bears names that no file can have.
+    if not os.path.isfile(path):
         raise WeightsError(f"{path}: no such weights file. (Networks that ship are written zoo:NAME.)")
     return path
 
