@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +39,7 @@ class Target:
 
 def is_run(path: Path) -> bool:
     """Whether a folder is a run's."""
-    return path.is_dir() and ((path / "recipe.yaml").is_file() or (path / "weights.safetensors").is_file())
+    return os.path.isdir(path) and any(os.path.isfile(path / name) for name in ("recipe.yaml", "weights.safetensors"))
 
 
 def find_target(text: str) -> Target:
@@ -53,15 +54,15 @@ def find_target(text: str) -> Target:
     path = Path(text)
     if text in rivals():
         return Target(text, text, None)
-    if text in cards() or (names_card(text) and not path.is_file()):
+    if text in cards() or (names_card(text) and not os.path.isfile(path)):
         return Target(text, text.rpartition(":")[2], find_card(text).weights)
     if is_run(path):
         return Target(text, _run_name(path), _run_file(path))
-    if path.is_file():
+    if os.path.isfile(path):
         if path.suffix not in (".ckpt", ".safetensors"):
             raise DlicError(f"{text}: neither a checkpoint (.ckpt) nor a weights file (.safetensors)")
         return Target(text, path.stem, path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise DlicError(f"{text}: not a run's folder (it has no recipe.yaml)")
     known = [*rivals(), *cards()]
     hint = did_you_mean(text, known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ def describe(target: str) -> dict[str, Any]:
     if target == "-":
         return _describe_bytes(sys.stdin.buffer.read())
     path = Path(target)
-    if not target.startswith("zoo:") and path.is_file():
+    if not target.startswith("zoo:") and os.path.isfile(path):
         if path.suffix.lower() not in FILES:
             raise DlicError(f"{target}: dlic info knows {', '.join(sorted(FILES))} files and names of the zoo")
         module, _, function = FILES[path.suffix.lower()].partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ def missing_weights(recipe: Recipe) -> Iterator[RecipeError]:
     """
     for kind, stage in recipe.stages.items():
         for field, source in (("init", stage.init), ("weights", stage.weights)):
-            if source is not None and not names_card(source) and not Path(source).exists():
+            if source is not None and not names_card(source) and not os.path.exists(source):
                 made_by = next((part for part in Path(source).parts if part in shipped_names()), None)
                 train = f"Train it first: dlic-fit {made_by}. Or give" if made_by else "Give"
                 nothing = f" or stages.{kind}.init=null to start from nothing." if field == "init" else ""

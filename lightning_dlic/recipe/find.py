@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -56,14 +57,15 @@ def find(name: str | Path, beside: Path | None = None, where: object = None, key
     """
     text = str(name)
     for candidate in _candidates(text, beside or Path()):
-        if candidate.is_file():
+        # Unlike Path.is_file, this bears names that no file can have.
+        if os.path.isfile(candidate):
             # What a link leads to counts: the lines of any other file are nobody's to read in a message.
             if candidate.resolve().suffix.lower() not in SUFFIXES:
                 hint = "A recipe's file ends in .yaml."
                 raise RecipeError(f"{show(text)} is no recipe", where=where, key=key, hint=hint)
             return candidate
     path = (beside or Path()) / text
-    if path.is_dir():
+    if os.path.isdir(path):
         inside = ", ".join(sorted(file.name for file in path.glob("*.y*ml"))) or "no recipes"
         raise RecipeError("is a folder, not a recipe", where=where, key=key or text, hint=f"In it: {inside}")
     raise RecipeError(f"no recipe {text!r}", where=where, key=key, hint=_remedy(text, path.parent))
@@ -85,7 +87,7 @@ def _remedy(text: str, folder: Path) -> str:
     suffix = Path(text).suffix if Path(text).suffix in _SUFFIXES else ""
     names = shipped_names()
     spelled = {f"recipes/{name}" if start.startswith("recipes/") else name: name for name in names}
-    if folder.is_dir():
+    if os.path.isdir(folder):
         spelled.update({f"{start}{file.stem}": file.stem for file in folder.glob("*.y*ml")})
     near = suggest(text.removesuffix(suffix), spelled)
     meant = f"Did you mean {near + suffix!r}?" if near else "Give a path, or the name of a recipe that ships."

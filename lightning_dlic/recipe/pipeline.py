@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -103,7 +104,7 @@ class PipelineRecipe(PipelineSpec, Loaded):
             # What a number names are the package's own networks, whatever $DLIC_ZOO holds.
             return str(own)
         beside = self.path.parent / weights
-        return str(beside.resolve()) if not Path(weights).is_absolute() and beside.is_file() else weights
+        return str(beside.resolve()) if not Path(weights).is_absolute() and os.path.isfile(beside) else weights
 
 
 def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> PipelineRecipe:
@@ -143,9 +144,9 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
 
 def _file(source: str | Path) -> Path:
     folder = Path(source)
-    if (folder / _FILE).is_file():
+    if os.path.isfile(folder / _FILE):
         return folder / _FILE
-    if (folder / "recipe.yaml").is_file():
+    if os.path.isfile(folder / "recipe.yaml"):
         hint = "Either it has not come to its end, or what it trains has no place in a codec."
         raise RecipeError("this run left no pipeline", where=shown_path(folder), hint=hint)
     return find(source)

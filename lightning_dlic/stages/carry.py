@@ -91,6 +91,7 @@ def _place(checkpoint: dict[str, Any], batches: int, max_steps: int) -> None:
 
     The whole run is one epoch. Of validations nothing is counted: whether one is due is ours to say.
     """
+    checkpoint["epoch"] = 0
     loops = checkpoint["loops"]["fit_loop"]
     done = {"ready": batches, "completed": batches - 1, "started": batches, "processed": batches}
     begun = {"ready": 1, "completed": 0, "started": 1, "processed": 0}

@@ -139,7 +139,9 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
         _run(trainer, stage, data, point)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
-    if final is None or batches < recipe.trainer.max_steps or not trainer.is_global_zero:
+    # A signal after the last batch may have broken off its validation, which who goes on makes up for.
+    unfinished = final is None or batches < recipe.trainer.max_steps or interrupt.received is not None
+    if final is None or unfinished or not trainer.is_global_zero:
         return Result(run, batches, None, interrupt.received)
     try:
         with explained(run, stage):

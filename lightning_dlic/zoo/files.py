@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,9 +75,10 @@ def locate(target: str | Path) -> Path:
         DlicError: No such file, or no such name in that zoo.
     """
     path = Path(target)
-    if isinstance(target, str) and names_card(target) and not path.is_file():
+    # Unlike Path.is_file, os.path.isfile bears names that no file can have.
+    if isinstance(target, str) and names_card(target) and not os.path.isfile(path):
         return find_card(target).weights
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"{path}: no such weights file. (Networks that ship are written zoo:NAME.)")
     return path
 

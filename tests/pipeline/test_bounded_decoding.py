@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from dlic_datamodules.png import png_of_strips
-from lightning_dlic.codec import Bitstream, BitstreamError, Planes, base_codec
+from lightning_dlic.codec import Bitstream, BitstreamError, Chunk, Planes, base_codec
+from lightning_dlic.codec.container import HINTS_CHUNK
 from lightning_dlic.imaging.numpy.resize import shrink
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
@@ -77,6 +78,18 @@ def test_colours_of_large_pictures_come_from_the_filter() -> None:
     wanted = decompress(data)
     assert found.shape == wanted.shape
     assert np.abs(found.astype(int) - wanted).mean() < 12
+
+
+def test_a_large_base_layer_without_hints_stays_grey_where_the_network_is_missing() -> None:
+    """Larger than the guide that hints are spread on."""
+    planes, codec = Planes(np.full((600, 520), 90, np.uint8)), base_codec("hevc")
+    payload = codec.encode(planes, 0, 1)
+    crc = codec.decode(payload, 600, 520, False).crc32()
+    data = Bitstream(520, 600, 1, "hevc", False, payload, crc, chunks=(Chunk(HINTS_CHUNK, b"\x03"),)).to_bytes()
+    with pytest.warns(UserWarning, match="network for colour"):
+        picture = decompress(data)
+    assert picture.shape == (600, 520, 3)
+    assert np.ptp(picture) == 0
 
 
 def test_the_encoder_uses_no_network_that_the_decoder_would_not_run() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lightning_dlic.codec.errors import BitstreamError
 from lightning_dlic.codec.hints.base import I32, U8, Coloring, Head, Hints
+from lightning_dlic.codec.hints.regions import reduction
 
 
 class NoHints(Hints):
@@ -28,6 +29,7 @@ class NoHints(Hints):
 
 
 def guessed(luma: U8) -> Coloring:
-    """One region that names the network's first branch."""
-    labels, colors = np.zeros(luma.shape, np.int32), np.zeros((1, 2), np.int64)
-    return Coloring(Head(1, 1, 1, net=True), labels, colors, np.zeros(1, np.int64), np.zeros(1, np.bool_), 1)
+    """One region, of the size of the guide, that names the network's first branch."""
+    factor, colors = reduction(*luma.shape), np.zeros((1, 2), np.int64)
+    labels = np.zeros([-(-side // factor) for side in luma.shape], np.int32)
+    return Coloring(Head(1, 1, 1, net=True), labels, colors, np.zeros(1, np.int64), np.zeros(1, np.bool_), factor)
