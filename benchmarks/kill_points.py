@@ -32,10 +32,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-import lightning_dlic.training.fit as fit_module
 from lightning_dlic.cli.main import fit_main
 from lightning_dlic.stages.base import Stage
-from lightning_dlic.training import samples
+from lightning_dlic.training import conclude, samples
 from lightning_dlic.training.best import Best
 from lightning_dlic.training.checkpoints import Checkpoints
 from lightning_dlic.training.interrupt import Interrupt
@@ -99,7 +98,7 @@ POINTS: dict[str, Point] = {
     "before the first batch": (Checkpoints, "on_train_start", "before", always),
     "in the first batch": (Stage, "training_step", "before", at(0)),
     "before a batch": (Stage, "training_step", "before", at(6)),
-    "after a role's backward pass and step": (Stage, "_update", "after", at(7)),
+    "after a role's backward pass and step": (Stage, "_step", "after", at(7)),
     "before an optimizer's step": (Stage, "on_before_optimizer_step", "before", since(7)),
     "after a batch's last step": (Stage, "training_step", "after", at(9)),
     "before the end of a batch": (Interrupt, "on_train_batch_end", "before", at(7)),
@@ -114,8 +113,8 @@ POINTS: dict[str, Point] = {
     "before the best weights have their name": (Path, "replace", "before", nth(2, named("best.safetensors"))),
     "after a validation, before it is recorded": (Checkpoints, "on_validation_end", "before", at(10)),
     "before the metrics are written": (MetricsFile, "flush", "before", nth(2)),
-    "before the weights": (fit_module, "save_net", "before", always),
-    "before the result": (fit_module, "write_result", "before", always),
+    "before the weights": (conclude, "save_net", "before", always),
+    "before the result": (conclude, "write_result", "before", always),
 }
 
 

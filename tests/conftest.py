@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dlic_registry import local
+
 # Tests of the default suite measure behaviour, not speed, and two of them may run beside each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -17,6 +19,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     """Keeps the tests' picture caches out of the user's."""
     monkeypatch.setenv("DLIC_CACHE", str(tmp_path_factory.getbasetemp() / "dlic-cache"))
     monkeypatch.delenv("DLIC_RUN_DIR", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the plug-ins that a test imports unknown to the next: worker processes would import them too."""
+    monkeypatch.setattr(local, "PLUGINS", local.PLUGINS.copy())
 
 
 @pytest.fixture(autouse=True)

@@ -176,7 +176,7 @@ def _changed(stream: Any, random: np.random.Generator) -> dict[str, Any]:
 
 def _records(random: np.random.Generator) -> bytes:
     """Networks named as a pipeline chunk names them: of the zoo, with their digests or others, and of nobody."""
-    from lightning_dlic.pipeline.recipe import find_pipeline
+    from lightning_dlic.pipeline.plan import find_pipeline
 
     color = find_pipeline("color")
     found = b"".join(color.record(int(scale)) for scale in random.permutation([0, 2, 4])[: random.integers(1, 4)])

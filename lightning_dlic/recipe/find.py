@@ -86,7 +86,9 @@ def _remedy(text: str, folder: Path) -> str:
     start = text[: text.rfind("/") + 1]
     suffix = Path(text).suffix if Path(text).suffix in _SUFFIXES else ""
     names = shipped_names()
-    spelled = {f"recipes/{name}" if start.startswith("recipes/") else name: name for name in names}
+    # What ships is found by its path and, in the folder of pipelines, by its name alone.
+    short = [*names, *(name.removeprefix(f"{PIPELINES}/") for name in names)]
+    spelled = {f"recipes/{name}" if start.startswith("recipes/") else name: name for name in short}
     if os.path.isdir(folder):
         spelled.update({f"{start}{file.stem}": file.stem for file in folder.glob("*.y*ml")})
     near = suggest(text.removesuffix(suffix), spelled)

@@ -28,6 +28,8 @@ from lightning_dlic.zoo.files import inspect_net
 
 AUTO, BASE, NONE = "auto", "base", "none"
 _FILE = "pipeline.yaml"
+_NEVER_LOADED = (("codec", AUTO), ("downsize", "bicubic"))
+"""Names that stand for code of our own: a file decodes where torch, which all operators import, is not there."""
 _TRAINING = ("train", "optim", "losses", "data", "trainer", "logger", "run")
 _SCALE = re.compile(r"x([1-9]\d?)")
 
@@ -229,7 +231,7 @@ def check_pipeline(recipe: PipelineRecipe, hints: Callable[[], Sequence[str]] = 
         raise recipe.error("plugins", str(error)) from error
     _check_hints(recipe, hints)
     for kind, name, key in (("codec", recipe.base, "base"), ("downsize", recipe.downsize, "downsize")):
-        if kind != "codec" or name.name != AUTO:
+        if (kind, name.name) not in _NEVER_LOADED or name.args:
             part = Part(kind, name.name, key, f"{key}.args", name.args, _provided(kind))
             look_up(recipe, part)
             check_part(recipe, part)

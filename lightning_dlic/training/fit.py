@@ -16,7 +16,7 @@ import torch
 from dlic_datamodules.base import PictureDataModule
 from dlic_datamodules.files import write_file
 from dlic_datamodules.validation import OWN
-from dlic_registry import DlicError
+from dlic_registry import DlicError, import_plugins
 from lightning_dlic.recipe import Recipe, check, to_yaml
 from lightning_dlic.recipe.errors import nearest
 from lightning_dlic.stages.base import Stage
@@ -105,9 +105,11 @@ def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
     changes: list[Change] = []
     if target is not None:
         # What a plug-in registers must be known before the checkpoint asks for it.
-        check(recipe, weights=False)
+        import_plugins(recipe.plugins)
         point = choose(target)
+        # It knows what to install where a name is not registered here; the recipe does not.
         verify(point.checkpoint, point.path)
+        check(recipe, weights=False)
         changes = take_changes(recipe, run, point)
     stage, data = build(recipe, initial=point is None), build_data(recipe)
     _check_crop(recipe, stage, data)

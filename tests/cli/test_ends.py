@@ -74,13 +74,13 @@ def test_closed_streams_are_no_fault() -> None:
 def test_what_nobody_foresaw_is_a_sentence_and_a_traceback_only_where_it_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def main(prog_name: str) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division by zero")
 
     for wanted in ("0", "1"):
         monkeypatch.setenv("DLIC_TRACEBACK", wanted)
         with pytest.raises(SystemExit) as end:
-            ends.run(SimpleNamespace(main=main), "dlic")
+            ends.run(SimpleNamespace(main=fail, make_context=fail, invoke=fail), "dlic")
         told = capsys.readouterr().err
         assert end.value.code == 1
         assert "error: unexpected ZeroDivisionError: division by zero\n" in told

@@ -54,7 +54,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_plugin(folder, "acme", points, {"acme_evil": source}, version="1\x1b[31m", summary=f"nice {evil}")
     import numpy as np
 
-    meta = {"net": {"name": EVIL, "args": {}}, "kind": "sr", "stage": EVIL, "note": EVIL}
+    meta = {"net": {"name": EVIL, "args": {}}, "kind": "sr", "stage": EVIL, "note": EVIL, "scale": 2, "channels": 1}
     save_file({EVIL: np.zeros(1, np.float32)}, folder / "evil.safetensors", {"dlic": json.dumps(meta)})
     (folder / f"{evil[:15]}\nerror: no.dlic").write_bytes(b"no bitstream")
     (folder / "evil.yaml").write_text(f"extends: [quickstart]\ndata: {{name: {json.dumps(EVIL)}}}\n")

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lightning_dlic.pipeline.recipe import find_pipeline, read_pipeline
 
 from dlic_registry import DlicError
 from lightning_dlic.cli.info import describe
+from lightning_dlic.pipeline.plan import find_pipeline
 from lightning_dlic.recipe import check, load_recipe
 from lightning_dlic.zoo import load_net
 
@@ -30,4 +30,4 @@ def test_long_names_in_recipes(tmp_path: Path, write_recipe: Callable[..., Path]
         check(load_recipe("srresnet_div2k", [f"stages.sr.init={LONG}"]))
     (tmp_path / "pipeline.yaml").write_text(f"stages: {{sr: {{x2: {{weights: {LONG}}}}}}}")
     with pytest.raises(DlicError):
-        read_pipeline(tmp_path / "pipeline.yaml").enlarger(2)
+        find_pipeline(tmp_path / "pipeline.yaml")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_dlic.api.targets import find_target, load_target_net
 from safetensors.torch import load_file
 
 from dlic_registry import DlicError
+from lightning_dlic.api.targets import find_target, load_target_net
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.recipe.pipeline import load_pipeline
 from lightning_dlic.training.build import build_chain

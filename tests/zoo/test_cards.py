@@ -47,7 +47,7 @@ def test_a_card_is_read_as_it_was_written(card, tmp_path):
 
 
 def test_an_unknown_name_suggests_the_nearest(card):
-    with pytest.raises(DlicError, match=r"unknown zoo network 'tiny_x4'\. Did you mean 'tiny_x2'"):
+    with pytest.raises(DlicError, match=r"unknown zoo network 'zoo:tiny_x4'\. Did you mean 'tiny_x2'"):
         load_net("zoo:tiny_x4")
     for name in ("", "../tiny_x2", "a/b", "tiny_x2.yaml"):
         with pytest.raises(DlicError, match="unknown zoo network"):
