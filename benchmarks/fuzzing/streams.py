@@ -149,8 +149,6 @@ def mended(data: bytes, random: np.random.Generator) -> bytes:
 
 def _changed(stream: Any, random: np.random.Generator) -> dict[str, Any]:
     """One field of a stream changed."""
-    from lightning_dlic.codec import Chunk
-
     kind, chunks = random.integers(0, 8), list(stream.chunks)
     if kind == 0:
         side = int(2 ** random.uniform(0, 12))
@@ -164,7 +162,7 @@ def _changed(stream: Any, random: np.random.Generator) -> dict[str, Any]:
     if kind == 4:
         return {"payload": mutate(stream.payload, random) if stream.payload else random.bytes(9)}
     if kind == 5:
-        chunks.insert(int(random.integers(0, len(chunks) + 1)), Chunk(1, _records(random)))
+        chunks.insert(int(random.integers(0, len(chunks) + 1)), _names(random))
         return {"chunks": tuple(chunks)}
     if kind == 6 and chunks:
         at = int(random.integers(0, len(chunks)))
@@ -174,13 +172,20 @@ def _changed(stream: Any, random: np.random.Generator) -> dict[str, Any]:
     return {"color": bool(random.integers(0, 2)), "chunks": tuple(chunks * int(random.integers(0, 3)))}
 
 
-def _records(random: np.random.Generator) -> bytes:
-    """Networks named as a pipeline chunk names them: of the zoo, with their digests or others, and of nobody."""
+def _names(random: np.random.Generator) -> Any:
+    """Networks named as either chunk names them: of the zoo, with their digests or others, and of nobody."""
+    from lightning_dlic.codec.container import PIPELINE_CHUNK, Chunk
+    from lightning_dlic.codec.networks import networks_chunk
     from lightning_dlic.pipeline.plan import find_pipeline
 
     color = find_pipeline("color")
-    found = b"".join(color.record(int(scale)) for scale in random.permutation([0, 2, 4])[: random.integers(1, 4)])
-    return found if random.integers(0, 2) else mutate(found, random)
+    places = [place.named() for scale in (2, 4) for place in color.places(scale, hints=True)]
+    found = [places[at] for at in random.permutation(len(places))[: random.integers(1, 4)]]
+    chunk = networks_chunk(found)
+    if random.integers(0, 2):
+        old = ((0 if n.kind == "colorization" else n.role, n.name.encode(), n.digest) for n in found)
+        chunk = Chunk(PIPELINE_CHUNK, b"".join(bytes([role, len(name)]) + name + digest for role, name, digest in old))
+    return chunk if random.integers(0, 2) else replace(chunk, body=mutate(chunk.body, random))
 
 
 def _crc(stream: Any) -> int | None:
