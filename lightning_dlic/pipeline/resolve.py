@@ -124,6 +124,8 @@ def _places(stream: Bitstream, given: Pipeline | None, colored: bool, complain: 
             return []
         return shipped.places(stream.scale, hints=None if colored else False)
     named = named_networks(stream) or ()
+    if colored and not any(map(_may_color, named)):
+        complain("its hints leave colour to a network for colour, and it names none")
     wanted = [network for network in named if network.role in (0, stream.scale) and not _in_loop(network)]
     places = [_find(network, given, complain) for network in wanted]
     return [place for place in places if place is not None]
@@ -164,6 +166,14 @@ def _in_loop(network: Network) -> bool:
     except RegistryError:
         return False
     return slot is None
+
+
+def _may_color(network: Network) -> bool:
+    """Whether a network works on hints, or may: nobody here knows its kind, which is complained of elsewhere."""
+    try:
+        return bool(load("kind", network.kind).hints)
+    except RegistryError:
+        return True
 
 
 def _find(network: Network, given: Pipeline | None, complain: Complain) -> Place | None:

@@ -54,9 +54,8 @@ def test_life_of_a_plugin(installed: Path, write_recipe: Callable[..., Path], tm
     missing = f"{checkpoint}: needs sr 'espcn' of dlic-espcn 0.1.0, which is not registered here."
     resumed = error_of("--resume", str(run))
     assert resumed[0] == f"error: {missing.replace('last.ckpt', 'step-00000004.ckpt')}"
-    assert resumed[1].startswith("Install it: pip install 'dlic-espcn==0.1.0'")
+    assert resumed[1].startswith("Install it: pip install dlic-espcn==0.1.0")
     assert len(resumed) == 2
 
     begun = error_of(str(write_recipe("other")), f"stages.sr.init={checkpoint}")
-    assert missing in begun[0]
-    assert "pip install 'dlic-espcn==0.1.0'" in "".join(begun)
+    assert f"nothing in {checkpoint} fits this network" in begun[0]
