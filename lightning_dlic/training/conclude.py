@@ -143,7 +143,9 @@ def _stages(recipe: Recipe) -> dict[str, Any]:
 def _protocol(recipe: Recipe) -> dict[str, Any]:
     """The evaluation protocol; where a transform makes the small pictures, it stands for the resizer."""
     stated = Protocol().as_dict()
-    transform = recipe.resolved()["data"]["args"].get("transform")
-    if transform is not None:
-        stated["resizer"] = f"the input is what data.args.transform makes: {transform}"
+    args = recipe.resolved()["data"]["args"]
+    if args.get("transform") is not None:
+        stated["resizer"] = f"the input is what data.args.transform makes: {args['transform']}"
+    elif recipe.data.name == "paired":
+        stated["resizer"] = f"the input is the picture of the same name below {args['base']}"
     return stated
