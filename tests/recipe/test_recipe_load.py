@@ -180,7 +180,10 @@ def test_an_optimizer_is_adam_and_a_loss_weighs_one_unless_said(tmp_path: Path) 
         (r"optim: '\${x}'", "mine.yaml:3: optim: '${x}' is not a mapping"),
         (r"plugins: '\${x}'", "mine.yaml:3: plugins: '${x}' is not a list"),
         ("trainer: '${optim}'\noptim: {net: {lr: 1}}", "trainer"),
-        ("data: {name: x, args: {sr: {nam: 1}}}\nlosses: '${data.args}'", "losses.sr: has no name"),
+        (
+            "data: {name: x, args: {sr: {nam: 1}}}\nlosses: '${data.args}'",
+            "losses.sr: only a chain's stages have terms of their own",
+        ),
         ("data: {name: x, args: {a: '${data.args.b}', b: {c: '${data.args.a}'}}}", "in a circle"),
     ],
 )
