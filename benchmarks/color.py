@@ -1,4 +1,4 @@
-"""Measures networks for colour beside their floors and prints JSON, for the zoo's cards and docs/colorization.md.
+"""Measures networks for colour beside their floors and prints JSON, for the zoo's cards and docs/how-it-works.
 
     DLIC_DATA=... python benchmarks/color.py NET [--every 5] [--hints none,grid-small,...]
 

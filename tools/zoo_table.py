@@ -1,4 +1,4 @@
-"""Writes the tables of docs/zoo.md from the cards.
+"""Writes the tables of docs/zoo/index.md from the cards.
 
 python tools/zoo_table.py           # prints them
 python tools/zoo_table.py --write   # puts them between the page's marks
@@ -14,7 +14,7 @@ import lightning_dlic.zoo
 from lightning_dlic.measure.options import measure_of
 from lightning_dlic.zoo import Card, read_card
 
-PAGE = Path(__file__).parents[1] / "docs" / "zoo.md"
+PAGE = Path(__file__).parents[1] / "docs" / "zoo" / "index.md"
 BEGIN, END = "<!-- cards -->\n", "<!-- end of cards -->\n"
 TITLES = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100"}
 COMMON = ["", "parameters", "file", "steps", "hours"]

@@ -1,6 +1,6 @@
 """The bytes of a ``.dlic`` file: a header of at most 16 bytes, chunks where there are any, one payload, a checksum.
 
-docs/format.md specifies every byte.
+docs/format/index.md specifies every byte.
 """
 
 from __future__ import annotations

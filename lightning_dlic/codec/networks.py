@@ -1,6 +1,6 @@
 """Which networks a bitstream names: the numbers of pipelines and kinds, and the records that name networks one by one.
 
-docs/format.md specifies every byte. Numbers of the format stand here and nowhere else.
+docs/format/index.md specifies every byte. Numbers of the format stand here and nowhere else.
 """
 
 from __future__ import annotations

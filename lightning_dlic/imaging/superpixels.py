@@ -1,7 +1,7 @@
 """Superpixels in whole numbers: both ends of the codec cut the same picture into the same regions.
 
-After SLIC (Achanta et al. 2012), on luma alone and without floats. docs/format.md specifies version 1 to the bit; a
-change of any label is a new version.
+After SLIC (Achanta et al. 2012), on luma alone and without floats. docs/format/index.md specifies version 1 to the bit;
+a change of any label is a new version.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Values from the command line: text where text is due, as YAML reads them elsewhere.
 
-docs/recipes.md has the rules. What a key takes is known late, for arguments only once their class is imported; so a
-value is read without knowing, and what was written travels with it until it is.
+docs/reference/recipes.md has the rules. What a key takes is known late, for arguments only once their class is
+imported; so a value is read without knowing, and what was written travels with it until it is.
 """
 
 from __future__ import annotations

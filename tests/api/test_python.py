@@ -1,4 +1,4 @@
-"""The package from Python: lazy, and what docs/python.md shows is true."""
+"""The package from Python: lazy, and what docs/reference/python.md shows is true."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 import lightning_dlic as dlic
 from dlic_registry import DlicError
 
-DOCS = Path(__file__).parents[2] / "docs" / "python.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "python.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
 
 

@@ -78,7 +78,7 @@ def test_card_and_format_name_the_file_that_ships() -> None:
     folder = resources.files("lightning_dlic.codec.hints")
     digest = hashlib.sha256(folder.joinpath(FILE).read_bytes()).hexdigest()
     assert yaml.safe_load(folder.joinpath("interpolation.yaml").read_text())["sha256"] == digest
-    assert digest in (Path(__file__).parents[2] / "docs" / "format.md").read_text()
+    assert digest in (Path(__file__).parents[2] / "docs" / "format" / "index.md").read_text()
 
 
 def main() -> None:

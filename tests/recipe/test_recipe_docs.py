@@ -1,4 +1,4 @@
-"""What docs/recipes.md shows is true."""
+"""What docs/reference/recipes.md shows is true."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightning_dlic.recipe import RecipeSpec, TrainerSpec, check, load_recipe
 from lightning_dlic.recipe.find import shipped_names
 from lightning_dlic.recipe.pipeline import PipelineSpec, check_pipeline, load_pipeline
 
-_TEXT = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+_TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "recipes.md").read_text()
 
 
 def _blocks(language: str) -> list[str]:

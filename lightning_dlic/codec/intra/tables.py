@@ -1,6 +1,7 @@
 """Constants of the base codec `intra`: transforms, scans, angles and where each context model lives.
 
-docs/intra.md gives every formula; a test holds the arrays to their SHA-256, so that no platform's cosine can differ.
+docs/format/intra.md gives every formula; a test holds the arrays to their SHA-256, so that no
+platform's cosine can differ.
 """
 
 from __future__ import annotations
