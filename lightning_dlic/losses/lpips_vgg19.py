@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from dlic_registry import DlicError
-from lightning_dlic.losses.vgg19 import VGG19, convolution_index, jittered
+from lightning_dlic.frozen.vgg import VGG19, convolution_index, jittered
 
 
 class LPIPSVGG19(nn.Module):

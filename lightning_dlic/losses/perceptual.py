@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlic_registry import DlicError
-from lightning_dlic.losses.vgg19 import VGG19, convolution_index, jittered
+from lightning_dlic.frozen.vgg import VGG19, convolution_index, jittered
 
 
 class Perceptual(nn.Module):

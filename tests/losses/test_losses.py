@@ -7,9 +7,9 @@ from real_data import real_data
 from safetensors.torch import load_file, save_file
 
 from dlic_registry import DlicError, load
+from lightning_dlic.frozen.vgg import FILE, vgg_layers
 from lightning_dlic.losses.lpips_vgg19 import LPIPSVGG19
 from lightning_dlic.losses.perceptual import Perceptual
-from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
 from lightning_dlic.recipe import load_recipe
 
 
@@ -37,7 +37,7 @@ def test_both_sides_of_a_gan_pull_apart(name: str) -> None:
 
 def vgg_file(folder: Path) -> None:
     torch.manual_seed(0)
-    save_file({f"features.{k}": v.half() for k, v in vgg19_layers(34).state_dict().items()}, folder / FILE)
+    save_file({f"features.{k}": v.half() for k, v in vgg_layers(34).state_dict().items()}, folder / FILE)
 
 
 def test_perceptual_reads_local_weights_and_keeps_them_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,9 @@ from PIL import Image
 from real_data import real_data
 
 from dlic_registry import DlicError, load
-from lightning_dlic.metrics.perceptual import BACKBONE, HEADS, LPIPS
+from lightning_dlic.frozen.alexnet import FILE as BACKBONE
+from lightning_dlic.frozen.lpips_heads import FILE as HEADS
+from lightning_dlic.metrics.perceptual import LPIPS
 
 
 @pytest.fixture

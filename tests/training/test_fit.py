@@ -190,9 +190,9 @@ def test_frozen_loss_networks_stay_out_of_checkpoints(
 ) -> None:
     from safetensors.torch import save_file
 
-    from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
+    from lightning_dlic.frozen.vgg import FILE, vgg_layers
 
-    save_file({f"features.{k}": v for k, v in vgg19_layers(3).state_dict().items()}, tmp_path / FILE)
+    save_file({f"features.{k}": v for k, v in vgg_layers(3).state_dict().items()}, tmp_path / FILE)
     monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
     body = "losses: {content: {name: perceptual, layer: '1_2'}, adversarial: {name: bce, weight: 0.001}}"
     result = train(write_recipe(body=body, **GAN))
@@ -207,9 +207,9 @@ def test_srgan_goes_on_from_srresnet_by_two_commands(
 ) -> None:
     from safetensors.torch import save_file
 
-    from lightning_dlic.losses.vgg19 import FILE, vgg19_layers
+    from lightning_dlic.frozen.vgg import FILE, vgg_layers
 
-    save_file({f"features.{k}": v for k, v in vgg19_layers(3).state_dict().items()}, tmp_path / FILE)
+    save_file({f"features.{k}": v for k, v in vgg_layers(3).state_dict().items()}, tmp_path / FILE)
     monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     data = ("data.name=folder", f"data.args={{root: {pictures}, crop: 32, batch_size: 2, workers: 0}}")
