@@ -17,6 +17,8 @@ from lightning_dlic.codec.video import decode_frame
 
 _SEQUENCE, _FRAME, _DELIMITER = 1, 6, 2
 # One byte of the payload: which of the sequence's tools the encoder used.
+# Bytes in which a frame's header says its quantizer.
+_HEADER = 16
 _TOOLS = ("superblocks of 128", "filter intra", "intra edge filter", "CDEF", "restoration")
 # libaom's default for stills spends bits by a taste of its own; tuned for SSIM it needs 8 % fewer at equal SSIM.
 # AV1's quantiser steps in eighths of a level, at some indices between which they grow evenly (specification, 7.12.2).
@@ -60,10 +62,11 @@ class AVIF(BaseCodec):
         planes = decode_frame("libdav1d", stream, height, width, color, "avif payload")
         return planes
 
-    def log_step(self, quality: int) -> float:
+    def log_step(self, payload: bytes, height: int, width: int) -> float | None:
         """See `BaseCodec.log_step`."""
-        index = 255 if quality == 0 else 4 * (63 - quality)
-        return float(np.log2(np.interp(index, _INDICES, _STEPS))) - 3.0
+        side = 128 if payload[0] & 1 else 64
+        index = _base_index(BitReader(payload[1 : 1 + _HEADER], "AV1 frame header"), height, width, side)
+        return None if index is None else float(np.log2(np.interp(index, _INDICES, _STEPS))) - 3.0
 
 
 def _write(planes: Planes, quality: int, effort: int) -> bytes:
@@ -140,6 +143,42 @@ def _sequence_header(tools: int, height: int, width: int, color: bool) -> bytes:
         out.u(2, 0).u(1, 0)
     # No film grain.
     return out.u(1, 0).trail().bytes()
+
+
+def _base_index(bits: BitReader, height: int, width: int, side: int) -> int | None:
+    """base_q_idx of a frame under our sequence header (AV1 specification, 5.9.2); None for tiles of unequal size."""
+    bits.u(1)
+    screen = bits.u(1)
+    if screen:
+        bits.u(1)
+    if bits.u(1):
+        bits.u(32)
+    if screen:
+        bits.u(1)
+    if not bits.u(1):
+        return None
+    _skip_tiles(bits, -(-height // side), -(-width // side), side)
+    return bits.u(8)
+
+
+def _skip_tiles(bits: BitReader, rows: int, columns: int, side: int) -> None:
+    """The rest of tile_info(), 5.9.15."""
+    least, area = _log2(4096 // side, columns), _log2((4096 // side) * (2304 // side), rows * columns)
+    across = _tile_log2(bits, least, _log2(1, min(columns, 64)))
+    down = _tile_log2(bits, max(max(least, area) - across, 0), _log2(1, min(rows, 64)))
+    if across or down:
+        bits.u(across + down + 2)
+
+
+def _tile_log2(bits: BitReader, least: int, most: int) -> int:
+    while least < most and bits.u(1):
+        least += 1
+    return least
+
+
+def _log2(size: int, target: int) -> int:
+    """Least k for which ``size << k`` is at least ``target``."""
+    return max(0, (-(-target // size) - 1).bit_length())
 
 
 def _tools(sequence: bytes, height: int, width: int, color: bool) -> int:

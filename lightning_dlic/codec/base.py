@@ -70,25 +70,18 @@ class BaseCodec(ABC):
             BitstreamError: The payload is malformed.
         """
 
-    def log_step(self, quality: int) -> float | None:
-        """Binary logarithm of the quantiser's step at a quality, in levels of 8-bit samples: what a network is told.
+    def log_step(self, payload: bytes, height: int, width: int) -> float | None:
+        """Binary logarithm of the quantiser's step, in levels of 8-bit samples: what a network is told of a base layer.
+
+        Training asks what decoding asks: a payload, so that both are told the same.
 
         Args:
-            quality: Step in [0, steps).
+            payload: Bytes that `decode` has taken.
+            height: Of the luma.
+            width: Of the luma.
 
         Returns:
-            About -1, finest, to 8; None for a codec that has no such step.
-        """
-        return None
-
-    def payload_step(self, payload: bytes) -> float | None:
-        """`log_step` as a payload tells it.
-
-        Args:
-            payload: Bytes that `decode` takes.
-
-        Returns:
-            None where a payload does not tell.
+            About -1, finest, to 8; None where a payload does not tell.
         """
         return None
 

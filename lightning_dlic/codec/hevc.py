@@ -51,12 +51,8 @@ class HEVC(BaseCodec):
         units = (*parameter_sets(rows, columns, color), slice_nal(header, payload[1:], color))
         return decode_frame("hevc", nal.join(*units), height, width, color, "hevc payload")
 
-    def log_step(self, quality: int) -> float:
+    def log_step(self, payload: bytes, height: int, width: int) -> float:
         """See `BaseCodec.log_step`."""
-        return (51 - quality - 4) / 6
-
-    def payload_step(self, payload: bytes) -> float:
-        """See `BaseCodec.payload_step`."""
         return ((payload[0] & 63) - 4) / 6
 
 

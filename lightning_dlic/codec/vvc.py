@@ -12,7 +12,7 @@ import numpy as np
 
 from lightning_dlic.codec import nal
 from lightning_dlic.codec.base import BaseCodec
-from lightning_dlic.codec.bits import BitWriter, leb128, read_leb128
+from lightning_dlic.codec.bits import BitReader, BitWriter, leb128, read_leb128
 from lightning_dlic.codec.errors import BitstreamError, CodecError
 from lightning_dlic.codec.planes import Planes, chroma_size, pad
 from lightning_dlic.codec.video import decode_frame
@@ -25,6 +25,8 @@ _FILTER, _SLICE = b"\x00\x89", b"\x00\x41"
 _SEQUENCE_TAIL = (250, 0xA80FA6DD32348A4DE709B2B182041382AFFD2ECBFCE4800000008000000098)
 _PICTURE_TAIL = (33, 0x26033EC0)
 _LEVEL = 0x66
+# What the picture parameter set says of QPs, and bytes in which a slice's header ends.
+_INITIAL_QP, _HEADER = 35, 16
 _SECONDS = 600
 
 
@@ -66,9 +68,10 @@ class VVC(BaseCodec):
         planes = decode_frame("vvc", stream, height, width, True, _WHERE)
         return planes if color else Planes(planes.y)
 
-    def log_step(self, quality: int) -> float:
+    def log_step(self, payload: bytes, height: int, width: int) -> float | None:
         """See `BaseCodec.log_step`."""
-        return (63 - quality - 4) / 6
+        qp = _slice_qp(BitReader(_split(payload)[1][:_HEADER], _WHERE))
+        return None if qp is None else (qp - 4) / 6
 
 
 def _padded(side: int) -> int:
@@ -87,6 +90,33 @@ def _split(payload: bytes) -> tuple[list[bytes], bytes]:
         bodies.append(payload[at : at + size])
         at += size
     return bodies, payload[at:]
+
+
+def _slice_qp(bits: BitReader) -> int | None:
+    """QP of a slice (ITU-T H.266, 7.3.2.8 and 7.3.7) under our parameter sets; None for a header of another form."""
+    # Picture header inside; an IRAP picture, no GDR, without inter slices.
+    if bits.u(5) & 0b11011 != 0b11000 or bits.ue():
+        return None
+    bits.u(8)
+    # No other partition constraints, whole coding units share a QP; then the sign of joint chroma and prior output.
+    if bits.u(1) or bits.ue():
+        return None
+    bits.u(2)
+    if bits.u(1):
+        _skip_filters(bits)
+    qp = _INITIAL_QP + bits.se()
+    return qp if 0 <= qp <= 63 else None
+
+
+def _skip_filters(bits: BitReader) -> None:
+    """Which adaptive filters a slice uses."""
+    for _ in range(bits.u(3)):
+        bits.u(3)
+    if bits.u(2):
+        bits.u(3)
+    for _ in ("Cb", "Cr"):
+        if bits.u(1):
+            bits.u(3)
 
 
 def _level(sequence: bytes) -> int:

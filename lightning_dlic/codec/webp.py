@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.bits import leb128, read_leb128
 from lightning_dlic.codec.errors import BitstreamError, CodecError
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.codec.video import decode_frame, encode_frame
+from lightning_dlic.codec.vp8 import base_index
 
 _START = b"\x9d\x01\x2a"
+# VP8's quantiser steps of AC coefficients at some indices, between which they grow evenly (RFC 6386, 14.1).
+_INDICES, _STEPS = (0, 54, 83, 102, 116, 127), (4, 58, 116, 173, 229, 284)
+# Bytes in which a frame's header says its quantizer.
+_HEADER = 64
 _RIFF_HEADER, _FRAME_HEADER = 20, 10
 
 
@@ -45,6 +52,12 @@ class WebP(BaseCodec):
         frame = _frame(payload, height, width) + bytes(4)
         planes = decode_frame("vp8", frame, height, width, True, "webp payload")
         return planes if color else Planes(planes.y)
+
+    def log_step(self, payload: bytes, height: int, width: int) -> float:
+        """See `BaseCodec.log_step`; where the frame has segments, that of the first as libwebp orders them."""
+        index = base_index(payload[read_leb128(payload, 0, "the webp payload's first number", 4)[1] :][:_HEADER])
+        # VP8's coefficients are twice an orthonormal transform's.
+        return float(np.log2(np.interp(index, _INDICES, _STEPS))) - 1.0
 
 
 def _frame(payload: bytes, height: int, width: int) -> bytes:

@@ -184,7 +184,7 @@ class DecodedMeasure(PictureMeasure):
                     quality = round(share * (codec.steps - 1))
                     payload = codec.encode(base, quality, _EFFORT)
                     decoded = codec.decode(payload, *base.size, base.color)
-                    told = codec.log_step(quality)
+                    told = codec.log_step(payload, *base.size)
                     yield Coded(name, share, scale, decoded, len(payload), told, height, width)
 
     def _score(self, made: U8, target: Tensor, coded: Coded) -> dict[str, float]:

@@ -122,7 +122,7 @@ class Branch:
 
     def _judged(self, quality: int, chain: Chain) -> Candidate:
         planes, source = self._planes(quality), self.source
-        step = self.codec.log_step(quality)
+        step = self.codec.log_step(self._payload(quality), *planes.size)
         picture = assemble(Layers(planes, planes, self.scale, source.height, source.width, step), chain.operators)
         crc = planes.crc32() if self.codec.exact else None
         stream = replace(self._stream(self._payload(quality), bool(chain.operators)), crc=crc)

@@ -108,7 +108,7 @@ def decode_layers(stream: Bitstream, networks: Sequence[str] = ()) -> Layers:
     codec = stream_codec(stream, networks)
     planes = decode_base(stream, codec)
     coloring = None if hints is None else _decode_hints(hints, planes)
-    step = codec.payload_step(stream.payload)
+    step = codec.log_step(stream.payload, *planes.size)
     return Layers(planes, planes, stream.scale, stream.height, stream.width, step, coloring=coloring)
 
 

@@ -100,9 +100,8 @@ class Degrade(BatchTransform):
         low, high = (round(share * (codec.steps - 1)) for share in self.quality)
         qualities = [low + bounded(word, high - low + 1) for word in how_good]
         made = [self._through(codec, *pair) for pair in zip(self._small(image, scale), qualities, strict=True)]
-        steps = [codec.log_step(quality) for quality in qualities]
-        told = torch.tensor([math.nan if step is None else step for step in steps], dtype=torch.float32)
-        return {**batch, "image": image, "base": torch.cat(made), "quality": told}
+        told = torch.tensor([math.nan if step is None else step for _, step in made], dtype=torch.float32)
+        return {**batch, "image": image, "base": torch.cat([base for base, _ in made]), "quality": told}
 
     def _small(self, image: Tensor, scale: int) -> list[Planes]:
         """The base layers before they are coded."""
@@ -114,12 +113,14 @@ class Degrade(BatchTransform):
         pictures = image.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).contiguous().numpy()
         return [downsized(picture, split(picture), scale) for picture in pictures]
 
-    def _through(self, codec: BaseCodec, planes: Planes, quality: int) -> Tensor:
-        """Coded and decoded: ``[1, 1 or 3, h, w]``."""
-        decoded = codec.decode(codec.encode(planes, quality, self.effort), *planes.size, planes.color)
+    def _through(self, codec: BaseCodec, planes: Planes, quality: int) -> tuple[Tensor, float | None]:
+        """Coded and decoded, ``[1, 1 or 3, h, w]``, and what is told of it."""
+        payload = codec.encode(planes, quality, self.effort)
+        decoded = codec.decode(payload, *planes.size, planes.color)
         luma, *chroma = (torch.from_numpy(plane)[None, None] for plane in decoded.each())
         height, width = planes.size
-        return torch.cat([luma, *(resize_uint8(plane, scale=2.0)[..., :height, :width] for plane in chroma)], dim=1)
+        all_planes = [luma, *(resize_uint8(plane, scale=2.0)[..., :height, :width] for plane in chroma)]
+        return torch.cat(all_planes, dim=1), codec.log_step(payload, height, width)
 
     def _codec(self, name: str) -> BaseCodec:
         if name not in self._built:

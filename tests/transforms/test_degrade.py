@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from dlic_datamodules.folder import FolderDataModule
-from dlic_registry import DlicError
-from lightning_dlic.codec.avif import AVIF
-from lightning_dlic.codec.hevc import HEVC
-from lightning_dlic.codec.planes import Planes
+from dlic_registry import DlicError, load
+from lightning_dlic.codec import Bitstream
+from lightning_dlic.codec.planes import downsized
 from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr
+from lightning_dlic.imaging.numpy.color import split
 from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.pipeline.decompress import decode_layers
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import fit
 from lightning_dlic.transforms.degrade import Degrade
@@ -114,15 +115,35 @@ def test_color_is_coded_too_and_the_quantiser_told(name: str, pictures: Path) ->
     assert (coarse["quality"] - fine["quality"] > 4).all()
 
 
-def test_the_step_told_is_the_payloads() -> None:
-    planes = Planes(np.arange(24 * 24, dtype=np.uint8).reshape(24, 24))
-    for quality in (0, 20, 51):
-        payload = HEVC().encode(planes, quality, 1)
-        assert HEVC().log_step(quality) == pytest.approx(((payload[0] & 63) - 4) / 6)
-    # AV1's steps by the specification's table: quantizers 63, 40 and 10 are indices 255, 160 and 40.
-    for quality, step in ((0, 1828), (23, 305), (53, 47)):
-        assert AVIF().log_step(quality) == pytest.approx(np.log2(step / 8), abs=0.05)
+@pytest.mark.parametrize(
+    ("name", "qualities", "steps"),
+    [
+        # QPs 51, 31 and 0; a step of 6 doubles the quantiser's, which is 1 at 4.
+        ("hevc", (0, 20, 51), [2 ** ((qp - 4) / 6) for qp in (51, 31, 0)]),
+        ("vvc", (0, 30), [2 ** ((qp - 4) / 6) for qp in (63, 33)]),
+        # By the specification's table: quantizers 63, 40 and 10 are indices 255, 160 and 40.
+        ("avif", (0, 23, 53), [1828 / 8, 305 / 8, 47 / 8]),
+        # Index 127 and 0 of the table of AC coefficients, which are twice an orthonormal transform's.
+        ("webp", (0, 100), [284 / 2, 4 / 2]),
+        ("intra", (0, 40), [160, 5]),
+    ],
+)
+def test_training_and_decoding_are_told_the_step_of_the_payload(
+    name: str, qualities: tuple[int, ...], steps: list[float], pictures: Path
+) -> None:
+    codec = load("codec", name)()
+    for quality, step in zip(qualities, steps, strict=True):
+        share = quality / (codec.steps - 1)
+        batch = _batches(pictures, Degrade(name, scale=2, quality=(share, share), color=True))[0]
+        told = batch["quality"][0].item()
+        assert told == pytest.approx(np.log2(step), abs=0.05)
+        picture = np.ascontiguousarray(batch["image"][0].permute(1, 2, 0).numpy())
+        small = downsized(picture, split(picture), 2)
+        payload = codec.encode(small, quality, 1)
+        crc = codec.decode(payload, *small.size, True).crc32()
+        stream = Bitstream(picture.shape[1], picture.shape[0], 2, name, True, payload, crc)
+        assert decode_layers(stream).step == pytest.approx(told)
 
 
 def test_codecs_without_a_step_say_so(pictures: Path) -> None:
-    assert _batches(pictures, Degrade("webp", scale=2))[0]["quality"].isnan().all()
+    assert _batches(pictures, Degrade("jpeg", scale=2))[0]["quality"].isnan().all()

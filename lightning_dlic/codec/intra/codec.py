@@ -8,11 +8,13 @@ from functools import lru_cache
 from itertools import combinations
 from typing import ClassVar
 
+import numpy as np
+
 from dlic_registry import DlicError
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.errors import BitstreamError, CodecError
 from lightning_dlic.codec.intra.predictor import IntegerPredictor
-from lightning_dlic.codec.intra.tables import SIDES, STEPS
+from lightning_dlic.codec.intra.tables import SIDES, STEPS, quantiser_steps
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.imaging.jit import COMPILES
 
@@ -88,6 +90,10 @@ class IntraCodec(BaseCodec):
         if predictors and not COMPILES:
             raise CodecError("base codec intra runs its networks by Numba, which is not installed: pip install numba")
         return decode_planes(body, (height, width), color, quality, predictors)
+
+    def log_step(self, payload: bytes, height: int, width: int) -> float:
+        """See `BaseCodec.log_step`."""
+        return float(np.log2(quantiser_steps()[payload[0] & (STEPS - 1)] / 16))
 
     def _head(self, payload: bytes) -> tuple[int, tuple[IntegerPredictor, ...], bytes]:
         """Quality, networks, and what is behind the head."""
