@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import copy
 import io
 import json
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -40,7 +43,18 @@ _ANY = "surrogateescape"
 @cache
 def folder() -> Path:
     """Where one file at a time lies."""
-    return Path(tempfile.mkdtemp(prefix="dlic-fuzz-"))
+    made = Path(tempfile.mkdtemp(prefix="dlic-fuzz-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+@cache
+def picture() -> str:
+    """A small picture."""
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(folder() / "picture.png")
+    return str(folder() / "picture.png")
 
 
 def weights(seed: int) -> Iterator[bytes]:
@@ -108,22 +122,41 @@ def run_weights(data: bytes) -> str:
 
 
 def checkpoints(seed: int) -> Iterator[bytes]:
-    """Checkpoints, damaged without end; half of them with the archive's checksums mended."""
+    """Checkpoints, damaged without end; two thirds of them with the archive's checksums mended."""
     import torch
 
+    from dlic_registry import load
     from lightning_dlic.training.checkpoint_file import write
 
-    random = np.random.default_rng(seed)
-    tensors = {f"net.{name}": torch.arange(12.0).reshape(3, 4) for name in ("weight", "bias")}
-    whole = {
-        "state_dict": tensors,
-        "dlic": {"stages": ["sr"], "step": 7},
-        "optimizer_states": [{"state": {0: tensors}}],
+    random, args = np.random.default_rng(seed), {"scale": 2, "width": 8, "blocks": 1}
+    torch.manual_seed(0)
+    state: Any = load("sr", "compact")(**args).state_dict()
+    owner = {"kind": "sr", "name": "compact", "distribution": "lightning-dlic", "version": "0.1.0"}
+    recipe = {"stages": {"sr": {"name": "compact", "args": args}}, "trainer": {}}
+    record: dict[str, Any] = {
+        "dlic": {"stages": {"sr": owner}, "recipe": recipe},
+        "dlic_batches": 7,
+        "callbacks": {},
+        "loops": {"fit_loop": {}},
+        "lr_schedulers": [],
     }
-    write(whole, folder() / "seed.ckpt")
-    data = (folder() / "seed.ckpt").read_bytes()
+    rest = {"state_dict": state, "optimizer_states": [{"state": {0: dict(list(state.items())[:2])}}]}
+
+    def packed(told: dict[str, Any]) -> bytes:
+        write({**told, **rest}, folder() / "seed.ckpt")
+        return (folder() / "seed.ckpt").read_bytes()
+
+    data = packed(record)
     while True:
-        yield _repacked(data, random) if random.integers(0, 2) else mutate(data, random)
+        kind = random.integers(0, 3)
+        if kind == 0:
+            yield mutate(data, random)
+        elif kind == 1:
+            yield _repacked(data, random)
+        else:
+            other = copy.deepcopy(record)
+            _change(other, random)
+            yield packed(other)
 
 
 def _repacked(data: bytes, random: np.random.Generator) -> bytes:
@@ -139,7 +172,8 @@ def _repacked(data: bytes, random: np.random.Generator) -> bytes:
 
 
 def run_checkpoint(data: bytes) -> str:
-    """Reads a checkpoint."""
+    """Reads a checkpoint as who resumes does, and its network as who enlarges pictures does."""
+    from lightning_dlic.api.targets import find_target, load_target_net
     from lightning_dlic.training.checkpoint_file import DamagedError, read
 
     path = folder() / "damaged.ckpt"
@@ -148,6 +182,7 @@ def run_checkpoint(data: bytes) -> str:
         read(path)
     except DamagedError as error:
         return f"damaged: {error}"
+    load_target_net(find_target(str(path)))
     return "loaded"
 
 

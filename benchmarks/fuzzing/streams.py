@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,39 @@ def seeds(only: str | None = None) -> list[bytes]:
                     found.append(replace(stream, pipeline=1).to_bytes())
                     found.append(replace(stream, chunks=chunks).to_bytes())
     return found
+
+
+@cache
+def large_seeds() -> list[bytes]:
+    """Streams of some hundred thousand samples, of every codec that can encode here, grey and in colour."""
+    from dlic_registry import entries
+    from lightning_dlic.codec import Bitstream, base_codec
+    from lightning_dlic.pipeline.source import Source
+
+    random, found = np.random.default_rng(11), []
+    for entry in entries("codec"):
+        codec = base_codec(entry.name)
+        if codec.missing():
+            continue
+        for height, width in ((360, 500), (96, 2000)):
+            planes = Source(_scene(height, width, random)).small(1)
+            payload = codec.encode(planes, round(0.3 * (codec.steps - 1)), 1)
+            crc = codec.decode(payload, height, width, planes.color).crc32() if codec.exact else None
+            found.append(Bitstream(width, height, 1, entry.name, planes.color, payload, crc).to_bytes())
+    return found
+
+
+def _scene(height: int, width: int, random: np.random.Generator) -> Any:
+    """Slopes, waves and edges, grey or in colour."""
+    rows, columns = np.mgrid[:height, :width]
+    waves = sum(
+        random.uniform(10, 40) * np.sin(rows * random.uniform(0, 0.3) + columns * random.uniform(0, 0.3) + k)
+        for k in range(4)
+    )
+    edges = 60.0 * (rows * random.uniform(-1, 1) + columns * random.uniform(-1, 1) > random.uniform(0, 200))
+    grey = 90 + waves + edges
+    picture = np.stack([grey, grey[::-1], grey[:, ::-1]], axis=2) if random.integers(0, 2) else grey
+    return picture.clip(0, 255).astype(np.uint8)
 
 
 def enlarged_seed() -> bytes:
@@ -149,7 +183,7 @@ def mended(data: bytes, random: np.random.Generator) -> bytes:
 
 def _changed(stream: Any, random: np.random.Generator) -> dict[str, Any]:
     """One field of a stream changed."""
-    kind, chunks = random.integers(0, 8), list(stream.chunks)
+    kind, chunks = random.integers(0, 9), list(stream.chunks)
     if kind == 0:
         side = int(2 ** random.uniform(0, 12))
         return {"width": side, "height": max(1, min(1 << 14, int(random.uniform(0, 1) * MAX_PIXELS / side / 4)))}
@@ -169,7 +203,18 @@ def _changed(stream: Any, random: np.random.Generator) -> dict[str, Any]:
         body = mutate(chunks[at].body, random) if chunks[at].body else random.bytes(5)
         chunks[at] = replace(chunks[at], body=body, required=bool(random.integers(0, 2)))
         return {"chunks": tuple(chunks)}
+    if kind == 8:
+        return _enlarged(stream, random)
     return {"color": bool(random.integers(0, 2)), "chunks": tuple(chunks * int(random.integers(0, 3)))}
+
+
+def _enlarged(stream: Any, random: np.random.Generator) -> dict[str, Any]:
+    """A larger picture on the same base layer."""
+    (height, width), scale = stream.base_size, int(random.choice([1, 2, 2, 3, 4, 4, 7, 16]))
+    while height * width * scale * scale > MAX_PIXELS and scale > 1:
+        scale -= 1
+    cut = random.integers(0, scale, 2)
+    return {"scale": scale, "height": height * scale - int(cut[0]), "width": width * scale - int(cut[1])}
 
 
 def _names(random: np.random.Generator) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dlic_registry import DlicError, did_you_mean, get
 from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
-from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than
+from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than, without_memory
 from lightning_dlic.zoo.cards import names_card
 
 if TYPE_CHECKING:
@@ -190,13 +190,11 @@ def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 def _build_stage(cls: type[Any], args: dict[str, Any], state: dict[str, torch.Tensor], path: Path) -> Any:
     """A stage no larger than its state, which in turn is no larger than its file."""
-    import torch
-
     shapes = [value.shape for value in state.values()]
     if sum(value.numel() for value in state.values()) > path.stat().st_size:
         raise TooLargeError("its tensors would be larger than the file")
     # First without memory; a stage that needs some is built under the same limit.
-    with contextlib.suppress(RuntimeError, NotImplementedError), torch.device("meta"), no_larger_than(shapes):
+    with contextlib.suppress(RuntimeError, NotImplementedError), without_memory(), no_larger_than(shapes):
         cls(**args)
     with no_larger_than(shapes):
         return cls(**args)

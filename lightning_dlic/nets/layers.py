@@ -52,8 +52,7 @@ def icnr_(conv: nn.Conv2d, step: int) -> None:
         conv: Convolution with a multiple of ``step**2`` output channels.
         step: The shuffle's factor.
     """
-    weight = conv.weight[:: step * step].clone()
-    conv.weight.copy_(weight.repeat_interleave(step * step, dim=0))
+    conv.weight.copy_(conv.weight[:: step * step].repeat_interleave(step * step, dim=0))
 
 
 def pixel_repeat(x: Tensor, scale: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Building networks that a file of unknown origin asks for: no larger than the file itself."""
+"""Building networks that a file of unknown origin asks for: no larger than the file itself, and at first of no memory."""
 
 from __future__ import annotations
 
@@ -70,4 +70,26 @@ def no_larger_than(shapes: Iterable[Iterable[int]]) -> Iterator[None]:
     with ExitStack() as stack:
         for register, hook in hooks:
             stack.callback(register(hook).remove)
+        yield
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Tensors made inside have shapes only, and are not filled with random numbers.
+
+    On shapes, torch draws by Python code that imports its compiler: a second and 160 MB, for nothing.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    draws = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.bernoulli_, torch.Tensor.random_}
+    draws |= {torch.Tensor.exponential_, torch.Tensor.log_normal_, torch.Tensor.cauchy_, torch.Tensor.geometric_}
+
+    class NoDraws(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            given = args[0] if args else (kwargs or {}).get("tensor")
+            drawn = func in draws or getattr(func, "__module__", "") == "torch.nn.init"
+            return given if drawn and given is not None and given.is_meta else func(*args, **(kwargs or {}))
+
+    with torch.device("meta"), NoDraws():
         yield

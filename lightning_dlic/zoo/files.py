@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlic_datamodules.files import write_file
 from dlic_registry import DlicError, get, load, load_entry, recorded, stage_kinds
-from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than
+from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than, without_memory
 from lightning_dlic.zoo.cards import find_card, names_card
 
 if TYPE_CHECKING:
@@ -199,8 +199,6 @@ def build_net(meta: Mapping[str, Any], path: Path, shapes: Mapping[str, tuple[in
     Raises:
         DlicError: The network is not registered here, refuses its arguments, or has other tensors.
     """
-    import torch
-
     spec = meta["net"]
     if spec.get("distribution"):
         # A file's own text ends up in messages: keep it short.
@@ -210,7 +208,7 @@ def build_net(meta: Mapping[str, Any], path: Path, shapes: Mapping[str, tuple[in
         cls = load("net", spec["name"][:80], own_first=True)
     arguments = _arguments(cls, meta)
     # First without memory: a forged argument must not make us allocate what the file's own size does not warrant.
-    with torch.device("meta"), no_larger_than(shapes.values()):
+    with without_memory(), no_larger_than(shapes.values()):
         _check_shapes(path, _construct(cls, arguments, path), shapes)
     return _construct(cls, arguments, path)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -108,3 +110,14 @@ def test_checkpoints_build_what_they_hold_and_no_more(
 
 def test_networks_that_fit_are_built_as_before(tmp_path: Path) -> None:
     assert sum(parameter.numel() for parameter in load_net("zoo:compact_x4")[0].parameters()) == 375_456
+
+
+def test_loading_networks_imports_no_compiler() -> None:
+    code = (
+        "import sys\n"
+        "from lightning_dlic.zoo import cards, load_net\n"
+        "for name in cards(): load_net(f'zoo:{name}')\n"
+        "sys.exit(bool({'torch._dynamo', 'sympy', 'torch.distributed.fsdp'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
