@@ -1,4 +1,4 @@
-"""Building networks that a file of unknown origin asks for: no larger than the file itself, and at first of no memory."""
+"""Building networks that a file of unknown origin asks for: at first of no memory, then no larger than the file."""
 
 from __future__ import annotations
 
