@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: small real photographs, and recipes that train on them."""
 
 import os
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,3 +70,22 @@ run: {{root: "{tmp_path / "runs"}"}}
         return path
 
     return write
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[str, str]]:
+    """Runs ``dlic`` with words; checks the exit status and returns what it printed on both streams.
+
+    In the tests' own process: importing torch again for each call would cost seconds.
+    """
+    from lightning_dlic.cli.main import main
+
+    def run(*words: object, status: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["dlic", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        assert (end.value.code or 0) == status, printed.err
+        return printed.out, printed.err
+
+    return run

@@ -21,7 +21,7 @@ from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
 from dlic_datamodules.errors import DataError
-from dlic_datamodules.loader import PictureLoader, StepSampler, as_is, leave_interrupts
+from dlic_datamodules.loader import PictureLoader, StartWorker, StepSampler, as_is
 from dlic_datamodules.policy import Policy, write_listing
 from dlic_datamodules.small import measurable, tell_small, usable
 from dlic_datamodules.source import Source, scan
@@ -29,6 +29,7 @@ from dlic_datamodules.stream import CropStream, Cutter, Transform, WholePictures
 from dlic_datamodules.transform import TransformSpec, build_transform
 from dlic_datamodules.validation import OWN, Rounds, ValidSets
 from dlic_datamodules.validation import valid_sets as check_sets
+from dlic_registry import imported_plugins
 
 __all__ = ["PictureDataModule", "Splits"]
 
@@ -330,7 +331,7 @@ class PictureDataModule(LightningDataModule):
             sampler=sampler,
             num_workers=workers,
             collate_fn=as_is,
-            worker_init_fn=leave_interrupts,
+            worker_init_fn=StartWorker(tuple(imported_plugins())),
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=_PREFETCH if workers else None,
         )

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch.utils.data import DataLoader, DistributedSampler, get_worker_info
 
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.stream import Failure
-from dlic_registry import MachineError
+from dlic_registry import MachineError, import_plugins
 
 __all__ = ["PictureLoader", "StepSampler", "as_is"]
 
@@ -72,9 +73,23 @@ def as_is(batch: Any) -> Any:
     return batch
 
 
-def leave_interrupts(worker: int) -> None:
-    """Ctrl-C reaches all processes of a terminal; when loader processes end is for the training to say."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@dataclass(frozen=True)
+class StartWorker:
+    """What a loader process does first.
+
+    It leaves Ctrl-C, which reaches all processes of a terminal, to the training. And it knows the names that plug-in
+    modules registered: where it is no fork of the training, nobody has imported them there.
+
+    Attributes:
+        plugins: The modules.
+    """
+
+    plugins: tuple[str, ...]
+
+    def __call__(self, worker: int) -> None:
+        """Called in the process, with its number."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        import_plugins(self.plugins)
 
 
 def _ahead(batches: Iterator[Any]) -> Iterator[Any]:

@@ -23,6 +23,7 @@ VERBS = {
     "compress": Verb("lightning_dlic.cli.compress:compress", "Compress a picture, or a folder, into N bytes."),
     "decompress": Verb("lightning_dlic.cli.decompress:decompress", "Decode a .dlic file, or a folder of them."),
     "bench": Verb("lightning_dlic.cli.bench:bench", "Measure codecs at byte budgets: table, plots, page."),
+    "new": Verb("lightning_dlic.cli.new:new", "Write a package that adds a stage, a net, a codec ..."),
     "cache": Verb("lightning_dlic.cli.cache:app", "List, check or clear cached pictures."),
 }
 
