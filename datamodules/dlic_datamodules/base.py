@@ -135,6 +135,7 @@ class PictureDataModule(LightningDataModule):
         self._steps: int | None = None
         self._start = self._seed = 0
         self._least = 1
+        self._limit: int | None = None
         self._run_dir: Path | None = None
         self._transform: Transform | None = build_transform(transform)
         self._splits: Splits | None = None
@@ -170,6 +171,7 @@ class PictureDataModule(LightningDataModule):
         run_dir: Path | None = None,
         transform: Transform | None = None,
         least: int = 1,
+        limit: int | None = None,
     ) -> None:
         """Sets the run: to be called before `train_dataloader`, and again before a resumed run goes on.
 
@@ -181,11 +183,12 @@ class PictureDataModule(LightningDataModule):
             transform: Adds to a batch in the loader's workers, in place of the argument of that name; a
                 `dlic_datamodules.transform.BatchTransform` or a function like it.
             least: Shorter side that a picture must have to be evaluated; smaller ones are left out and listed.
+            limit: Train on the first so many pictures only; None takes all.
         """
         _check(steps >= 1, "steps", steps, "at least 1")
         _check(0 <= start <= steps, "start", start, f"from 0 to {steps}")
         self._steps, self._start, self._seed = steps, start, seed
-        self._run_dir, self._least = run_dir, least
+        self._run_dir, self._least, self._limit = run_dir, least, limit
         if self.val_crop is not None:
             _check(self.val_crop >= least, "val_crop", self.val_crop, f"at least {least}, to be measured")
         self._transform = transform or self._transform
@@ -299,7 +302,10 @@ class PictureDataModule(LightningDataModule):
         self._skipped += [row for row in rows if row not in self._skipped]
         if rows:
             self._write_skipped()
-        return chosen.numbers
+        if self._limit is None or self._limit >= len(pictures):
+            return chosen.numbers
+        everyone = np.arange(len(pictures), dtype=np.int64) if chosen.numbers is None else chosen.numbers
+        return everyone[: self._limit]
 
     def _whole(self, split: str) -> PictureLoader | list[Any]:
         pictures = self.pictures(split)

@@ -62,7 +62,11 @@ def fit(
 
     result = train(loaded, target)
     if result.figures is not None:
+        if result.stopped is not None:
+            say(f"ended after batch {result.batches} of {loaded.trainer.max_steps}: {result.stopped}")
         say(f"run: {result.run.folder}")
+    elif result.stopped is not None and result.signal is None:
+        return
     elif result.signal is not None or result.batches < loaded.trainer.max_steps:
         again = command("dlic-fit", "--resume", result.run.folder)
         if is_first_rank(ranks(loaded.trainer)):

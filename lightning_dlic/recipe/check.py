@@ -110,8 +110,10 @@ def _parts(recipe: Recipe) -> Iterator[Part]:
         yield Part("metric", name, f"metrics.{name}", f"metrics.{name}", args)
     if recipe.discriminator is not None:
         yield _inline("net", recipe.discriminator, DISCRIMINATOR, provided=("channels",))
-    if recipe.logger is not None:
-        yield _inline("logger", recipe.logger, "logger", provided=("save_dir",))
+    for logger in recipe.loggers:
+        yield Part("logger", logger.name, logger.key, logger.key, logger.args, ("save_dir",))
+    for callback in recipe.named_callbacks:
+        yield Part("callback", callback.name, callback.key, callback.key, callback.args)
 
 
 def _inline(

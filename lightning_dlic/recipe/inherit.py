@@ -33,8 +33,12 @@ def left_behind(at: tuple[str, ...], old: Mapping[str, Any], new: Mapping[str, A
         [('epsilon',)]
     """
     names = old.get("name"), new.get("name")
-    if at[-1:] == ("transform",) and isinstance(names[1], str) and "name" not in old:
+    several = at[-1:] == ("transform",) or at == ("logger",)
+    if several and isinstance(names[1], str) and "name" not in old:
         # One by name takes the place of several.
+        return [(key,) for key in old]
+    if at == ("logger",) and "name" in old and "name" not in new and all(isinstance(v, dict) for v in new.values()):
+        # And several that of one.
         return [(key,) for key in old]
     if not all(isinstance(name, str) for name in names) or names[0] == names[1]:
         return []

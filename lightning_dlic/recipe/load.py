@@ -50,10 +50,11 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     recipe.train = _train(recipe, values["train"])
     recipe.optim = {role: _optimizer(recipe, role, value) for role, value in recipe.optim.items()}
     recipe.losses = {term: _terms(recipe, term, value) for term, value in recipe.losses.items()}
-    recipe.metrics = {name: _metric(recipe, name, value) for name, value in recipe.metrics.items() if value is not None}
-    for key in ("logger", "discriminator"):
-        if getattr(recipe, key) is not None:
-            named(recipe, key, getattr(recipe, key))
+    for key in ("metrics", "callbacks"):
+        setattr(recipe, key, _by_name(recipe, key, getattr(recipe, key)))
+    if recipe.discriminator is not None:
+        named(recipe, "discriminator", recipe.discriminator)
+    recipe.logger = _loggers(recipe, recipe.logger)
     check_ranges(recipe, recipe, "")
     check_ranges(recipe, recipe.trainer, "trainer.")
     if not recipe.train:
@@ -168,11 +169,21 @@ def _groups(recipe: Recipe, key: str, value: Any) -> dict[str, Any]:
     return groups
 
 
-def _metric(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        hint = f"Write {name}: {{}}, or {name}: {{argument: value}}"
-        raise recipe.error(f"metrics.{name}", f"{show(value)} is not a mapping of arguments", hint)
-    return value
+def _by_name(recipe: Recipe, key: str, value: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Components by name with their arguments; null takes one away."""
+    given = {name: args for name, args in value.items() if args is not None}
+    for name, args in given.items():
+        if not isinstance(args, dict):
+            hint = f"Write {name}: {{}}, or {name}: {{argument: value}}"
+            raise recipe.error(f"{key}.{name}", f"{show(args)} is not a mapping of arguments", hint)
+    return given
+
+
+def _loggers(recipe: Recipe, value: Any) -> dict[str, Any] | None:
+    """One logger with its name, or several by their names."""
+    if isinstance(value, dict) and "name" not in value and all(isinstance(v, dict | None) for v in value.values()):
+        return _by_name(recipe, "logger", value) or None
+    return None if value is None else named(recipe, "logger", value)
 
 
 def _terms(recipe: Recipe, term: str, value: Any) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ from lightning_dlic.recipe.typecheck import describe, remedy
 _MAX_DEPTH = 60
 # Emptied mappings and lists fall back on their defaults.
 _EMPTIABLE = (
-    *("plugins", "train", "stages", "optim", "losses", "metrics", "data", "trainer", "run"),
+    *("plugins", "train", "stages", "optim", "losses", "metrics", "callbacks", "data", "trainer", "run"),
     *("base", "scale", "hints"),
 )
 _NAMED = ("data", "base", "hints", "downsize")
@@ -83,7 +83,7 @@ def _inline_hint(keys: Keys, spec: type[Any]) -> Any:
     """The type of a component's name where arguments stand beside it, of a group's pattern, of weights by scale."""
     if keys[0] == "stages" and _hint_at(spec, keys) is Any:
         return {"name": str, "weights": str}.get(keys[-1])
-    if keys[0] not in ("optim", "losses", "logger"):
+    if keys[0] not in ("optim", "losses", "logger", "callbacks"):
         return None
     return {"name": str, "match": str | list[str]}.get(keys[-1])
 

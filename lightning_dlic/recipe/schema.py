@@ -8,8 +8,10 @@ from typing import Any
 from omegaconf import MISSING
 
 from lightning_dlic.recipe.loaded import Loaded
+from lightning_dlic.recipe.named import Named
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true")
+PROFILERS = ("simple", "advanced", "pytorch")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
@@ -93,6 +95,9 @@ class TrainerSpec:
     threads: int | None = field(default=None, metadata={"least": 1, "below": 1025})
     """CPU threads of torch; null leaves its choice."""
 
+    profiler: str | None = field(default=None, metadata={"choices": PROFILERS})
+    """Lightning's profiler, whose report goes into the run's folder: simple, advanced or pytorch."""
+
     progress: bool = True
     """Whether a progress bar and the closing table are shown."""
 
@@ -101,6 +106,9 @@ class TrainerSpec:
 
     limit_val: int | None = field(default=None, metadata={"least": 1})
     """Largest number of validation pictures; null takes all."""
+
+    limit_train: int | None = field(default=None, metadata={"least": 1})
+    """Train on the first so many pictures only; null takes all."""
 
     best_on: str | None = None
     """The validation set whose best network is kept: ``valid`` or one of ``data.args.valid_sets``; null: the first."""
@@ -159,7 +167,12 @@ class RecipeSpec:
     """How long, on what, and what is kept."""
 
     logger: Any = None
-    """Logger beside metrics.csv, arguments inline: ``{name: wandb, project: dlic}``; null has none."""
+    """Logger beside metrics.csv, arguments inline: ``{name: wandb, project: dlic}``; several by their names:
+    ``{wandb: {project: dlic}, tensorboard: {}}``; null has none."""
+
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    """Callbacks of Lightning's kind, by registered name with arguments: ``{early_stopping: {patience: 5}}``. With a
+    ``name`` among them the key is free; null takes one away."""
 
     run: RunSpec = field(default_factory=RunSpec)
     """Where the run's folder goes."""
@@ -178,6 +191,21 @@ class Recipe(RecipeSpec, Loaded):
     discriminator: dict[str, Any] | None = None
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     logger: dict[str, Any] | None = None
+    callbacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def loggers(self) -> list[Named]:
+        """The loggers that it names."""
+        if self.logger is None:
+            return []
+        if isinstance(self.logger.get("name"), str):
+            return [Named.of("logger", self.logger["name"], self.logger)]
+        return [Named.of(f"logger.{key}", key, spec) for key, spec in self.logger.items()]
+
+    @property
+    def named_callbacks(self) -> list[Named]:
+        """The callbacks that it names."""
+        return [Named.of(f"callbacks.{key}", key, spec) for key, spec in self.callbacks.items()]
 
     @property
     def is_chain(self) -> bool:

@@ -244,7 +244,11 @@ class Stage(pl.LightningModule):
     @property
     def monitor_sign(self) -> int:
         """1 where more of the monitored figure is better, -1 where less is."""
-        metric = next((metric for metric in self.metrics if metric.name == self.monitor), None)
+        return self.sign_of(self.monitor)
+
+    def sign_of(self, figure: str) -> int:
+        """1 where more of a figure is better, -1 where less is."""
+        metric = next((metric for metric in self.metrics if metric.name == figure), None)
         return -1 if metric is not None and not metric.higher_is_better else 1
 
     def figures(self, inputs: Any, output: Tensor, target: Tensor) -> dict[str, float]:

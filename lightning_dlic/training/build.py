@@ -133,15 +133,21 @@ def build_data(recipe: Recipe) -> PictureDataModule:
     return data
 
 
-def build_logger(recipe: Recipe, run: Run) -> pl.loggers.Logger | None:
-    """Builds the logger a recipe names, if it names one, and gives it the resolved recipe."""
-    if recipe.logger is None:
-        return None
-    arguments = {key: value for key, value in recipe.logger.items() if key != "name"}
-    # ``name`` is taken by the registry; a run's display name is ``title`` in a recipe.
-    logger: pl.loggers.Logger = load("logger", recipe.logger["name"])(save_dir=str(run.folder), **arguments)
-    logger.log_hyperparams(recipe.resolved())
-    return logger
+def build_loggers(recipe: Recipe, run: Run) -> list[pl.loggers.Logger]:
+    """Builds the loggers that a recipe names, and gives them the resolved recipe.
+
+    Raises:
+        DlicError: One refuses its arguments, or lacks a package.
+    """
+    loggers = []
+    for named in recipe.loggers:
+        try:
+            logger: pl.loggers.Logger = load("logger", named.name)(save_dir=str(run.folder), **named.args)
+        except (ValueError, TypeError, ModuleNotFoundError) as error:
+            raise DlicError(f"{recipe.where(named.key)}: {named.key}: {str(error).splitlines()[0]}") from error
+        logger.log_hyperparams(recipe.resolved())
+        loggers.append(logger)
+    return loggers
 
 
 def build_trainer(
@@ -182,6 +188,7 @@ def build_trainer(
             # Some operations (adaptive pooling backwards on a GPU) have no deterministic form: warn, do not fail.
             deterministic="warn" if spec.deterministic else False,
             use_distributed_sampler=False,
+            profiler=_profiler(spec.profiler, run),
             enable_checkpointing=True,
             enable_model_summary=False,
             enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
@@ -191,6 +198,19 @@ def build_trainer(
         )
     except (MisconfigurationException, TypeError, ValueError) as error:
         raise DlicError(f"{recipe.where('trainer')}: trainer: {str(error).splitlines()[0]}") from error
+
+
+def _profiler(name: str | None, run: Run) -> pl.profilers.Profiler | None:
+    """A profiler that writes ``fit-profile.txt`` (and a trace, if it makes one) into the run's folder."""
+    if name is None:
+        return None
+    kinds = {
+        "simple": pl.profilers.SimpleProfiler,
+        "advanced": pl.profilers.AdvancedProfiler,
+        "pytorch": pl.profilers.PyTorchProfiler,
+    }
+    profiler: pl.profilers.Profiler = kinds[name](dirpath=run.folder, filename="profile")
+    return profiler
 
 
 def _check_devices(recipe: Recipe) -> None:

@@ -99,7 +99,9 @@ class Checkpoints(pl.callbacks.Checkpoint):
                 logger.flush()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Removes what is not to be kept."""
+        """Saves where a callback has ended the training before its last batch; removes what is not to be kept."""
+        assert isinstance(pl_module, Stage)
+        self.save(trainer, pl_module)
         if trainer.is_global_zero:
             self._prune()
 

@@ -56,6 +56,7 @@ def conclude(
     final: dict[str, Any],
     device: torch.device,
     seconds: float,
+    stopped: str | None = None,
 ) -> Figures:
     """Measures what was trained beside its baseline, saves its networks, writes and prints the result.
 
@@ -67,6 +68,7 @@ def conclude(
         final: The last checkpoint.
         device: Where to measure.
         seconds: How long the training took.
+        stopped: Why it ended before its last batch, if it did.
     """
     stage.net.load_state_dict(network_state(final))
     stage.batches = int(final["dlic_batches"])
@@ -88,6 +90,7 @@ def conclude(
         "recipe": recipe.name,
         **_stages(recipe),
         "batches": stage.batches,
+        **({"stopped": stopped} if stopped is not None else {}),
         "seconds": round(seconds, 1),
         "parameters": sum(p.numel() for part in stage.trained().values() for p in part.net.parameters()),
         "data": {"name": recipe.data.name, "args": recipe.resolved()["data"]["args"]},

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_datamodules.files import write_file
@@ -21,7 +22,8 @@ from lightning_dlic.recipe import Recipe, check, to_yaml
 from lightning_dlic.recipe.errors import nearest
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.best import Best
-from lightning_dlic.training.build import build, build_data, build_logger, build_trainer
+from lightning_dlic.training.build import build, build_data, build_loggers, build_trainer
+from lightning_dlic.training.callbacks import build_callbacks, reason_to_stop
 from lightning_dlic.training.changes import Change, check_fit, take_changes, tell_changes
 from lightning_dlic.training.checkpoints import Checkpoints
 from lightning_dlic.training.conclude import best_files, conclude, describe_stage
@@ -49,14 +51,16 @@ class Result:
     Attributes:
         run: Its folder.
         batches: Batches done.
-        figures: Final figures; None where the training was interrupted.
+        figures: Final figures; None where the training was interrupted, and in all processes but the first.
         signal: The signal that interrupted it, if one did.
+        stopped: Why a callback ended it before its last batch, if one did.
     """
 
     run: Run
     batches: int
     figures: Figures | None
     signal: int | None = None
+    stopped: str | None = None
 
 
 def fit(recipe: Recipe, resume: Target | str | Path | None = None) -> Result:
@@ -122,10 +126,17 @@ def _fit(recipe: Recipe, run: Run, target: Target | None) -> Result:
 def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, point: Point | None) -> Result:
     start = point.batches if point is not None else 0
     steps = recipe.trainer.max_steps
-    data.configure(steps=steps, start=start, seed=recipe.seed, run_dir=run.folder, least=stage.least_side)
+    data.configure(
+        steps=steps,
+        start=start,
+        seed=recipe.seed,
+        run_dir=run.folder,
+        least=stage.least_side,
+        limit=recipe.trainer.limit_train,
+    )
     stage.follows = _follow(recipe, data)
     metrics = MetricsFile(run.metrics, start)
-    loggers = [metrics, *filter(None, [build_logger(recipe, run)])]
+    loggers = [metrics, *build_loggers(recipe, run)]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
     provenance = {**record(placed(recipe).resolved()), "batch_size": data.batch_size}
     checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, provenance)
@@ -141,17 +152,18 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
         _run(trainer, stage, data, point)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
+    stopped = reason_to_stop(trainer) if batches < recipe.trainer.max_steps else None
     # A signal after the last batch may have broken off its validation, which who goes on makes up for.
-    unfinished = final is None or batches < recipe.trainer.max_steps or interrupt.received is not None
-    if final is None or unfinished or not trainer.is_global_zero:
-        return Result(run, batches, None, interrupt.received)
+    ended = (batches >= recipe.trainer.max_steps or stopped is not None) and interrupt.received is None
+    if final is None or not ended or not trainer.is_global_zero:
+        return Result(run, batches, None, interrupt.received, stopped)
     try:
         with explained(run, stage):
             seconds = time.monotonic() - begun
-            figures = conclude(recipe, run, stage, data, final, trainer.strategy.root_device, seconds)
+            figures = conclude(recipe, run, stage, data, final, trainer.strategy.root_device, seconds, stopped)
     except KeyboardInterrupt:
         return Result(run, batches, None, signal.SIGINT)
-    return Result(run, batches, figures)
+    return Result(run, batches, figures, stopped=stopped)
 
 
 def _run(trainer: pl.Trainer, stage: Stage, data: PictureDataModule, point: Point | None) -> None:
@@ -159,6 +171,9 @@ def _run(trainer: pl.Trainer, stage: Stage, data: PictureDataModule, point: Poin
         trainer.fit(stage, datamodule=data, ckpt_path=point.path if point is not None else None, weights_only=True)
     except Interrupted:
         return
+    except (MisconfigurationException, ModuleNotFoundError) as error:
+        # What a callback of others asks of Lightning, and a stage's own optimisation does not give.
+        raise DlicError(f"trainer, callbacks: {str(error).splitlines()[0]}") from error
     except SystemExit as end:
         # What Lightning makes of Ctrl-C before the first batch.
         if isinstance(end.__context__, KeyboardInterrupt):
@@ -185,6 +200,7 @@ def _callbacks(
         ),
         ema,
         Samples(run),
+        *build_callbacks(recipe),
         progress_bar(recipe.trainer.log_every) if recipe.trainer.progress else None,
         interrupt,
         checkpoints,

@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "optimizer": "torch.optim:Optimizer",
         "schedule": "torch.optim.lr_scheduler:LRScheduler",
         "logger": "pytorch_lightning.loggers:Logger",
+        "callback": "pytorch_lightning.callbacks:Callback",
     }
 )
 """Each kind and the dotted name of the class its targets derive from."""

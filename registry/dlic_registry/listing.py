@@ -5,6 +5,7 @@ from typing import Any
 from dlic_registry import local
 from dlic_registry.entry import Entry
 from dlic_registry.errors import AmbiguousNameError, UnknownNameError
+from dlic_registry.foreign import foreign
 from dlic_registry.installed import OWN, installed, normalize
 from dlic_registry.kinds import KINDS
 from dlic_registry.words import did_you_mean
@@ -48,7 +49,8 @@ def get(kind: str, name: str, *, own_first: bool = False) -> Entry:
 
     Args:
         kind: one of `KINDS` or of `stage_kinds`.
-        name: a registered name, or ``distribution:name`` where two distributions claim one.
+        name: a registered name, or ``distribution:name`` where two distributions claim one; of some kinds also
+            ``module:Class`` of any library.
         own_first: whether a bare name that is ours means ours, whoever else claims it: for names that our code and our
             file formats have fixed. What a user writes is never decided so.
 
@@ -63,6 +65,9 @@ def get(kind: str, name: str, *, own_first: bool = False) -> Entry:
     owner, _, bare = name.rpartition(":")
     found = [e for e in known if e.name == bare and (not owner or normalize(e.distribution) == normalize(owner))]
     if not found:
+        other = foreign(kind, name)
+        if other is not None:
+            return other
         raise UnknownNameError(_unknown(kind, name, known))
     if own_first and not owner:
         found = [e for e in found if normalize(e.distribution) == OWN] or found

@@ -9,6 +9,7 @@ from dlic_registry.entry import Entry
 from dlic_registry.errors import BrokenPluginError, RegistryError, reason
 from dlic_registry.kinds import KINDS, SUPPORTED_APIS, check_name
 from dlic_registry.listing import check_kind, get
+from dlic_registry.words import did_you_mean
 
 _TARGET = re.compile(r"(?P<module>\w+(\.\w+)*)\s*:\s*(?P<attribute>\w+(\.\w+)*)\s*(\[.*\])?")
 
@@ -89,5 +90,7 @@ def import_target(target: str) -> Any:
         raise RegistryError(f"target {target!r} is not of the form module:Class")
     found: Any = import_module(match["module"])
     for part in match["attribute"].split("."):
+        if not hasattr(found, part):
+            raise RegistryError(f"{match['module']} has no attribute {part!r}.{did_you_mean(part, dir(found))}")
         found = getattr(found, part)
     return found
