@@ -40,6 +40,34 @@ class Charbonnier(nn.Module):
         return torch.sqrt((output - target) ** 2 + self.epsilon**2).mean()
 
 
+class L1Scales(nn.Module):
+    """Mean absolute error of pictures at several resolutions: tone and form count beside single pixels."""
+
+    def __init__(self, scales: int = 3, gain: float = 1.0) -> None:
+        """Creates the loss.
+
+        Args:
+            scales: How many resolutions, each half of the one before.
+            gain: Weight of each resolution beside the finer one before.
+
+        Raises:
+            ValueError: There is no resolution, or a weight is not positive.
+        """
+        super().__init__()
+        if scales < 1 or gain <= 0:
+            raise ValueError(f"scales must be at least 1 and gain positive, not {scales} and {gain}")
+        weights = [gain**n for n in range(scales)]
+        self.weights = [weight / sum(weights) for weight in weights]
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """Compares ``[B, C, H, W]`` with ``[B, C, H, W]``; a scalar of the same unit, the weighted mean."""
+        error, total = output - target, output.new_zeros(())
+        for number, weight in enumerate(self.weights):
+            error = F.avg_pool2d(error, 2, ceil_mode=True, count_include_pad=False) if number else error
+            total = total + weight * error.abs().mean()
+        return total
+
+
 class L1Lattice(nn.Module):
     """L1 and, besides, what a network draws on the lattice of its pixel shuffle.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from dlic_registry import DlicError, load
 from lightning_dlic.kinds.order import in_order
+from lightning_dlic.losses.kinds import of_discriminator
 from lightning_dlic.recipe.errors import nearest
 from lightning_dlic.recipe.schema import DISCRIMINATOR, Recipe
 
@@ -93,7 +94,12 @@ def _check_loss(recipe: Recipe, term: str, spec: Mapping[str, Any], owner: str, 
             hint = "A chain names one: discriminator: {name: srgan_discriminator}. Else take a GAN's stage, as srgan."
             raise recipe.error(key, f"{owner} has no discriminator", hint)
         if not plays:
-            raise recipe.error(key, f"loss {spec['name']} does not judge a discriminator", "Take bce or hinge.")
+            raise recipe.error(
+                key, f"loss {spec['name']} does not judge a discriminator", "Take bce, hinge or relativistic."
+            )
+    elif compares and of_discriminator(cls) and _ADVERSARIAL not in declared:
+        hint = "A chain names one: discriminator: {name: srgan_discriminator}. Else take a GAN's stage, as srgan."
+        raise recipe.error(key, f"loss {spec['name']} looks into a discriminator, and {owner} has none", hint)
     elif not compares:
         meant = nearest(last, declared, "Terms with a meaning of their own")
         raise recipe.error(key, f"loss {spec['name']} does not compare an output with a target", meant)

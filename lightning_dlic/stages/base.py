@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from dlic_registry import DlicError, suggest
 from lightning_dlic.imaging.finite import unfinite
+from lightning_dlic.losses.kinds import of_discriminator
 from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
 from lightning_dlic.metrics.protocol import to_uint8
 from lightning_dlic.metrics.terms import counted
@@ -268,8 +269,12 @@ class Stage(pl.LightningModule):
 
     def terms(self, inputs: Any, produced: Any, target: Tensor) -> dict[str, Tensor]:
         """All terms that compare what `produce` made with the target, weighted."""
-        names = [name for name in self.losses if name != ADVERSARIAL]
-        return {name: self.term(name, *self.compared(name, inputs, produced, target)) for name in names}
+        return {name: self.term(name, *self.compared(name, inputs, produced, target)) for name in self.comparing}
+
+    @property
+    def comparing(self) -> list[str]:
+        """Names of the terms that compare what was made with the target: all but a discriminator's."""
+        return [name for name, loss in self.losses.items() if name != ADVERSARIAL and not of_discriminator(loss)]
 
     def configure_optimizers(self) -> Any:
         """Builds one optimizer a role, with its schedule where one is named.

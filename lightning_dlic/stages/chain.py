@@ -190,10 +190,10 @@ class Chain(Adversarial):
                 own = part.terms(legs[kind].inputs, legs[kind].output, legs[kind].target())
                 terms |= {f"{kind}_{name}": value for name, value in own.items()}
         if ADVERSARIAL in self.losses:
-            terms[ADVERSARIAL] = self.fooled(made)
+            terms |= self.fooled(made, truth)
         yield tuple(self.trained()), terms
         if ADVERSARIAL in self.losses:
-            yield DISCRIMINATOR, {ADVERSARIAL: self.told_apart(truth, made)}
+            yield DISCRIMINATOR, self.told_apart(truth, made)
 
     @staticmethod
     def _comparable(made: Tensor, target: Tensor) -> Tensor:

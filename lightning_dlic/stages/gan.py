@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from dlic_registry import load
+from dlic_registry import DlicError, load
+from lightning_dlic.losses.kinds import Sees, seen_by
 from lightning_dlic.stages.base import Stage, Terms
 from lightning_dlic.stages.settings import Spec
 from lightning_dlic.stages.terms import ADVERSARIAL
@@ -17,7 +19,11 @@ class Adversarial(Stage):
     """Trains the stage's network against a discriminator.
 
     Mixed into a stage that defines the task; its network is the role ``generator``. The term ``adversarial`` is the
-    discriminator's, all others compare what was made with the target.
+    discriminator's, and so are losses that look into it (`losses.kinds.Sees`); all others compare what was made with
+    the target.
+
+    Attributes:
+        discriminator: Any network that gives logits of pictures; `nets.discriminators.base.Discriminator` adds to that.
     """
 
     roles: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
@@ -34,10 +40,19 @@ class Adversarial(Stage):
 
     discriminator: nn.Module
 
-    def add_discriminator(self, spec: Mapping[str, Any], channels: int) -> None:
-        """Builds the discriminator of registered name ``spec["name"]`` with its arguments."""
+    def add_discriminator(self, spec: Mapping[str, Any], channels: int, conditions: int = 0) -> None:
+        """Builds the discriminator of registered name ``spec["name"]`` with its arguments.
+
+        Args:
+            spec: Name and arguments.
+            channels: Of what it is to judge.
+            conditions: Further channels that it can be shown, if it takes any.
+        """
+        cls = load("net", spec["name"], own_first=True)
         arguments = {key: value for key, value in spec.items() if key != "name"}
-        self.discriminator = load("net", spec["name"], own_first=True)(channels=channels, **arguments)
+        self.shown = conditions if "conditions" in inspect.signature(cls).parameters else 0
+        told = {"conditions": self.shown} if self.shown else {}
+        self.discriminator = cls(channels=channels, **told, **arguments)
 
     def role_parameters(self, role: str) -> Iterator[nn.Parameter]:
         """Parameters of the network for ``generator``, of the discriminator for the other."""
@@ -47,6 +62,10 @@ class Adversarial(Stage):
         """What the discriminator looks at of what was made, or of the target: the whole of it."""
         return made
 
+    def share(self, inputs: Any) -> float:
+        """By how much the discriminator counts in a batch; at 0 it rests. The default: fully."""
+        return 1.0
+
     def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str | tuple[str, ...], Terms]]:
         """Yields the generator's terms, then the discriminator's on the same made pictures."""
         made = self.produce(inputs)
@@ -54,17 +73,75 @@ class Adversarial(Stage):
         if ADVERSARIAL not in self.losses:
             yield "generator", terms
             return
-        yield "generator", {**terms, ADVERSARIAL: self.fooled(self.judged(inputs, made))}
-        yield "discriminator", {ADVERSARIAL: self.told_apart(self.judged(inputs, target), self.judged(inputs, made))}
+        share = self.share(inputs)
+        if not share:
+            yield "generator", terms
+            yield "discriminator", {}
+            return
+        seen, real = self.judged(inputs, made), self.judged(inputs, target)
+        fooled = {name: share * value for name, value in self.fooled(seen, real).items()}
+        yield "generator", {**terms, **fooled}
+        yield "discriminator", self.told_apart(real, seen)
 
-    def fooled(self, made: Tensor) -> Tensor:
-        """How little the discriminator believes what was made, weighted; it is not moved by that."""
+    def fooled(self, made: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """How little the discriminator believes what was made, and how differently it sees it, weighted.
+
+        Args:
+            made: What it looks at of what was made.
+            real: The same of the original.
+
+        Returns:
+            The generator's terms; the discriminator is not moved by them.
+        """
+        loss = self.losses[ADVERSARIAL]
+        matched = [name for name, each in self.losses.items() if seen_by(each) is Sees.ACTIVATIONS]
         with self.frozen(self.discriminator):
-            value: Tensor = self.losses[ADVERSARIAL].generator(self.discriminator(made))  # type: ignore[operator]
-        return value * self.loss_weights[ADVERSARIAL]
+            logits, inside = self._ask(made, deep=matched)
+            if matched or getattr(loss, "relative", False):
+                wanted, truth = self._ask(real.detach(), deep=matched)
+        if getattr(loss, "relative", False):
+            values = [loss.generator(*pair) for pair in zip(logits, wanted, strict=True)]  # type: ignore[operator]
+        else:
+            values = [loss.generator(each) for each in logits]  # type: ignore[operator]
+        terms = {ADVERSARIAL: _mean(values) * self.loss_weights[ADVERSARIAL]}
+        for name in matched:
+            terms[name] = self.losses[name](inside, truth) * self.loss_weights[name]
+        return terms
 
-    def told_apart(self, real: Tensor, made: Tensor) -> Tensor:
-        """How badly the discriminator tells what was made from what is real; the generator is not moved by that."""
-        logits = self.discriminator(real), self.discriminator(made.detach())
-        value: Tensor = self.losses[ADVERSARIAL].discriminator(*logits)  # type: ignore[operator]
-        return value
+    def told_apart(self, real: Tensor, made: Tensor) -> dict[str, Tensor]:
+        """How badly the discriminator tells what was made from what is real, and what it pays for being steep.
+
+        Args:
+            real: What it looks at of the original.
+            made: The same of what was made.
+
+        Returns:
+            The discriminator's terms; the generator is not moved by them.
+        """
+        loss, steep = self.losses[ADVERSARIAL], self._steepness_due()
+        real = real.detach().requires_grad_(bool(steep))
+        believed, _ = self._ask(real)
+        doubted, _ = self._ask(made.detach())
+        pairs = zip(believed, doubted, strict=True)
+        terms = {ADVERSARIAL: _mean([loss.discriminator(*pair) for pair in pairs])}  # type: ignore[operator]
+        for name in steep:
+            terms[name] = self.losses[name](believed, real) * self.loss_weights[name]
+        return terms
+
+    def _steepness_due(self) -> list[str]:
+        found = {name: loss for name, loss in self.losses.items() if seen_by(loss) is Sees.GRADIENT}
+        return [name for name, loss in found.items() if getattr(loss, "due", lambda _: True)(self.batches)]
+
+    def _ask(self, pictures: Tensor, deep: Sequence[str] = ()) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        """Logits of the discriminator, and where terms compare them its activations."""
+        if deep and not hasattr(self.discriminator, "judge"):
+            name = type(self.discriminator).__name__
+            raise DlicError(f"losses.{deep[0]}: discriminator {name} does not show its activations: it has no judge")
+        logits, inside = self.discriminator.judge(pictures) if deep else (self.discriminator(pictures), [])  # type: ignore[operator]
+        return (logits,) if isinstance(logits, Tensor) else tuple(logits), inside
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    """Of the depths at which a discriminator judges, each alike."""
+    total: Tensor = sum(values[1:], values[0])
+    return total / len(values)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, load
+from lightning_dlic.losses.kinds import of_discriminator
 from lightning_dlic.stages.settings import Spec
 
 ADVERSARIAL = "adversarial"
@@ -19,6 +20,9 @@ def build_losses(specs: Mapping[str, Spec | None]) -> tuple[dict[str, nn.Module]
 
     Args:
         specs: ``{term: {"name": ..., "weight": ..., ...}}``; None switches a term off.
+
+    Raises:
+        DlicError: A loss looks into a discriminator where none is trained against.
     """
     losses, weights = {}, {}
     for term, spec in specs.items():
@@ -26,6 +30,12 @@ def build_losses(specs: Mapping[str, Spec | None]) -> tuple[dict[str, nn.Module]
             arguments = {key: value for key, value in spec.items() if key not in ("name", "weight")}
             losses[term] = load("loss", spec["name"], own_first=True)(**arguments)
             weights[term] = float(spec.get("weight", 1.0))
+    for term, loss in losses.items():
+        if of_discriminator(loss) and ADVERSARIAL not in losses:
+            raise DlicError(
+                f"losses.{term}: {type(loss).__name__} looks into a discriminator, which there is only with the term "
+                f"{ADVERSARIAL}"
+            )
     return losses, weights
 
 

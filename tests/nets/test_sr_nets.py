@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dlic_registry import load
-from lightning_dlic.nets.discriminator import SRGANDiscriminator
+from lightning_dlic.nets.discriminators.srgan import SRGANDiscriminator
 from lightning_dlic.nets.srcnn import SRCNNNet
 from lightning_dlic.nets.srresnet import SRResNetNet
 

@@ -12,6 +12,7 @@ from dlic_registry import Component, DlicError, load
 from lightning_dlic.imaging.color import rgb_to_ycbcr, ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize, resize_uint8
 from lightning_dlic.metrics.protocol import score
+from lightning_dlic.metrics.terms import counted
 from lightning_dlic.stages.base import Batch, Stage
 from lightning_dlic.stages.relay import Leg, Relay
 
@@ -112,9 +113,9 @@ class Reconstruction(Stage):
         return centred, batch["quality"], image.shape[-1] // base.shape[-1]
 
     def terms(self, inputs: Inputs, produced: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """All terms; ``content`` counts by the strength, and is left out at 0."""
+        """All terms that compare; ``content`` counts by the strength, and is left out at 0."""
         weights = {"content": float(inputs.alpha[0])}
-        counted = [name for name in self.losses if weights.get(name, 1.0)]
+        counted = [name for name in self.comparing if weights.get(name, 1.0)]
         compared = {name: self.compared(name, inputs, produced, target) for name in counted}
         return {name: weights.get(name, 1.0) * self.term(name, *pair) for name, pair in compared.items()}
 
@@ -144,14 +145,16 @@ class Reconstruction(Stage):
         return relay.full()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Scores one whole picture at the least strength and, where there are others, at the greatest."""
+        """Scores one whole picture at the least strength and, where there are others, at the greatest (``vivid``)."""
         super().validation_step(batch, batch_idx)
         most = max(self.alphas)
         if most > min(self.alphas):
             inputs, target = self.task(batch)
             vivid = inputs._replace(alpha=torch.full_like(inputs.alpha, most))
-            figures = self.score(vivid, self(vivid), target)
-            self.log_valid(batch, "vivid_psnr_rgb", figures["psnr_rgb"])
+            figures = self.figures(vivid, self(vivid), target)
+            for name in ("psnr_rgb", *self.settings.metrics):
+                if name in figures:
+                    self.log_valid(batch, f"vivid_{name}", counted(name, figures[name]))
 
     def score(self, inputs: Inputs, output: Tensor, target: Tensor) -> dict[str, float]:
         """PSNR and SSIM on Y and on RGB, with a border of the scale cut off."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from lightning_dlic.nets.discriminators.base import Discriminator
 
-class SRGANDiscriminator(nn.Module):
+
+class SRGANDiscriminator(Discriminator):
     """Eight convolutions from 64 to 512 channels, then two dense layers; one logit a picture.
 
     The paper's own at 96x96. Other sizes are pooled to the 6x6 that the dense layer expects.
@@ -35,8 +37,11 @@ class SRGANDiscriminator(nn.Module):
             nn.Linear(before * 36, dense), nn.LeakyReLU(0.2, inplace=True), nn.Linear(dense, 1)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Gives logits ``[B, 1]`` (positive: real) for pictures ``[B, C, H, W]`` in [0, 1] of at least 16x16."""
-        features = self.features(x * 2.0 - 1.0)
-        logits: Tensor = self.classify(self.pool(features).flatten(1))
-        return logits
+    def judge(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Gives logits ``[B, 1]`` for pictures ``[B, C, H, W]`` in [0, 1] of at least 16x16, and activations."""
+        x, inside = x * 2.0 - 1.0, []
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                inside.append(x)
+        return self.classify(self.pool(x).flatten(1)), inside

@@ -1,0 +1,1 @@
+"""Networks that tell real pictures from made ones."""

@@ -1,0 +1,37 @@
+"""What discriminators share."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+Logits = Tensor | tuple[Tensor, ...]
+SLOPE = 0.2
+
+
+class Discriminator(nn.Module):
+    """Tells real pictures (positive logits) from made ones.
+
+    Any network that gives logits of pictures serves as one. What this class adds is a look inside, for losses that
+    compare activations, and conditions: a constructor that takes ``conditions`` is told how many further channels,
+    such as the decoded base layer's, stand behind the picture's.
+    """
+
+    def judge(self, x: Tensor) -> tuple[Logits, list[Tensor]]:
+        """Logits of pictures, and the activations on the way to them.
+
+        Args:
+            x: ``[B, channels + conditions, H, W]``, pictures in [0, 1].
+        """
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Logits:
+        """The logits alone: of whole pictures ``[B, 1]``, or of places ``[B, 1, h, w]``, perhaps at several depths."""
+        return self.judge(x)[0]
+
+
+def normed(inside: int, outside: int, side: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+    """A convolution whose largest gain is held at 1 (Miyato et al. 2018)."""
+    layer = nn.Conv2d(inside, outside, side, stride, padding=(side - 1) // 2, bias=bias)
+    spectral_norm(layer)
+    return layer

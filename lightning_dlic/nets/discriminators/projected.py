@@ -1,0 +1,109 @@
+"""A discriminator that looks through a frozen network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dlic_registry import DlicError
+from lightning_dlic.frozen.vgg import VGG19, convolution_index
+from lightning_dlic.nets.discriminators.base import SLOPE, Discriminator, normed
+
+
+class _Head(nn.Module):
+    """Small and spectrally normalised: what one depth of the frozen network says of each place."""
+
+    def __init__(self, features: int, width: int, conditions: int) -> None:
+        super().__init__()
+        self.mix = normed(features, width, 1)
+        self.told = normed(conditions, width, 3) if conditions else None
+        self.look = normed(width, width, 3)
+        self.tail = normed(width, 1, 1)
+
+    def forward(self, features: Tensor, told: Tensor | None) -> tuple[Tensor, Tensor]:
+        x = self.mix(features)
+        if self.told is not None and told is not None:
+            # What was decoded, at this depth's resolution: texture is judged by where it stands.
+            x = x + self.told(F.adaptive_avg_pool2d(told, x.shape[-2:]))
+        inside = F.leaky_relu(self.look(F.leaky_relu(x, SLOPE)), SLOPE)
+        return self.tail(inside), inside
+
+
+class Projected(Discriminator):
+    """Judges VGG-19's features of pictures, place by place at several depths (after Sauer et al. 2021, Projected GANs).
+
+    What is learned is a head a depth; the network below knows pictures already, so that a GAN is of use within
+    thousands of batches. VGG-19 stays frozen and out of checkpoints; `frozen.vgg.VGG19` says where its weights come
+    from.
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        layers: Sequence[str] = ("1_2", "2_2", "3_4", "4_4"),
+        width: int = 64,
+        conditions: int = 0,
+    ) -> None:
+        """Loads the network and builds the heads.
+
+        Args:
+            channels: Of the pictures: 3, or 1 for grey ones.
+            layers: Convolutions whose activations are judged, as ``block_convolution``, in VGG's order.
+            width: Channels of each head.
+            conditions: Further channels behind the pictures', which tell what they were made of.
+
+        Raises:
+            ValueError: Pictures have another number of channels.
+            DlicError: A layer does not exist, the layers are not in order, or VGG's weights can be had nowhere.
+        """
+        super().__init__()
+        if channels not in (1, 3):
+            raise ValueError(f"channels must be 1 or 3 for projected, which looks through VGG-19, not {channels}")
+        self.channels = channels
+        self.ends = [convolution_index(layer) + 2 for layer in layers]
+        if not self.ends or sorted(set(self.ends)) != self.ends:
+            raise DlicError(f"projected: layers must be in VGG's order, not {', '.join(layers)}")
+        # Inside a tuple: the weights of others must not enter a checkpoint.
+        self._frozen = (VGG19(self.ends[-1] - 1).to(memory_format=torch.channels_last),)
+        self.levels = _levels(self._frozen[0], self.ends)
+        widths = [_channels(self._frozen[0], end) for end in self.ends]
+        self.heads = nn.ModuleList(_Head(features, width, conditions) for features in widths)
+
+    def judge(self, x: Tensor) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        """Gives logits ``[B, 1, h, w]`` and activations of each depth, for pictures of at least 16x16."""
+        picture, told = x[:, : self.channels], x[:, self.channels :]
+        vgg = self._frozen[0].to(x.device)
+        features, start = vgg.normalised(picture), 0
+        logits, inside = [], []
+        for end, level, head in zip(self.ends, self.levels, self.heads, strict=True):
+            features = vgg.layers[start:end](features)
+            found, seen = head(features / level, told if told.shape[1] else None)
+            logits.append(found)
+            inside.append(seen)
+            start = end
+        return tuple(logits), inside
+
+
+def _channels(vgg: VGG19, end: int) -> int:
+    convolutions = [layer for layer in vgg.layers[:end] if isinstance(layer, nn.Conv2d)]
+    return convolutions[-1].out_channels
+
+
+@torch.no_grad()
+def _levels(vgg: VGG19, ends: Sequence[int]) -> list[float]:
+    """How strong each depth's activations are, for a picture that is coarse and fine alike."""
+    with torch.device("cpu"):
+        draw, picture = torch.Generator().manual_seed(0), torch.zeros(1, 3, 64, 64)
+        for side in (1, 2, 4, 8, 16, 32, 64):
+            noise = torch.rand(1, 3, side, side, generator=draw) / 7
+            picture += F.interpolate(noise, size=(64, 64), mode="nearest")
+        x, start, found = vgg.normalised(picture), 0, []
+        for end in ends:
+            x = vgg.layers[start:end](x)
+            # Rounded, so that no other order of sums changes it.
+            found.append(float(f"{x.square().mean().sqrt().item():.2g}") or 1.0)
+            start = end
+    return found
