@@ -138,7 +138,8 @@ class Adversarial(Stage):
             name = type(self.discriminator).__name__
             raise DlicError(f"losses.{deep[0]}: discriminator {name} does not show its activations: it has no judge")
         logits, inside = self.discriminator.judge(pictures) if deep else (self.discriminator(pictures), [])  # type: ignore[operator]
-        return (logits,) if isinstance(logits, Tensor) else tuple(logits), inside
+        several = (logits,) if isinstance(logits, Tensor) else tuple(logits)
+        return tuple(each.float() for each in several), inside
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
