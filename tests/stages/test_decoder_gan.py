@@ -155,7 +155,10 @@ def test_it_trains_resumes_to_the_bit_and_leaves_the_network_alone(
         (["stages.reconstruction.args.discriminator.conditions=3"], "conditions: is set by what uses this net"),
         (["stages.reconstruction.name=decoder"], "decoder has no discriminator|no role"),
         (["stages.reconstruction.args.discriminator.name=unet_sm"], "Did you mean 'unet_sn'"),
-        (["losses.adversarial=null", "stages.reconstruction.args.discriminator=null"], "there is only with the term adversarial"),
+        (
+            ["losses.adversarial=null", "stages.reconstruction.args.discriminator=null"],
+            "only with the term adversarial",
+        ),
     ],
 )
 def test_mistakes(recipe: Path, overrides: list[str], message: str) -> None:
