@@ -92,6 +92,8 @@ class PictureDataModule(LightningDataModule):
     whole: ClassVar[type[WholePictures]] = WholePictures
     # Arguments that are paths: a run records them as absolute.
     path_args: ClassVar[tuple[str, ...]] = ("root", "cache_dir", "valid_sets")
+    # The folder below ``$DLIC_DATA`` where a recipe names no root; empty where it must name something.
+    default_root: ClassVar[str] = ""
 
     def __init__(
         self,

@@ -32,10 +32,11 @@ class DIV2KDataModule(PictureDataModule):
     """
 
     path_args = (*PictureDataModule.path_args, "extra")
+    default_root = "DIV2K"
 
     def __init__(self, root: str | None = None, *, extra: list[str] | None = None, **shared: Any) -> None:
         super().__init__(**shared)
-        self.root = place(root, "DIV2K")
+        self.root = place(root, self.default_root)
         self.extra = [Path(folder).expanduser() for folder in extra or []]
 
     def splits(self) -> Splits:

@@ -41,6 +41,8 @@ class FolderDataModule(PictureDataModule):
         DataError: A folder is missing or holds no pictures.
     """
 
+    default_root = "photos"
+
     def __init__(
         self,
         root: str | list[str] | None = None,
@@ -53,7 +55,7 @@ class FolderDataModule(PictureDataModule):
         super().__init__(**shared)
         if not 0 <= valid_fraction < 1:
             raise DataError(f"data.args.valid_fraction must be at least 0 and below 1, not {valid_fraction!r}")
-        self.roots = [place(path, "photos") for path in (_listed(root) if root is not None else [None])]
+        self.roots = [place(path, self.default_root) for path in (_listed(root) if root is not None else [None])]
         if not self.roots or (root is not None and "" in _listed(root)):
             raise DataError("data.args.root names no folder\nGive the folder that holds the pictures")
         self.train_paths, self.valid_paths = train, valid

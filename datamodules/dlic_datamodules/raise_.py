@@ -33,6 +33,9 @@ class RAISEDataModule(PictureDataModule):
         DataError: The folder, the list or the photographs are not there.
     """
 
+    path_args = (*PictureDataModule.path_args, "csv")
+    default_root = "RAISE"
+
     def __init__(
         self,
         root: str | None = None,
@@ -45,7 +48,7 @@ class RAISEDataModule(PictureDataModule):
         super().__init__(downsize=downsize, **shared)
         if not 0 <= valid_fraction < 1:
             raise DataError(f"data.args.valid_fraction must be at least 0 and below 1, not {valid_fraction!r}")
-        self.root = place(root, "RAISE")
+        self.root = place(root, self.default_root)
         self.csv = Path(csv).expanduser() if csv is not None else None
         self.valid_fraction = valid_fraction
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from dlic_registry import Component, RegistryError, get, import_plugins, load, stage_kinds
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
-from lightning_dlic.recipe.find import shipped_names
+from lightning_dlic.recipe.find import shipped_names, split_step
 from lightning_dlic.recipe.loaded import Loaded
 from lightning_dlic.recipe.schema import DISCRIMINATOR, Recipe
 from lightning_dlic.recipe.signature import Argument, signature
@@ -19,6 +20,7 @@ from lightning_dlic.recipe.typecheck import conforms, describe, remedy
 from lightning_dlic.zoo.cards import names_card
 
 _LONGEST_NAME = 200
+_SINGLE = 3.4028e38
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,28 @@ def check(recipe: Recipe, *, weights: bool = True) -> None:
     for kind in recipe.stages:
         if kind not in kinds:
             raise recipe.error(f"stages.{kind}", "no such kind of stage", nearest(kind, kinds, "Kinds"))
-    parts = list(_parts(recipe))
+    found = list(parts(recipe))
     # All names first: a typing mistake must not wait for the import of torch.
-    for part in parts:
+    for part in found:
         look_up(recipe, part)
+    _check_numbers(recipe, recipe.resolved())
     if weights:
         for problem in missing_weights(recipe):
             raise problem
-    classes = {part.key: check_part(recipe, part) for part in parts}
+    classes = {part.key: check_part(recipe, part) for part in found}
     check_trained(recipe, {kind: classes[f"stages.{kind}"] for kind in recipe.stages})
+
+
+def _check_numbers(recipe: Recipe, value: Any, key: str = "") -> None:
+    """Numbers that single precision cannot hold end in a traceback of torch's."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _check_numbers(recipe, item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for item in value:
+            _check_numbers(recipe, item, key)
+    elif isinstance(value, int | float) and _SINGLE < abs(value) < math.inf:
+        raise recipe.error(key, f"{show(value)} is too large", f"The most is {_SINGLE:g}.")
 
 
 def _check_folder(recipe: Recipe, key: str, name: str | None) -> None:
@@ -90,7 +105,12 @@ def _check_folder(recipe: Recipe, key: str, name: str | None) -> None:
         raise recipe.error(key, f"{show(name)} cannot be the name of a folder below run.root", hint)
 
 
-def _parts(recipe: Recipe) -> Iterator[Part]:
+def parts(recipe: Recipe) -> Iterator[Part]:
+    """All components that a recipe names at its own keys, in the order in which they are checked.
+
+    Args:
+        recipe: A loaded recipe.
+    """
     for kind, stage in recipe.stages.items():
         yield Part(kind, stage.name, f"stages.{kind}", f"stages.{kind}.args", stage.args)
     yield Part("data", recipe.data.name, "data", "data.args", recipe.data.args)
@@ -152,7 +172,7 @@ def missing_weights(recipe: Recipe) -> Iterator[RecipeError]:
     """
     for kind, stage in recipe.stages.items():
         for field, source in (("init", stage.init), ("weights", stage.weights)):
-            if source is not None and not names_card(source) and not os.path.exists(source):
+            if source is not None and not names_card(source) and not os.path.exists(split_step(source)[0]):
                 made_by = next((part for part in Path(source).parts if part in shipped_names()), None)
                 train = f"Train it first: dlic-fit {made_by}. Or give" if made_by else "Give"
                 nothing = f" or stages.{kind}.init=null to start from nothing." if field == "init" else ""
@@ -194,7 +214,7 @@ def _check_value(recipe: Loaded, key: str, argument: Argument, title: str) -> No
     if value is None and optional:
         return
     if argument.component is not None:
-        for part in _components(recipe, key, value, argument.component):
+        for part in components(recipe, key, value, argument.component):
             look_up(recipe, part)
             check_part(recipe, part)
     elif not conforms(value, argument.annotation):
@@ -202,7 +222,7 @@ def _check_value(recipe: Loaded, key: str, argument: Argument, title: str) -> No
         raise recipe.error(key, f"{show(value)} is not {describe(argument.annotation)}", hint)
 
 
-def _components(recipe: Loaded, key: str, value: Any, component: Component) -> Iterator[Part]:
+def components(recipe: Loaded, key: str, value: Any, component: Component) -> Iterator[Part]:
     """The components that an argument names."""
     if isinstance(value, dict) and isinstance(value.get("name"), str):
         yield _inline(component.kind, value, key, provided=component.provides)

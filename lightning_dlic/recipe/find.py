@@ -40,6 +40,18 @@ def shipped_names() -> list[str]:
     return sorted(path.with_suffix("").as_posix() for path in paths if path.parts[0] != "sweeps")
 
 
+def split_step(text: str) -> tuple[str, int | None]:
+    """A run's folder and the step behind an ``@``; None where no step is named.
+
+    Args:
+        text: A path, or ``RUN@STEP``.
+    """
+    folder, at, step = text.rpartition("@")
+    if at and step.isascii() and step.isdecimal() and len(step) < 18 and not os.path.exists(text):
+        return folder, int(step)
+    return text, None
+
+
 def find(name: str | Path, beside: Path | None = None, where: object = None, key: str = "") -> Path:
     """Finds the file of a recipe.
 

@@ -31,7 +31,7 @@ class StageSpec(NamedSpec):
     """A stage; its key under ``stages`` is its kind."""
 
     init: str | None = None
-    """Weights to start training from: a file, a run's folder, or ``zoo:NAME``."""
+    """Weights to start training from: a file, a run's folder, ``RUN@STEP``, or ``zoo:NAME``."""
 
     partial: bool = False
     """Whether ``init`` may fit in part: tensors it lacks stay as they are, those the network lacks are left over."""

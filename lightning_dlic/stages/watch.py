@@ -59,18 +59,12 @@ class Watch:
         values = [term.detach() for term in terms.values()]
         if gradients:
             # A norm that overflows single precision is as good as infinite: so would Adam's squares.
-            wide = torch.float32 if gradients[0].dtype in (torch.float16, torch.bfloat16) else None
-            values.append(torch.stack(_wide(torch._foreach_norm(gradients, 2, dtype=wide))).amax())
+            norms = torch._foreach_norm(gradients, 2, dtype=_kind(gradients))
+            values.append(torch.stack(_alike(norms)).amax())
         if not values:
             return
         names = (*(f"the {name} loss of {role}" for name in terms), f"the gradient of {role}")
-        gathered = torch.stack(_wide(values))
-        event = None
-        if gathered.device.type == "cuda":
-            gathered = torch.empty(gathered.shape, pin_memory=True).copy_(gathered, non_blocking=True)
-            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            event.record()
-        self._waiting.append(_Look(batch, role, names, gathered, event))
+        self._waiting.append(_Look(batch, role, names, *_sent(torch.stack(_alike(values)))))
         while self._waiting and (len(self._waiting) > self._BEHIND or _is_here(self._waiting[0])):
             self._read()
 
@@ -95,10 +89,25 @@ class Watch:
                 )
 
 
-def _wide(values: Sequence[Tensor]) -> list[Tensor]:
-    """Numbers of one type, in which none of them overflows."""
-    kind = torch.float64 if any(value.dtype == torch.float64 for value in values) else torch.float32
-    return [value.to(kind) for value in values]
+def _kind(values: Sequence[Tensor]) -> torch.dtype:
+    """A type in which none of the tensors' numbers overflows."""
+    return torch.float64 if any(value.dtype == torch.float64 for value in values) else torch.float32
+
+
+def _alike(values: Sequence[Tensor]) -> list[Tensor]:
+    """Numbers of one type and on one device: the GPU's where one is there, for a loss may have terms of the CPU's."""
+    device = next((value.device for value in values if value.device.type != "cpu"), values[0].device)
+    return [value.to(device, _kind(values), non_blocking=True) for value in values]
+
+
+def _sent(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """Numbers on their way to the CPU, and what tells that they are there; of other devices than CUDA's waited for."""
+    if values.device.type != "cuda":
+        return values.cpu(), None
+    there = torch.empty_like(values, device="cpu", pin_memory=True).copy_(values, non_blocking=True)
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record(torch.cuda.current_stream(values.device))
+    return there, event
 
 
 def _is_here(look: _Look) -> bool:

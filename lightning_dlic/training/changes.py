@@ -10,8 +10,10 @@ from typing import Any
 from dlic_registry import DlicError
 from dlic_registry.terminal import command
 from lightning_dlic.recipe import Recipe
+from lightning_dlic.recipe.defaults import say, unsaid
 from lightning_dlic.recipe.errors import show
 from lightning_dlic.recipe.given import COMMAND_LINE
+from lightning_dlic.recipe.trained import loss_specs
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.resume import Point
@@ -77,9 +79,10 @@ def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
     for key in ("run.root", "run.name"):
         if recipe.where(key) == COMMAND_LINE:
             raise recipe.error(key, "a resumed run stays in its folder", f"Leave it out; the folder is {run.folder}")
+    kept = _keep_defaults(recipe, point)
     old = point.checkpoint["dlic"]["recipe"]
     new = placed(recipe).resolved()
-    found = [change for change in compare(old, new) if change.key.split(".")[0] != "run"]
+    found = [change for change in compare(old, new) if change.key.split(".")[0] != "run" and change.key not in kept]
     for change in found:
         _refuse(recipe, run, change)
     if recipe.trainer.max_steps < point.batches:
@@ -90,6 +93,34 @@ def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
         )
     _check_lengths(recipe, found)
     return found
+
+
+def _keep_defaults(recipe: Recipe, point: Point) -> set[str]:
+    """Gives a recipe, where it is silent, the defaults that the run began with; returns their keys where they changed."""
+    kept: set[str] = set()
+    now, then = unsaid(recipe), point.checkpoint["dlic"].get("defaults")
+    if not isinstance(then, dict):
+        _ask_for_features(recipe, now)
+        return kept
+    for key, was in then.items():
+        here = now.get(key, {})
+        if here.get("name") != was.get("name"):
+            continue
+        for name, old in was["args"].items():
+            if name in here["args"] and here["args"][name] != old:
+                say(recipe, f"{key}.{name}", old)
+                kept.add(f"{key}.{name}")
+                told = f"{key}.{name}: {show(old)}, as where the run began; by now the default is"
+                warnings.warn(f"{told} {show(here['args'][name])}", stacklevel=4)
+    return kept
+
+
+def _ask_for_features(recipe: Recipe, now: dict[str, dict[str, Any]]) -> None:
+    """The one default that changed before runs recorded theirs."""
+    for key, loss in loss_specs(recipe):
+        if loss["name"].rpartition(":")[2] == "perceptual" and "activated" in now[key]["args"]:
+            hint = f"Say which it was: {key}.activated=false for runs of before that default, or {key}.activated=true"
+            raise recipe.error(key, "the run does not record whether its features are activated", hint)
 
 
 def tell_changes(changes: list[Change], batches: int) -> None:

@@ -19,6 +19,7 @@ from dlic_datamodules.files import write_file
 from dlic_datamodules.validation import OWN
 from dlic_registry import DlicError, import_plugins
 from lightning_dlic.recipe import Recipe, check, to_yaml
+from lightning_dlic.recipe.defaults import unsaid
 from lightning_dlic.recipe.errors import nearest
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.best import Best
@@ -138,7 +139,7 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     metrics = MetricsFile(run.metrics, start)
     loggers = [metrics, *build_loggers(recipe, run)]
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
-    provenance = {**record(placed(recipe).resolved()), "batch_size": data.batch_size}
+    provenance = {**record(placed(recipe).resolved()), "defaults": unsaid(recipe), "batch_size": data.batch_size}
     checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, provenance)
     interrupt = Interrupt(checkpoints)
     begin = Begin(run, point, recipe, data.batch_size) if point is not None else None

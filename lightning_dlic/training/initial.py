@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 
 from dlic_registry import DlicError
 from lightning_dlic.imaging.finite import unfinite
+from lightning_dlic.recipe.find import split_step
 from lightning_dlic.stages.base import Stage
-from lightning_dlic.training.provenance import network_state, read_checkpoint
-from lightning_dlic.training.resume import choose
+from lightning_dlic.training.provenance import network_state, read_checkpoint, verify
+from lightning_dlic.training.resume import Point, choose
 from lightning_dlic.training.target import find_target
 from lightning_dlic.zoo.cards import names_card
 from lightning_dlic.zoo.files import WeightsError, locate
@@ -48,7 +50,8 @@ def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
 
     Args:
         stage: The stage.
-        source: ``zoo:NAME``, a safetensors file with or without a record of its network, a checkpoint, a run's folder.
+        source: ``zoo:NAME``, a safetensors file with or without a record of its network, a checkpoint, a run's folder,
+            ``RUN@STEP``.
         where: Place and key, for messages.
         partial: Whether tensors of the network may stay as they are, and tensors of the source be left over.
 
@@ -62,6 +65,7 @@ def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
     given = stage.init_state(given)
     fit = max((_fit(target, given) for target in targets), key=lambda fit: (fit.whole, len(fit.taken)))
     if not fit.taken:
+        _check_known(source, where)
         raise DlicError(f"{where}: nothing in {source} fits this network (another net, or another width?)")
     if not fit.whole and not partial:
         raise DlicError(
@@ -78,10 +82,8 @@ def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
 def read_tensors(source: str, where: str, kind: str) -> dict[str, Tensor]:
     """The tensors of a network by name, wherever they lie, of a chain those of a kind; nothing is unpickled."""
     path = Path(source)
-    if not names_card(source) and path.is_dir():
-        return network_state(choose(find_target(source, key=where), where).checkpoint, kind)
-    if path.suffix == ".ckpt":
-        return network_state(read_checkpoint(path), kind)
+    if (point := _point(source, where)) is not None:
+        return network_state(point.checkpoint, kind)
     if path.suffix.lower() in _PICKLES:
         hint = "Save its tensors by safetensors.torch.save_file."
         raise DlicError(f"{where}: {source} is a pickle, which could run anything and is not read.\n{hint}")
@@ -93,6 +95,22 @@ def read_tensors(source: str, where: str, kind: str) -> dict[str, Tensor]:
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{where}: {source}: not a safetensors file ({str(error).splitlines()[0][:160]})") from error
     return tensors
+
+
+def _point(source: str, where: str) -> Point | None:
+    """The checkpoint that a source names, if it names one: its file, a run's folder, or ``RUN@STEP``."""
+    path = Path(source)
+    if path.suffix == ".ckpt":
+        return Point(path, read_checkpoint(path))
+    if names_card(source) or not os.path.isdir(split_step(source)[0]):
+        return None
+    return choose(find_target(source, key=where), where)
+
+
+def _check_known(source: str, where: str) -> None:
+    """Says what to install where a source that fits nothing is of a stage that nobody here knows."""
+    if (point := _point(source, where)) is not None:
+        verify(point.checkpoint, point.path)
 
 
 def _spellings(given: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:

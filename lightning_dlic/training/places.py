@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from dlic_datamodules.places import place
 from dlic_registry import load
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.zoo.cards import names_card
@@ -18,10 +19,14 @@ def placed(recipe: Recipe) -> Recipe:
         recipe: A checked recipe.
 
     Returns:
-        A copy. Where its data set says which of its arguments are paths, those; and the weights to start from.
+        A copy. Where its data set says which of its arguments are paths, those, and the folder that it takes where
+        the recipe names none; and the weights to start from.
     """
     copy = deepcopy(recipe)
-    for name in getattr(load("data", copy.data.name), "path_args", ()):
+    data: Any = load("data", copy.data.name)
+    if getattr(data, "default_root", "") and copy.data.args.get("root") is None:
+        copy.data.args["root"] = str(place(None, data.default_root))
+    for name in getattr(data, "path_args", ()):
         if copy.data.args.get(name):
             copy.data.args[name] = _absolute(copy.data.args[name])
     for stage in copy.stages.values():

@@ -100,6 +100,10 @@ def _fault(checkpoint: dict[str, Any]) -> str | None:
     for stage in checkpoint["dlic"]["stages"].values():
         if not isinstance(stage, dict) or not all(isinstance(stage.get(key), str) for key in _STAGE):
             return "dlic.stages does not say which they are"
+    defaults = checkpoint["dlic"].get("defaults", {})
+    for was in defaults.values() if isinstance(defaults, dict) else [None]:
+        if not isinstance(was, dict) or not isinstance(was.get("args"), dict):
+            return "dlic.defaults does not say whose they are"
     for name, callback in checkpoint["callbacks"].items():
         if str(name).startswith("EMA") and not (
             isinstance(callback, dict) and isinstance(callback.get("shadow"), dict)

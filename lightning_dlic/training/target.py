@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlic_registry import DlicError
+from lightning_dlic.recipe.find import split_step
 from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank
 from lightning_dlic.training.run import Run
 
@@ -42,10 +43,8 @@ def find_target(text: str, root: Path = Path("runs"), key: str = "--resume") -> 
     Raises:
         DlicError: It is no run's folder, or has no such checkpoint; the message names those there are.
     """
-    path, step = Path(text), None
-    name, at, number = text.rpartition("@")
-    if at and number.isdecimal() and not path.exists():
-        path, step = Path(name), int(number)
+    named, step = split_step(text)
+    path = Path(named)
     file = _STEP.fullmatch(path.name)
     if path.suffix == ".ckpt" and path.parent.name == "checkpoints":
         path, step = path.parent.parent, int(file[1]) if file else step

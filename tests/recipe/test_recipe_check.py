@@ -120,6 +120,8 @@ def test_schedules_whose_length_the_run_fills_in(name: str) -> None:
         ("optim.generator.name=adm", "optim.generator.name: unknown optimizer 'adm'. Did you mean 'adam'?"),
         ("optim.generator.schedule.name=multi", "optim.generator.schedule.name: unknown schedule 'multi'"),
         ("losses.content.name=perceptul", "losses.content.name: unknown loss 'perceptul'. Did you mean 'perceptual'?"),
+        ("optim.generator.lr=1e45", "command line: optim.generator.lr: 1e+45 is too large\nThe most is 3.4"),
+        ("losses.content.rescale=-1e300", "losses.content.rescale: -1e+300 is too large"),
         ("logger.name=wndb", "logger.name: unknown logger 'wndb'. Did you mean 'wandb'?"),
         (
             "optim.generator.lrr=1",

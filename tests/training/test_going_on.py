@@ -329,3 +329,53 @@ def test_what_else_is_changed_is_taken_and_told(run: Run, override: str, told: s
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         resume(run.folder)
+
+
+def test_a_run_goes_on_with_the_defaults_it_began_with(write_recipe: Write) -> None:
+    run = train(write_recipe(body="losses: {pixel: {name: charbonnier}}")).run
+    checkpoint = torch.load(run.last, weights_only=True)
+    recorded = checkpoint["dlic"]["defaults"]["losses.pixel"]
+    assert recorded["args"]
+    name = next(iter(recorded["args"]))
+    # As of a version in which it was another.
+    recorded["args"][name] *= 2
+    for path in run.checkpoints.iterdir():
+        path.unlink()
+    torch.save(checkpoint, run.checkpoints / "step-00000006.ckpt")
+    with pytest.warns(UserWarning, match=rf"losses\.pixel\.{name}: .*as where the run began"):
+        resume(run.folder, "trainer.max_steps=7")
+    assert load_recipe(run.recipe).losses["pixel"] == {
+        "name": "charbonnier",
+        "weight": 1.0,
+        name: recorded["args"][name],
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resume(run.folder, "trainer.progress=true")
+
+
+def test_a_run_of_before_defaults_were_recorded_must_say_what_its_features_are(run: Run) -> None:
+    path = run.checkpoints / "step-00000006.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    del checkpoint["dlic"]["defaults"]
+    content = {"content": {"name": "perceptual", "weight": 1.0}}
+    checkpoint["dlic"]["recipe"]["losses"] = content
+    torch.save(checkpoint, path)
+    run.recipe.unlink()
+    restore_recipe(find_target(str(run.folder)))
+    with pytest.raises(DlicError, match=r"losses\.content: .*activated(?s:.*)losses\.content\.activated=false"):
+        resume(run.folder)
+
+
+def test_a_folder_that_no_recipe_names_is_recorded_too(
+    write_recipe: Write, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_recipe()
+    path.write_text(path.read_text().replace(f'root: "{pictures}", ', ""))
+    monkeypatch.delenv("DLIC_DATA", raising=False)
+    shutil.copytree(pictures, tmp_path / "here" / "data" / "photos")
+    monkeypatch.chdir(tmp_path / "here")
+    run = train(path).run
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe(run.recipe).data.args["root"] == str(tmp_path / "here" / "data" / "photos")
+    assert resume(run.folder, "trainer.max_steps=7").batches == 7

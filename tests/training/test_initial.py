@@ -27,7 +27,14 @@ def test_weights_are_taken_from_files_of_any_making_and_from_runs(write_recipe: 
     save_file({f"model.net.{name}": value for name, value in tensors.items()}, tmp_path / "module.safetensors")
     unfinished = Path(shutil.copytree(run.folder, tmp_path / "unfinished"))
     (unfinished / "weights.safetensors").unlink()
-    sources = [run.weights, run.last, run.folder, unfinished, tmp_path / "plain.safetensors"]
+    sources: list[Path | str] = [
+        run.weights,
+        run.last,
+        run.folder,
+        f"{run.folder}@1",
+        unfinished,
+        tmp_path / "plain.safetensors",
+    ]
     for source in [*sources, tmp_path / "module.safetensors"]:
         net = build_stage(load_recipe(path, [f"stages.sr.init={source}"]), "sr").net
         for name, value in net.state_dict().items():
@@ -52,6 +59,17 @@ def test_weights_that_fit_in_part_are_taken_only_where_that_is_asked_for(write_r
         net = build_stage(load_recipe(path, [init, "stages.sr.partial=true"]), "sr").net
     assert torch.equal(net.state_dict()["head.weight"], given["head.weight"])
     assert torch.equal(net.state_dict()["tail.bias"], fresh["tail.bias"])
+
+
+def test_weights_of_a_plug_in_that_is_missing_name_it(write_recipe: Write, tmp_path: Path) -> None:
+    run = fit(load_recipe(write_recipe(), ["trainer.max_steps=1"])).run
+    checkpoint = torch.load(run.last, weights_only=True)
+    checkpoint["dlic"]["stages"]["sr"] |= {"name": "super", "distribution": "acme-super", "version": "2.1"}
+    tensors = checkpoint["state_dict"].values()
+    checkpoint["state_dict"] = {f"net.x{number}": value for number, value in enumerate(tensors)}
+    torch.save({**checkpoint, "callbacks": {}}, tmp_path / "other.ckpt")
+    with pytest.raises(DlicError, match=r"other\.ckpt.*super.*acme-super"):
+        build_stage(load_recipe(write_recipe(), [f"stages.sr.init={tmp_path / 'other.ckpt'}"]), "sr")
 
 
 def test_pickles_and_folders_that_are_no_runs_are_refused(write_recipe: Write, tmp_path: Path) -> None:
