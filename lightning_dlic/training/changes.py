@@ -96,7 +96,7 @@ def take_changes(recipe: Recipe, run: Run, point: Point) -> list[Change]:
 
 
 def _keep_defaults(recipe: Recipe, point: Point) -> set[str]:
-    """Gives a recipe, where it is silent, the defaults that the run began with; returns their keys where they changed."""
+    """Gives a silent recipe the defaults that the run began with; returns the keys of those that have changed."""
     kept: set[str] = set()
     now, then = unsaid(recipe), point.checkpoint["dlic"].get("defaults")
     if not isinstance(then, dict):
