@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dlic_registry import entries as entries
     from dlic_registry import register as register
+    from lightning_dlic.api.files import decode as decode
+    from lightning_dlic.api.files import encode as encode
     from lightning_dlic.api.measuring import evaluate as evaluate
     from lightning_dlic.api.networks import load as load
     from lightning_dlic.api.networks import upscale as upscale
@@ -21,6 +23,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "compress": "lightning_dlic.pipeline.compress",
     "decompress": "lightning_dlic.pipeline.decompress",
+    "encode": "lightning_dlic.api.files",
+    "decode": "lightning_dlic.api.files",
     "find_pipeline": "lightning_dlic.pipeline.plan",
     "load": "lightning_dlic.api.networks",
     "upscale": "lightning_dlic.api.networks",

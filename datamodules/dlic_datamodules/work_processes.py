@@ -14,7 +14,7 @@ from typing import Any
 
 from dlic_registry import import_plugins, imported_plugins
 
-__all__ = ["KilledError", "run_jobs"]
+__all__ = ["KilledError", "end_with", "run_jobs"]
 
 
 class KilledError(Exception):
@@ -100,7 +100,7 @@ def _start(context: Any, work: Callable[[Any], Any]) -> _Worker:
 
 
 def _serve(pipe: Connection, work: Callable[[Any], Any], parent: int, plugins: list[str]) -> None:
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     import_plugins(plugins)
     try:
         while True:
@@ -114,7 +114,7 @@ def _serve(pipe: Connection, work: Callable[[Any], Any], parent: int, plugins: l
         return
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Ends this process soon after its parent: one that was killed cannot tell its workers to stop."""
     while os.getppid() == parent:
         time.sleep(0.2)

@@ -46,6 +46,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Coded:
+    """A file under a budget, not decoded yet.
+
+    Attributes:
+        data: The whole file.
+        scale: Factor by which the coded picture is smaller.
+        setting: Quality, in words.
+    """
+
+    data: bytes
+    scale: int
+    setting: str
+
+
+@dataclass(frozen=True)
 class FileRow:
     """A codec that writes its own files, through Pillow.
 
@@ -90,7 +105,11 @@ class FileSession:
     _start: dict[int, float] = field(default_factory=dict)
 
     def samples(self, limit: int) -> Iterator[Sample]:
-        """The finest file within a limit at every scale at which one fits and that is worth trying."""
+        """The finest file within a limit at every scale at which one fits and that is worth trying, decoded."""
+        return map(self.decoded, self.files(limit))
+
+    def files(self, limit: int) -> Iterator[Coded]:
+        """The same files as they are."""
         height, width = map(int, self.picture.shape[:2])
 
         def pixels(scale: int) -> int:
@@ -101,6 +120,18 @@ class FileSession:
             if found:
                 yield found
 
+    def decoded(self, file: Coded) -> Sample:
+        """What a file decodes to, at the picture's size."""
+        before = time.perf_counter()
+        small = self.small(file)
+        whole = _each_plane(small, lambda plane: enlarge(plane, file.scale, *self.picture.shape[:2]))
+        return Sample(len(file.data), whole, file.scale, file.setting, time.perf_counter() - before)
+
+    def small(self, file: Coded) -> U8:
+        """What a file holds, at its own size."""
+        with Image.open(io.BytesIO(file.data)) as image:
+            return np.asarray(image.convert("L" if self.picture.ndim == 2 else "RGB"))
+
     def _file(self, scale: int, quality: int) -> bytes:
         if scale not in self._small:
             self._small[scale] = Image.fromarray(_each_plane(self.picture, lambda plane: shrink(plane, scale)))
@@ -110,18 +141,13 @@ class FileSession:
             self._files[scale, quality] = out.getvalue()
         return self._files[scale, quality]
 
-    def _at(self, scale: int, limit: int) -> Sample | None:
+    def _at(self, scale: int, limit: int) -> Coded | None:
         start = self._start.get(scale, 20.0), 20.0
         quality = finest_within(lambda q: len(self._file(scale, q)), self.row.finest + 1, limit, start)
         if quality is None:
             return None
         self._start[scale] = float(quality)
-        before = time.perf_counter()
-        with Image.open(io.BytesIO(self._file(scale, quality))) as image:
-            decoded = np.asarray(image.convert("L" if self.picture.ndim == 2 else "RGB"))
-        whole = _each_plane(decoded, lambda plane: enlarge(plane, scale, *self.picture.shape[:2]))
-        seconds = time.perf_counter() - before
-        return Sample(len(self._file(scale, quality)), whole, scale, f"quality {quality}", seconds)
+        return Coded(self._file(scale, quality), scale, f"quality {quality}")
 
 
 @dataclass(frozen=True)

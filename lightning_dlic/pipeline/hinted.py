@@ -248,15 +248,19 @@ class HintedSearch:
 
     def _net(self, scale: int) -> Colorizer | None:
         """The network that makes colour of hints."""
+        operators: Any = self._coloring(scale).operators
+        return operators[-1] if operators else None
+
+    def _coloring(self, scale: int) -> Chain:
+        """The networks that work on hints at a scale, loaded when that is tried."""
         if scale not in self._chains:
             small = self.source.height * self.source.width <= NET_PIXELS
             self._chains[scale] = _chain(self.settings.pipeline, scale) if small else Chain()
-        operators: Any = self._chains[scale].operators
-        return operators[-1] if operators else None
+        return self._chains[scale]
 
     def _hinted(self, base: Candidate, body: bytes, net: bool) -> Bitstream:
         """A grey stream with a chunk of hints, and with its networks named."""
-        kinds = base.kinds | (self._chains[base.stream.scale].kinds if net else frozenset())
+        kinds = base.kinds | (self._coloring(base.stream.scale).kinds if net else frozenset())
         number, named = named_in_stream(self.settings.pipeline, base.stream.codec, base.stream.scale, kinds, hints=net)
         chunks = [chunk for chunk in base.stream.chunks if chunk.tag != NETWORKS_CHUNK]
         chunks += [networks_chunk(named)] if named else []

@@ -17,7 +17,7 @@ from lightning_dlic.codec.container import HINTS_CHUNK
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
-from lightning_dlic.codec.networks import networks_chunk
+from lightning_dlic.codec.networks import named_networks, networks_chunk
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.measures import psnr
@@ -184,6 +184,14 @@ def test_a_network_colors_what_hints_and_luma_tell(photo: np.ndarray, network: P
     assert not np.array_equal(decoded, grey)
     assert any("tiny" in str(warning.message) for warning in caught)
     assert (grey[..., 0] == grey[..., 2]).all()
+
+
+def test_a_network_guesses_at_whatever_scale_does_best(photo: np.ndarray, network: Path) -> None:
+    # Of the first scale it was loaded to see whether there is one; here another does better.
+    anywhere = find_pipeline(network, ["scale=auto"])
+    made = compress(photo, bytes=150, hints="none", effort=1, pipeline=anywhere)
+    assert made.stream.scale > 1
+    assert [network.kind for network in named_networks(made.stream) or ()] == ["colorization"]
 
 
 def test_without_the_network_a_filter_and_a_warning(photo: np.ndarray, made: bytes, network: Path) -> None:

@@ -1,0 +1,16 @@
+"""What a visitor may ask of the page."""
+
+LEAST_BYTES, MOST_BYTES = 100, 8000
+"""Of a file, as the slider goes."""
+UPLOAD_BYTES = 64 << 20
+"""Of an uploaded file."""
+PIXELS = 64_000_000
+"""Of a picture, uploaded or said by a bitstream."""
+SHOWN_SIDE = 2048
+"""Longest side of the pictures that the page shows; the PNG that it gives to keep is whole."""
+PICTURES = 12
+"""Kept at a time, all visitors together; the one that was not asked for longest goes."""
+WAITING = 16
+"""Jobs that may wait."""
+SECONDS = 600.0
+"""Of a job, before it is given up."""
