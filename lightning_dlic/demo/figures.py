@@ -47,9 +47,9 @@ def lpips(output: U8, target: U8) -> float | None:
 
 @cache
 def _distance() -> Callable[[U8, U8], float] | None:
-    from lightning_dlic.metrics.perceptual import BACKBONE
+    from lightning_dlic.frozen.alexnet import FILE
 
-    if find_weights(BACKBONE) is None:
+    if find_weights(FILE) is None:
         return None
     try:
         return lpips_distance()
