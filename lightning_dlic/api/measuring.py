@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ def evaluate(
         **options: What the kind's measure takes, such as ``scale``, ``metrics``, ``hints``.
 
     Returns:
-        A row a pair of set and target, with figures by name and by picture.
+        A row a pair of set and target, with figures by name and by picture. Of pictures that cannot be measured there
+        is a warning each.
 
     Raises:
         DlicError: A target or a set is not there, or an option is of no use.
@@ -47,4 +49,7 @@ def evaluate(
     sets = [open_set(Path(folder)) for folder in folders]
     measure = build_measure(one_kind(found, kind), options)
     request = MeasureRequest(sets, torch.device(device), lambda text: subject(find_target(text)), progress)
-    return measure.run([subject(target) for target in found], request)
+    outcome = measure.run([subject(target) for target in found], request)
+    for path, reason in request.failed.items():
+        warnings.warn(f"{path}: {reason}; left out", stacklevel=2)
+    return outcome

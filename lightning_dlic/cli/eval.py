@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from dlic_datamodules.files import check_target
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable, say
 from lightning_dlic.api.targets import find_target, find_targets, is_run, one_kind, subject
+from lightning_dlic.cli.compare import compare_reports
 from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.reports import surroundings, write_report
 from lightning_dlic.cli.tables import print_rows
@@ -25,16 +26,25 @@ if TYPE_CHECKING:
 
 def evaluate_targets(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="What to measure: names of the zoo, .safetensors or .ckpt files, runs' folders, or rivals: bicubic, "
             "nearest, lanczos; for colour grey, mean, palette, floor; decoded.",
             show_default=False,
         ),
-    ],
+    ] = None,
     data: Annotated[
-        list[Path], typer.Option(help="Folder of original pictures. More folders may follow it.", show_default=False)
-    ],
+        list[Path] | None,
+        typer.Option(help="Folder of original pictures. More folders may follow it.", show_default=False),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A.json B.json",
+            help="Measure nothing: compare two reports of --json, picture by picture. TARGETs say which of each.",
+            show_default=False,
+        ),
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="Kind of stage, where rivals alone leave it open.")] = None,
     scale: Annotated[
         int | None, typer.Option(help="Factor of enlargement, or of base layers. Default: the networks' own, or 4.")
@@ -50,13 +60,16 @@ def evaluate_targets(
     downsize: Annotated[
         str | None,
         typer.Option(
-            help="What shrinks the originals: bicubic, or a network that learned_downsize trained. "
+            help="What shrinks the originals: a name of dlic list downsize, or a network that brings its own. "
             "Default: what a network brings along, else bicubic.",
             show_default=False,
         ),
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option(help="Further metrics, with commas: see dlic list metric.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Further metrics, with commas: see dlic list metric. Or {NAME: {ARGUMENT: VALUE}}.", show_default=False
+        ),
     ] = None,
     lpips: Annotated[
         bool | None, typer.Option("--lpips/--no-lpips", help="LPIPS. Default: where its weights are found.")
@@ -99,11 +112,19 @@ def evaluate_targets(
     grey, mean (one colour), palette (five, by luma) and floor (the hints, spread without a network).
 
     Networks that take decoded base layers: at qualities of --decoded and scales, beside decoded, enlarged by bicubic.
+
+    A picture that cannot be measured is named at the end, the others are, and the exit status is 1.
     """
     import_plugins(plugin or [])
+    if compare is not None:
+        compare_reports(compare, targets or [], json_file)
+        return
+    if not data:
+        raise DlicError("dlic eval: on which pictures? --data DIR")
     # `--data A B` leaves B among the targets; a folder of pictures cannot be meant as one.
-    folders = [*data, *(Path(text) for text in targets if _is_data(text))]
-    found = find_targets([text for text in targets if not _is_data(text)])
+    named = targets or []
+    folders = [*data, *(Path(text) for text in named if _is_data(text))]
+    found = find_targets([text for text in named if not _is_data(text)])
     if not found:
         raise DlicError("dlic eval: no TARGET, only folders; try: dlic eval bicubic --data DIR")
     given = {
@@ -135,17 +156,26 @@ def evaluate_targets(
     print_rows(outcome.rows, measure.columns())
     for note in outcome.notes:
         say(f"note: {note}")
-    if json_file is None:
-        return
-    report = {
-        "kind": chosen,
-        "protocol": dict(measure.protocol),
-        **surroundings(sets, request.device),
-        "targets": outcome.targets,
-        "results": [row.record() for row in outcome.rows],
-        "notes": outcome.notes,
-    }
-    write_report(json_file, report)
+    if json_file is not None:
+        report = {
+            "kind": chosen,
+            "protocol": dict(measure.protocol),
+            **surroundings(sets, request.device),
+            "targets": outcome.targets,
+            "results": [row.record() for row in outcome.rows],
+            "failed": request.failed,
+            "notes": outcome.notes,
+        }
+        write_report(json_file, report)
+    if request.failed:
+        _tell_failed(request.failed, sum(len(s.files) for s in sets))
+        raise typer.Exit(1)
+
+
+def _tell_failed(failed: Mapping[str, str], of: int) -> None:
+    say(f"\n{len(failed)} of {of} pictures could not be measured:", err=True, lines=True)
+    for path, reason in failed.items():
+        say(f"  {path}: {reason}", err=True)
 
 
 def _options(texts: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,10 @@ from lightning_dlic.metrics.protocol import summarize
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
+
+    from lightning_dlic.metrics.gathering import Gathering
+    from lightning_dlic.metrics.named import NamedMetric
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,14 @@ class MeasureRequest:
         device: Where networks compute.
         open_net: Loads the network that an option names, written like a target.
         progress: Called with a line before each picture.
+        failed: Takes pictures that cannot be measured, with the reason; the others are.
     """
 
     sets: Sequence[TestSet]
     device: torch.device
     open_net: Callable[[str], Subject]
     progress: Callable[[str], None] = lambda _: None
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,17 +86,31 @@ class Row:
         target: The subject's name.
         labels: What else tells it apart: the hints it was given, the scale.
         pictures: Figures of each picture by its name.
+        whole: Figures of all pictures together, as they are gathered.
     """
 
     data: str
     target: str
     labels: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, dict[str, float]] = field(default_factory=dict)
+    whole: dict[str, Gathering] = field(default_factory=dict, repr=False)
 
     @property
     def figures(self) -> dict[str, float]:
-        """Means over the pictures."""
-        return summarize(self.pictures.values())
+        """Means over the pictures, and figures of all together."""
+        return {**summarize(self.pictures.values()), **{name: each.value for name, each in self.whole.items()}}
+
+    def gather(self, metrics: Iterable[NamedMetric], output: Tensor, target: Tensor) -> None:
+        """Shows a picture to the metrics that judge all pictures together.
+
+        Args:
+            metrics: Any metrics; those of single pictures are left alone.
+            output: uint8 ``[1, 3|1, H, W]``.
+            target: The same shape.
+        """
+        for metric in metrics:
+            if metric.over_set:
+                self.whole.setdefault(metric.name, metric.gathering()).add(output, target)
 
     def cells(self) -> Mapping[str, Any]:
         """Values by the names of columns."""
@@ -143,7 +162,7 @@ class Measure(ABC):
             request: On what, and where.
 
         Raises:
-            DlicError: A network is not one of the kind, or a picture cannot be read or measured.
+            DlicError: A network is not one of the kind, or no picture of a set can be measured.
         """
 
     @abstractmethod

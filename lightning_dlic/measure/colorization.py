@@ -20,8 +20,8 @@ from lightning_dlic.codec.planes import Planes
 from lightning_dlic.measure.base import Column, Measurement, MeasureRequest, Row, Subject
 from lightning_dlic.measure.colorings import Way, floors, networks, parse_hints, parts
 from lightning_dlic.measure.panel import draw_panel
-from lightning_dlic.measure.pictures import PictureMeasure, keep
-from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.measure.pictures import Metrics, PictureMeasure, keep
+from lightning_dlic.measure.sets import TestSet, each_picture
 from lightning_dlic.metrics.color import AbErrors, colorfulness, delta_e, lab, psnr_ab
 from lightning_dlic.metrics.functional import psnr
 from lightning_dlic.metrics.named import NamedMetric, open_metrics
@@ -98,7 +98,7 @@ class ColorizationMeasure(PictureMeasure):
         rebalance: float | None = None,
         panel: Path | None = None,
         lpips: bool | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metrics = (),
         save: Path | None = None,
     ) -> None:
         """Sets what is measured.
@@ -110,7 +110,7 @@ class ColorizationMeasure(PictureMeasure):
             rebalance: For networks that classify colours: raises rare ones, .5.
             panel: A table of pictures is written there, as PNG.
             lpips: Whether LPIPS is measured; None: where its weights are found.
-            metrics: Registered metrics besides the usual.
+            metrics: Registered metrics besides the usual, or the arguments of each by its name.
             save: Folder for the pictures made.
 
         Raises:
@@ -144,6 +144,7 @@ class ColorizationMeasure(PictureMeasure):
             metrics=self.metrics,
             save=self.save,
             progress=request.progress,
+            failed=request.failed,
         )
         if self.panel is not None:
             write_picture(self.panel, Picture(draw_panel(ways, request.sets, _PANEL_ROWS, request.progress)))
@@ -169,6 +170,7 @@ def evaluate_color(
     metrics: Sequence[NamedMetric] | None = None,
     save: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    failed: dict[str, str] | None = None,
 ) -> list[ColorRow]:
     """Measures ways to colour on sets.
 
@@ -179,6 +181,7 @@ def evaluate_color(
         metrics: By what besides the usual; None: PSNR on RGB.
         save: Folder for the pictures made, as ``<target>-<hints>/<set>/<picture>.png``.
         progress: Called with a line before each picture.
+        failed: Takes pictures that cannot be measured; None makes the first an error.
 
     Returns:
         A row a pair, sets in their order and ways in theirs.
@@ -190,14 +193,14 @@ def evaluate_color(
     rows: list[ColorRow] = []
     for data in sets:
         table = [ColorRow(data.name, way.name, {"hints": way.hints}) for way in ways]
-        for number, path in enumerate(data.files, 1):
-            progress(f"{data.name} {number}/{len(data.files)} {path.name}")
-            target = original(path, data.trim, 1)
+        for path, originals in each_picture(data, [1], progress, failed):
+            target = originals[1]
             if _is_grey(target):
                 continue
             for way, row in zip(ways, table, strict=True):
                 made, figures = _measure(way, target, row.areas, decoded, metrics)
                 row.pictures[data.stem(path)] = figures
+                row.gather(metrics, _tensor(made), target)
                 keep(made, save, f"{way.name}-{way.hints}", data.name, data.stem(path))
         if not table[0].pictures:
             raise DlicError(f"{data.folder}: no picture in it has any colour")

@@ -17,8 +17,8 @@ from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.planes import Planes, downsized
 from lightning_dlic.imaging.numpy.color import split
 from lightning_dlic.measure.base import Column, Measurement, MeasureRequest, Row, Subject
-from lightning_dlic.measure.pictures import PictureMeasure, keep
-from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.measure.pictures import Metrics, PictureMeasure, keep
+from lightning_dlic.measure.sets import TestSet, each_picture
 from lightning_dlic.metrics.named import figures
 from lightning_dlic.operators.base import Operator, open_operator
 from lightning_dlic.operators.layers import Layers
@@ -86,7 +86,7 @@ class DecodedMeasure(PictureMeasure):
         codec: Sequence[str] = ("hevc",),
         decoded: Sequence[float] = (0.2, 0.4, 0.6),
         lpips: bool | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metrics = (),
         save: Path | None = None,
     ) -> None:
         """Sets what is measured.
@@ -96,7 +96,7 @@ class DecodedMeasure(PictureMeasure):
             codec: Base codecs.
             decoded: Qualities, each a share of the codec's steps.
             lpips: Whether LPIPS is measured; None: where its weights are found.
-            metrics: Registered metrics besides the usual.
+            metrics: Registered metrics besides the usual, or the arguments of each by its name.
             save: Folder for the pictures made.
 
         Raises:
@@ -149,16 +149,18 @@ class DecodedMeasure(PictureMeasure):
         self, data: TestSet, operators: Mapping[str, Operator | None], request: MeasureRequest
     ) -> Iterator[Row]:
         table: dict[tuple[Any, ...], Row] = {}
-        for number, path in enumerate(data.files, 1):
-            request.progress(f"{data.name} {number}/{len(data.files)} {path.name}")
-            target = original(path, data.trim, 1)
+        for path, originals in each_picture(data, [1], request.progress, request.failed):
+            target = originals[1]
             for coded in self._coded(target, self._scales(operators)):
                 for name, operator in operators.items():
                     if operator is not None and not _serves(operator, coded.scale):
                         continue
                     made = self.make(operator, coded)
                     row = table.setdefault((*coded.labels.values(), name), Row(data.name, name, coded.labels))
-                    row.pictures[data.stem(path)] = {"bytes": float(coded.size), **self._score(made, target, coded)}
+                    compared = _tensor(_rgb(made)), _seen(made, target)
+                    scored = figures(self.metrics, *compared, coded.scale)
+                    row.pictures[data.stem(path)] = {"bytes": float(coded.size), **scored}
+                    row.gather(self.metrics, *compared)
                     place = "-".join(map(str, (name, *coded.labels.values())))
                     keep(_rgb(made), self.save, place, data.name, data.stem(path))
         yield from table.values()
@@ -187,14 +189,16 @@ class DecodedMeasure(PictureMeasure):
                     told = codec.log_step(payload, *base.size)
                     yield Coded(name, share, scale, decoded, len(payload), told, height, width)
 
-    def _score(self, made: U8, target: Tensor, coded: Coded) -> dict[str, float]:
-        if made.ndim == 2:
-            target = _tensor(_rgb(split(np.ascontiguousarray(target[0].permute(1, 2, 0).numpy()))[0]))
-        return figures(self.metrics, _tensor(_rgb(made)), target, coded.scale)
-
 
 def _rgb(picture: U8) -> U8:
     return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
+
+
+def _seen(made: U8, target: Tensor) -> Tensor:
+    """What a picture is compared with: of luma alone the original's luma."""
+    if made.ndim == 3:
+        return target
+    return _tensor(_rgb(split(np.ascontiguousarray(target[0].permute(1, 2, 0).numpy()))[0]))
 
 
 def _tensor(picture: U8) -> Tensor:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lightning_dlic.measure.colorings import Grey, Way, parts
-from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.measure.sets import TestSet, UnmeasurableError, original
 
 U8 = NDArray[np.uint8]
 _WIDTH, _GAP, _TEXT = 256, 6, 34
@@ -34,7 +34,11 @@ def draw_panel(
     lines = []
     for data, path in chosen:
         progress(f"panel: {path.name}")
-        target = original(path, data.trim, 1)
+        try:
+            target = original(path, data.trim, 1)
+        except UnmeasurableError:
+            # The measurement has named it.
+            continue
         luma, chroma = parts(target)
         cells = [(np.ascontiguousarray(target[0].permute(1, 2, 0).numpy()), "original", "")]
         for way in [Grey(), *(way for way in ways if not isinstance(way, Grey))]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from lightning_dlic.measure.base import Column, Measure
 from lightning_dlic.metrics.named import NamedMetric, open_metrics
 
 U8 = NDArray[np.uint8]
+Metrics = Sequence[str] | Mapping[str, Mapping[str, Any] | None]
 
 
 class PictureMeasure(Measure):
@@ -30,12 +31,12 @@ class PictureMeasure(Measure):
 
     own: ClassVar[tuple[str, ...]] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim", "lpips")
 
-    def __init__(self, lpips: bool | None = None, metrics: Sequence[str] = (), save: Path | None = None) -> None:
+    def __init__(self, lpips: bool | None = None, metrics: Metrics = (), save: Path | None = None) -> None:
         """Builds the metrics.
 
         Args:
             lpips: Whether LPIPS is measured; None: where its weights are found.
-            metrics: Registered metrics besides `own`.
+            metrics: Registered metrics besides `own`, or the arguments of each by its name.
             save: Folder for the pictures made.
 
         Raises:
@@ -44,12 +45,12 @@ class PictureMeasure(Measure):
         self.save = None if save is None else Path(save)
         self.notes: list[str] = []
         self.metrics: list[NamedMetric] = []
-        wanted = dict.fromkeys((*self.own, *metrics))
-        for name in wanted:
+        given = metrics if isinstance(metrics, Mapping) else dict.fromkeys(metrics)
+        for name, arguments in {**dict.fromkeys(self.own), **given}.items():
             if name == "lpips" and lpips is False and name not in metrics:
                 continue
             try:
-                self.metrics += open_metrics([name])
+                self.metrics += open_metrics({name: arguments}, over_set=True)
             except DlicError as error:
                 if name != "lpips" or lpips or name in metrics:
                     raise

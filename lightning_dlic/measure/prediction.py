@@ -17,7 +17,7 @@ from lightning_dlic.imaging.blocks import cut, cut_blocks, grid
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.measure.base import Column, Measure, Measurement, MeasureRequest, Row, Subject
-from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.measure.sets import TestSet, each_picture
 from lightning_dlic.metrics.terms import decibels
 from lightning_dlic.operators.base import open_operator
 from lightning_dlic.operators.predictor import QP, BlockPredictor, HEVCPredictor, NetPredictor
@@ -126,7 +126,7 @@ class PredictionMeasure(Measure):
     def run(self, subjects: Sequence[Subject], request: MeasureRequest) -> Measurement:
         """See `Measure.run`."""
         nets = [_network(subject, request.device) for subject in subjects]
-        rows = evaluate_prediction(nets, request.sets, self.downsizes, request.progress)
+        rows = evaluate_prediction(nets, request.sets, self.downsizes, request.progress, request.failed)
         targets = {
             net.name: {**subject.identity, "m": net.m, "parameters": net.parameters, "meta": net.meta}
             for subject, net in zip(subjects, nets, strict=True)
@@ -160,6 +160,7 @@ def evaluate_prediction(
     sets: Iterable[TestSet],
     downsizes: Sequence[int] = (1, 2, 4),
     progress: Callable[[str], None] = lambda _: None,
+    failed: dict[str, str] | None = None,
 ) -> list[BlockRow]:
     """Measures networks beside HEVC's modes.
 
@@ -168,6 +169,7 @@ def evaluate_prediction(
         sets: On what.
         downsizes: Factors that the pictures are divided by first.
         progress: Called with a line before each picture.
+        failed: Takes pictures that cannot be measured; None makes the first an error.
 
     Returns:
         A row for each set, factor and network.
@@ -179,10 +181,9 @@ def evaluate_prediction(
     rows: list[BlockRow] = []
     for data in sets:
         table = {(d, net.name): BlockRow(data.name, net.name, downsize=d, m=net.m) for d in downsizes for net in nets}
-        for number, path in enumerate(data.files, 1):
-            progress(f"{data.name} {number}/{len(data.files)} {path.name}")
+        for _, originals in each_picture(data, downsizes, progress, failed):
             for downsize in downsizes:
-                plane = _plane(original(path, data.trim, downsize), downsize)
+                plane = _plane(originals[downsize], downsize)
                 for m in sorted({net.m for net in nets}):
                     chosen = [(net, table[downsize, net.name]) for net in nets if net.m == m]
                     _measure(plane, m, chosen, rivals)

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, entries
 from lightning_dlic.measure.base import Column, Measurement, MeasureRequest, Row, Subject
-from lightning_dlic.measure.pictures import PictureMeasure, keep
-from lightning_dlic.measure.sets import TestSet, original
+from lightning_dlic.measure.pictures import Metrics, PictureMeasure, keep
+from lightning_dlic.measure.sets import TestSet, each_picture
 from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
 from lightning_dlic.metrics.protocol import Protocol
 from lightning_dlic.operators.base import open_operator
-from lightning_dlic.operators.downsizer import Downsizer, bicubic, learned
+from lightning_dlic.operators.downsizer import Downsizer, bicubic, learned, registered
 from lightning_dlic.operators.enlarger import Enlarger, NetEnlarger, kernel_enlarger
 from lightning_dlic.operators.upscale import to_pixels
 
@@ -71,7 +71,7 @@ class EnlargingMeasure(PictureMeasure):
         scale: int | None = None,
         downsize: str | None = None,
         lpips: bool | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Metrics = (),
         save: Path | None = None,
     ) -> None:
         """Sets what is measured.
@@ -79,10 +79,10 @@ class EnlargingMeasure(PictureMeasure):
         Args:
             scale: Factor of the rivals, and the one that every network must have; None takes the networks' own, and for
                 rivals theirs, or 4 without any network.
-            downsize: What shrinks the originals: ``bicubic``, or a network that brings its own downsizing; None takes
-                what a network brings along, else bicubic.
+            downsize: What shrinks the originals: a registered operator such as ``bicubic``, or a network that brings
+                its own downsizing; None takes what a network brings along, else bicubic.
             lpips: Whether LPIPS is measured; None: where its weights are found.
-            metrics: Registered metrics besides the usual.
+            metrics: Registered metrics besides the usual, or the arguments of each by its name.
             save: Folder for the pictures made.
 
         Raises:
@@ -110,7 +110,14 @@ class EnlargingMeasure(PictureMeasure):
             operator = _downsizer(self.downsize, request)
             for enlarger in enlargers:
                 enlarger.downsize = operator(enlarger.scale)
-        rows = evaluate(enlargers, request.sets, metrics=self.metrics, save=self.save, progress=request.progress)
+        rows = evaluate(
+            enlargers,
+            request.sets,
+            metrics=self.metrics,
+            save=self.save,
+            progress=request.progress,
+            failed=request.failed,
+        )
         costs = {enlarger.name: _cost(enlarger) for enlarger in enlargers}
         for row in rows:
             row.cost = costs[row.target]
@@ -164,6 +171,8 @@ def _downsizer(text: str, request: MeasureRequest) -> Callable[[int], Downsizer]
     """What shrinks pictures by a scale, as ``--downsize`` names it."""
     if text == "bicubic":
         return bicubic
+    if text != "learned" and any(text in (entry.name, entry.qualified) for entry in entries("downsize")):
+        return lambda scale: registered(text, scale)
     subject = request.open_net(text)
     assert subject.net is not None
     found = learned(subject.name, subject.net, int(subject.meta.get("scale", 1)), int(subject.meta.get("channels", 3)))
@@ -203,6 +212,7 @@ def evaluate(
     metrics: Sequence[NamedMetric] | None = None,
     save: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    failed: dict[str, str] | None = None,
 ) -> list[EnlargedRow]:
     """Measures enlargers on sets.
 
@@ -212,6 +222,7 @@ def evaluate(
         metrics: By what; None: PSNR and SSIM on Y and RGB, and MS-SSIM.
         save: Folder for the pictures made, as ``<enlarger>/<set>/<picture>.png``.
         progress: Called with a line before each picture.
+        failed: Takes pictures that cannot be measured; None makes the first an error.
 
     Returns:
         One row a pair, sets in their order and enlargers in theirs.
@@ -226,24 +237,24 @@ def evaluate(
         table = {
             enlarger.name: EnlargedRow(data.name, enlarger.name, {"scale": enlarger.scale}) for enlarger in targets
         }
-        for number, path in enumerate(data.files, 1):
-            progress(f"{data.name} {number}/{len(data.files)} {path.name}")
-            for enlarger, picture, small in _inputs(targets, path, data.trim):
+        scales = sorted({enlarger.scale for enlarger in targets})
+        for path, originals in each_picture(data, scales, progress, failed):
+            for enlarger, picture, small in _inputs(targets, originals):
                 begun = time.perf_counter()
                 output = enlarger(small)
                 row = table[enlarger.name]
                 row.seconds += time.perf_counter() - begun
                 row.pixels += output.shape[-2] * output.shape[-1]
                 row.pictures[data.stem(path)] = figures(metrics, output, picture, enlarger.scale)
+                row.gather(metrics, output, picture)
                 keep(to_pixels(output), save, enlarger.name, data.name, data.stem(path))
         rows += table.values()
     return rows
 
 
-def _inputs(enlargers: list[Enlarger], path: Path, trim: int) -> Iterator[tuple[Enlarger, Tensor, Tensor]]:
+def _inputs(enlargers: list[Enlarger], originals: Mapping[int, Tensor]) -> Iterator[tuple[Enlarger, Tensor, Tensor]]:
     """Each enlarger with the original and the small picture at its scale, each made once."""
-    for scale in sorted({enlarger.scale for enlarger in enlargers}):
-        picture = original(path, trim, scale)
+    for scale, picture in originals.items():
         made: dict[Downsizer, Tensor] = {}
         for enlarger in enlargers:
             if enlarger.scale == scale:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, load
+from lightning_dlic.metrics.gathering import Gathering, gathers, judges_alone
 from lightning_dlic.metrics.protocol import crop_border
 from lightning_dlic.metrics.running import PictureMetric
 
@@ -17,7 +18,8 @@ class NamedMetric:
     """A registered metric at work on single pictures.
 
     Where the metric's class does not say otherwise (as `PictureMetric` does), it is called with output and target in
-    [0, 1], ``[1, C, H, W]``, whole, and higher is better.
+    [0, 1], ``[1, C, H, W]``, whole, and higher is better. One whose call takes a single picture is given the output;
+    one that judges a set as a whole (see `gathering.gathers`) has no figure of a picture.
 
     Attributes:
         name: Its registered name.
@@ -25,6 +27,7 @@ class NamedMetric:
         form: How its values are written: a format specification.
         color: Whether it is for pictures in colour alone.
         higher_is_better: Which way is better.
+        over_set: Whether it judges all pictures together, by `gathering`.
     """
 
     def __init__(self, name: str, **arguments: Any) -> None:
@@ -39,11 +42,13 @@ class NamedMetric:
         """
         try:
             self._module: nn.Module = load("metric", name)(**arguments)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ImportError) as error:
+            # torchmetrics tells what to install by an ImportError.
             raise DlicError(f"metric {name!r}: {error}") from error
         self.name = name
+        self.over_set, self._alone = gathers(self._module), judges_alone(self._module)
         told: Any = self._module
-        self.title: str = getattr(told, "title", None) or name.upper().replace("_", "-")
+        self.title: str = getattr(told, "title", None) or name.rpartition(":")[2].upper().replace("_", "-")
         self.form: str = getattr(told, "form", ".4f")
         self.color: bool = getattr(told, "color", False) is True
         self.higher_is_better: bool = getattr(told, "higher_is_better", True) is not False
@@ -64,6 +69,8 @@ class NamedMetric:
             DlicError: The metric fails.
         """
         metric = self._module
+        if self.over_set:
+            return None
         if not isinstance(metric, PictureMetric):
             return self._foreign(output, target)
         if border and metric.crops:
@@ -73,9 +80,13 @@ class NamedMetric:
             return None
         return None if self.color and target.shape[1] != 3 else metric.picture(output, target)
 
+    def gathering(self) -> Gathering:
+        """What a metric of a whole set gathers the pictures of a row in."""
+        return Gathering(self.name, self._module)
+
     def _foreign(self, output: Tensor, target: Tensor) -> float:
         try:
-            value = float(self._module(output / 255.0, target / 255.0))
+            value = float(self._module(*(p / 255.0 for p in ((output,) if self._alone else (output, target)))))
         except (TypeError, ValueError, RuntimeError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
             raise DlicError(f"metric {self.name!r} fails on a picture of {tuple(target.shape)}: {reason}") from error
@@ -86,17 +97,24 @@ class NamedMetric:
         return value
 
 
-def open_metrics(names: Iterable[str] | Mapping[str, Mapping[str, Any]]) -> list[NamedMetric]:
+def open_metrics(
+    names: Iterable[str] | Mapping[str, Mapping[str, Any] | None], *, over_set: bool = False
+) -> list[NamedMetric]:
     """Builds metrics.
 
     Args:
         names: Registered names, or the arguments of each by its name.
+        over_set: Whether metrics that judge all pictures together are of use.
 
     Raises:
-        DlicError: As `NamedMetric`.
+        DlicError: As `NamedMetric`, or a metric judges all pictures together where that is of no use.
     """
     wanted = names if isinstance(names, Mapping) else {name: {} for name in names}
-    return [NamedMetric(name, **(arguments or {})) for name, arguments in wanted.items()]
+    opened = [NamedMetric(name, **(arguments or {})) for name, arguments in wanted.items()]
+    for metric in opened:
+        if metric.over_set and not over_set:
+            raise DlicError(f"metric {metric.name!r} judges a set as a whole; here figures are of single pictures")
+    return opened
 
 
 def figures(metrics: Iterable[NamedMetric], output: Tensor, target: Tensor, border: int = 0) -> dict[str, float]:

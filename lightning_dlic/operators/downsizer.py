@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, load
 from lightning_dlic.imaging.color import luma_uint8, rgb_to_ycbcr, ycbcr_to_rgb
 from lightning_dlic.imaging.resize import resize_uint8
 
@@ -25,12 +25,14 @@ class Downsizer:
         scale: The factor.
         channels: Channels that the network takes.
         net: Maps uint8 ``[1, C, H, W]`` to float ``[1, C, h, w]`` in [0, 1]; None is MATLAB's bicubic.
+        whole: Whether pictures are shrunk whole, whatever their size.
     """
 
     name: str
     scale: int
     channels: int = 3
     net: nn.Module | None = None
+    whole: bool = False
 
     @property
     def halo(self) -> int:
@@ -49,7 +51,7 @@ class Downsizer:
         """
         height = picture.shape[-2] // self.scale
         rows = max(1, _BAND // (picture.shape[-1] * self.scale))
-        if rows >= height:
+        if rows >= height or self.whole:
             return self._shrink(picture)
         bands = []
         for top in range(0, height, rows):
@@ -72,6 +74,19 @@ class Downsizer:
 def bicubic(scale: int) -> Downsizer:
     """MATLAB's antialiased bicubic, exact to the bit."""
     return Downsizer("bicubic", scale)
+
+
+def registered(name: str, scale: int) -> Downsizer:
+    """A downsizing operator by its registered name, on the CPU.
+
+    Raises:
+        DlicError: There is no such operator, or it refuses the scale.
+    """
+    try:
+        net = load("downsize", name)(scale=scale).eval()
+    except (TypeError, ValueError) as error:
+        raise DlicError(f"downsize {name!r} at scale {scale}: {error}") from error
+    return Downsizer(name, scale, 3, net, whole=not isinstance(getattr(net, "halo", None), int))
 
 
 def learned(name: str, net: nn.Module, scale: int, channels: int) -> Downsizer | None:

@@ -95,7 +95,7 @@ def conclude(
         "parameters": sum(p.numel() for part in stage.trained().values() for p in part.net.parameters()),
         "data": {"name": recipe.data.name, "args": recipe.resolved()["data"]["args"]},
         "baseline": stage.baseline_name,
-        "protocol": _protocol(recipe),
+        "protocol": _protocol(recipe, stage),
         "weights": written if recipe.is_chain else written[recipe.train[0]],
     }
     write_result(run.result, figures, facts, sets)
@@ -143,9 +143,15 @@ def _stages(recipe: Recipe) -> dict[str, Any]:
     return {"stages": [{**spec, "trained": kind in recipe.train} for kind, spec in named.items()]}
 
 
-def _protocol(recipe: Recipe) -> dict[str, Any]:
-    """The evaluation protocol; where a transform makes the small pictures, it stands for the resizer."""
+def _protocol(recipe: Recipe, stage: Stage) -> dict[str, Any]:
+    """The evaluation protocol; what makes the small pictures stands for the resizer."""
     stated = Protocol().as_dict()
+    for part in stage.trained().values():
+        spec = getattr(part, "downsize_spec", {"name": "bicubic"})
+        if spec.get("name") != "bicubic":
+            stated["resizer"] = f"the registered downsize {spec['name']}: {dict(spec)}"
+        if getattr(part.net, "downsizer", None) is not None:
+            stated["resizer"] = "the network's own, which was trained with it"
     args = recipe.resolved()["data"]["args"]
     if args.get("transform") is not None:
         stated["resizer"] = f"the input is what data.args.transform makes: {args['transform']}"
