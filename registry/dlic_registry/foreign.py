@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from dlic_registry.entry import Entry
 from dlic_registry.errors import UnknownNameError
 
-KINDS = ("loss", "optimizer", "schedule", "logger", "callback")
+KINDS = ("loss", "metric", "optimizer", "schedule", "logger", "callback")
 """Kinds of which any library's classes may be named: only recipes name such, never a bitstream or a weights file."""
 
 

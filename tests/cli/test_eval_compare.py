@@ -130,3 +130,15 @@ def test_metrics_of_whole_sets_and_of_made_pictures_alone(inline, folder, regist
     inline("eval", "nearest", *words[:-1], alone, "--metrics", "{distance: {}}")
     assert json.loads(alone.read_text())["results"][0]["figures"]["distance"] == rows[1]["figures"]["distance"]
     assert torch.is_grad_enabled()
+
+
+def test_metrics_of_a_library_are_named_by_module_and_class(inline, folder, tmp_path):
+    report = tmp_path / "report.json"
+    names = "{torchmetrics.image:TotalVariation: {}, torchmetrics.image:PeakSignalNoiseRatio: {data_range: 1.0}}"
+    printed, _ = inline("eval", "nearest", "--data", folder, "--no-lpips", "--metrics", names, "--json", report)
+    assert "TOTALVARIATION" in printed
+    figures = json.loads(report.read_text())["results"][0]["figures"]
+    # Theirs has no border that does not count.
+    assert figures["torchmetrics.image:PeakSignalNoiseRatio"] == pytest.approx(figures["psnr_rgb"], abs=1.5)
+    wrong = ("eval", "nearest", "--data", folder, "--metrics", "torchmetrics.image:TotalVariaton")
+    assert "Did you mean 'TotalVariation'" in inline(*wrong, status=2)[1]

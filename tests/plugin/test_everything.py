@@ -24,6 +24,7 @@ data:
   name: all_data
   args: {{root: "{root}", crop: 32, batch_size: 2, workers: 0, transform: {{name: all_transform}}}}
 logger: {{name: all_logger}}
+callbacks: {{all_callback: {{file: "{runs}/seen.txt"}}}}
 trainer: {{max_steps: 4, val_every: 2, checkpoint_every: 2, log_every: 1, accelerator: cpu, devices: 1}}
 run: {{root: "{runs}", name: it}}
 """
@@ -71,6 +72,7 @@ def test_one_thing_of_every_kind(site, inline, pictures, tmp_path):
     result = json.loads((run / "result.json").read_text())
     assert (result["batches"], result["baseline"]) == (6, "as decoded")
     assert 0 < result["figures"]["net"]["all_metric"] < 1
+    assert (tmp_path / "runs" / "seen.txt").read_text().split() == ["2", "4", "6"]
     logged = [json.loads(line) for line in (run / "all.jsonl").read_text().splitlines()]
     rates = [line["lr/net"] for line in logged if "lr/net" in line]
     assert rates == pytest.approx([0.05 * 0.5 ** (step + 1) for step in range(6)])

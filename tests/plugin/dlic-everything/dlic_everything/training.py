@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers.logger import Logger
 from torch import nn
@@ -58,3 +59,14 @@ class AllLogger(Logger):
     def log_metrics(self, metrics, step=None):
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **{k: float(v) for k, v in metrics.items()}}) + "\n")
+
+
+class AllCallback(pl.Callback):
+    """Notes each validation in a file of the run."""
+
+    def __init__(self, file: str = "seen.txt"):
+        self.file = file
+
+    def on_validation_end(self, trainer, stage):
+        with (Path(trainer.default_root_dir) / self.file).open("a") as file:
+            file.write(f"{stage.batches}\n")
