@@ -1,7 +1,8 @@
-"""Writes the tables of docs/zoo/index.md from the cards.
+"""Writes the tables of docs/zoo/index.md and a page for each network, from the cards.
 
-python tools/zoo_table.py           # prints them
-python tools/zoo_table.py --write   # puts them between the page's marks
+python tools/zoo_table.py           # prints the tables
+python tools/zoo_table.py --write   # puts them between the page's marks, and writes the pages
+python tools/zoo_table.py --check   # fails where a page says otherwise than its card
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
+
+from zoo_pages import FOLDER, MARK, page
 
 import lightning_dlic.zoo
 from lightning_dlic.measure.options import measure_of
@@ -26,7 +29,13 @@ def row(cells: Iterable[str]) -> str:
 
 def trained(card: Card) -> list[str]:
     size = card.weights.stat().st_size
-    return [f"`{card.name}`", f"{card.parameters:,}", f"{size / 1e6:.2f} MB", f"{card.steps:,}", f"{card.hours:g}"]
+    return [
+        f"[`{card.name}`]({card.name}.md)",
+        f"{card.parameters:,}",
+        f"{size / 1e6:.2f} MB",
+        f"{card.steps:,}",
+        f"{card.hours:g}",
+    ]
 
 
 def headlines(card: Card) -> dict[str, str]:
@@ -42,12 +51,8 @@ def in_short(card: Card, sets: Iterable[str]) -> str:
     return row([*trained(card), what, *(told.get(name, "") for name in sets)])
 
 
-def at_length(card: Card) -> str:
-    figures = "; ".join(
-        f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in values.items())
-        for name, values in card.figures.items()
-    )
-    return row([*trained(card), card.kind, figures])
+def in_words(card: Card) -> str:
+    return row([*trained(card), card.kind, card.summary.rstrip(".")])
 
 
 def tables(cards: list[Card]) -> str:
@@ -62,23 +67,39 @@ def tables(cards: list[Card]) -> str:
         titles = [*COMMON, "", *(TITLES.get(name, name) for name in sets)]
         parts.append(row(titles) + row(["---"] * len(titles)) + "".join(in_short(card, sets) for card in its))
     if rest := [card for card in cards if not headlines(card)]:
-        titles = [*COMMON, "kind", "figures"]
-        parts.append(row(titles) + row(["---"] * len(titles)) + "".join(map(at_length, rest)))
+        titles = [*COMMON, "kind", "what it is"]
+        parts.append(row(titles) + row(["---"] * len(titles)) + "".join(map(in_words, rest)))
     return "\n".join(parts)
+
+
+def pages(cards: list[Card]) -> dict[Path, str]:
+    """What all pages of the zoo should say."""
+    head, _, tail = PAGE.read_text().partition(BEGIN)
+    table = head + BEGIN + tables(cards) + END + tail.partition(END)[2]
+    return {PAGE: table, **{FOLDER / f"{card.name}.md": page(card) for card in cards}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     folder = Path(lightning_dlic.zoo.__file__).parent
-    text = tables([read_card(path) for path in sorted(folder.glob("*.yaml"))])
-    if not options.write:
-        print(text, end="")
+    cards = [read_card(path) for path in sorted(folder.glob("*.yaml"))]
+    if not options.write and not options.check:
+        print(tables(cards), end="")
         return
-    page = PAGE.read_text()
-    head, _, tail = page.partition(BEGIN)
-    PAGE.write_text(head + BEGIN + text + END + tail.partition(END)[2])
+    wanted = pages(cards)
+    left = [path for path in FOLDER.glob("*.md") if path not in wanted and MARK in path.read_text()]
+    for path, text in wanted.items():
+        if options.write:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            left.append(path)
+    if options.check and left:
+        raise SystemExit(f"not as the cards say: {', '.join(map(str, left))}. Run: python tools/zoo_table.py --write")
+    for path in left:
+        path.unlink()
 
 
 if __name__ == "__main__":

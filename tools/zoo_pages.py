@@ -1,0 +1,70 @@
+"""A page for each network of the zoo, made of its card alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning_dlic.zoo import Card
+
+FOLDER = Path(__file__).parents[1] / "docs" / "zoo"
+USES = {
+    "sr": "dlic upscale small.png large.png --model {name}\ndlic eval {name} bicubic --data photos",
+    "colorization": "dlic eval {name} grey floor --data photos --hints none,segmentation-small",
+    "prediction": "dlic eval {name} --data photos",
+    "reconstruction": "dlic eval {name} decoded --data photos",
+}
+MARK = "<!-- written by tools/zoo_table.py from the card: change that instead -->\n"
+
+
+def page(card: Card) -> str:
+    """Markdown: what a reader can do with a network, what it makes of a picture, figures, and where it comes from."""
+    parts = [MARK + f"# {card.name}", f"{card.summary.rstrip('.')}.", _picture(card)]
+    parts += [f"```sh\n{USES.get(card.kind, 'dlic info {name}').format(name=card.name)}\n```"]
+    parts += ["## Figures", *_figures(card.figures), "## Where it comes from", _facts(card), _data(card)]
+    parts += [f"## Notes\n\n{card.notes.rstrip('.')}."] if card.notes else []
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _picture(card: Card) -> str:
+    if not (FOLDER / "pictures" / f"{card.name}.webp").exists():
+        return ""
+    return f"![A photograph of a cat, beside what {card.name} makes of it](pictures/{card.name}.webp)"
+
+
+def _facts(card: Card) -> str:
+    facts = {
+        "kind, stage": f"`{card.kind}`, `{card.stage}`",
+        "scale": f"{card.scale}" if card.scale > 1 else "",
+        "channels": "luma" if card.channels == 1 else "RGB",
+        "parameters": f"{card.parameters:,}",
+        "file": f"{card.weights.stat().st_size:,} bytes, SHA-256 `{card.sha256}`",
+        "recipe": f"`{card.command}`",
+        "training": f"{card.steps:,} batches, {card.hours:g} hours on {card.machine}",
+        "licence": card.licence,
+    }
+    return _table(["", ""], [[key, value] for key, value in facts.items() if value])
+
+
+def _figures(figures: dict[str, dict[str, float]]) -> list[str]:
+    """One table for sets with the same figures, a table each where they differ."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, values in figures.items():
+        alike.setdefault(tuple(values), []).append(name)
+    tables = []
+    for keys, names in alike.items():
+        if len(keys) > 8:
+            tables += [_table([name, ""], [[f"`{k}`", f"{figures[name][k]:g}"] for k in keys]) for name in names]
+        else:
+            head = ["", *(f"`{key}`" for key in keys)]
+            tables.append(_table(head, [[name, *(f"{figures[name][key]:g}" for key in keys)] for name in names]))
+    return tables
+
+
+def _data(card: Card) -> str:
+    rows = [[str(part["name"]), f"{part['pictures']:,}", str(part["licence"])] for part in card.data]
+    return _table(["trained on", "pictures", "their licence"], rows)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
