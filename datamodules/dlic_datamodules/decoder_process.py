@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from dlic_datamodules.decode import DecodeOptions, decode, probe
 from dlic_datamodules.errors import DataError, PictureError
+from dlic_registry.patience import patient
 
 __all__ = ["Decoder"]
 
@@ -48,7 +49,7 @@ class Decoder:
 
     Args:
         options: How to decode.
-        timeout: Seconds a picture may take.
+        timeout: Seconds a picture may take; those in which the program is stopped do not count.
     """
 
     def __init__(self, options: DecodeOptions, timeout: float = 60.0) -> None:
@@ -105,19 +106,18 @@ class Decoder:
     @contextlib.contextmanager
     def _time_limit(self, process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
         """Kills a process that takes too long; the event is set where that was done."""
-        late = threading.Event()
+        late, done = threading.Event(), threading.Event()
 
-        def give_up() -> None:
-            late.set()
-            process.kill()
+        def watch() -> None:
+            if not patient(self.timeout, done.wait):
+                late.set()
+                process.kill()
 
-        timer = threading.Timer(self.timeout, give_up)
-        timer.daemon = True
-        timer.start()
+        threading.Thread(target=watch, daemon=True).start()
         try:
             yield late
         finally:
-            timer.cancel()
+            done.set()
 
     def _ask(self, kind: int, data: bytes, raw: bool) -> tuple[tuple[int, int, int], bytearray]:
         try:

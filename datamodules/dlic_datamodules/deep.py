@@ -1,8 +1,9 @@
-"""All bits of PNG and TIFF files of 16, of which Pillow would keep 8 where there is colour."""
+"""All bits of files of more than 8 a sample, of which Pillow would keep 8 where there is colour."""
 
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +12,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlic_datamodules.errors import PictureError
-from dlic_datamodules.formats import check_size
+from dlic_datamodules.formats import check_size, is_jxl
+from dlic_datamodules.jxl_header import jxl_facts
 
-__all__ = ["PNG", "DeepTIFF", "png_samples", "read_tiff"]
+__all__ = ["PNG", "DeepTIFF", "deep_samples", "read_tiff"]
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Samples a pixel of the layouts in which FFmpeg gives 16 bits.
 _LAYOUTS = {"gray16": 1, "ya16": 2, "rgb48": 3, "rgba64": 4}
 _PREMULTIPLIED = 1
+# The largest value in the head of a PPM in colour, between whose numbers remarks may stand.
+_GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
+_PPM = re.compile(rb"P[36]" + _GAP + rb"\d{1,9}" + _GAP + rb"\d{1,9}" + _GAP + rb"(\d{1,9})\s")
+# Start and size of a JPEG 2000's codestream.
+_SIZ = b"\xff\x4f\xff\x51"
 # Compressions that need no package beyond tifffile: none, and zlib's two numbers.
 _TIFFFILE = (1, 8, 32946)
 _FFMPEG = (5, 32773)
@@ -42,13 +49,49 @@ class DeepTIFF:
     several: bool
 
 
-def png_samples(data: bytes) -> NDArray[np.uint16] | None:
-    """The samples of a PNG of 16 bits, ``[H, W, 1 to 4]``, colour before transparency; None for all other files.
+def deep_samples(data: bytes, image: Image.Image) -> NDArray[np.uint16] | None:
+    """The samples of a PNG, PPM or JPEG 2000 of more than 8 bits; None for all other files.
+
+    Args:
+        data: The file.
+        image: The file as Pillow has opened it; it is loaded but for PNG.
+
+    Returns:
+        ``[H, W, 1 to 4]``, colour before transparency, of 16 bits.
 
     Raises:
-        PictureError: It is damaged.
+        PictureError: It is damaged, or has more than 8 bits in a way that is not read.
     """
-    return _by_ffmpeg(data, "png") if data.startswith(PNG) and data[24] == 16 else None
+    if data.startswith(PNG):
+        return _by_ffmpeg(data, "png") if data[24] == 16 else None
+    # FFmpeg has the bits, but bears what is cut off or damaged, and Pillow does not.
+    image.load()
+    if image.format == "PPM" and (found := _PPM.match(data)) is not None and int(found[1]) > 255:
+        return _by_ffmpeg(data, "ppm")
+    if image.format == "JPEG2000" and image.mode not in ("L", "I;16", "P"):
+        bits = _component_bits(data)
+        if max(bits) > 8:
+            return _widened(_by_ffmpeg(data, "jpeg2000"), bits)
+    if is_jxl(data) and image.mode not in ("I;16", "F") and jxl_facts(data).bits > 8:
+        raise PictureError("a JPEG XL of more than 8 bits, of which its reader gives 8; save it as PNG or TIFF")
+    return None
+
+
+def _component_bits(data: bytes) -> list[int]:
+    """Bits of each component of a JPEG 2000 (ISO/IEC 15444-1, A.5.1); 8 of one that has no such record."""
+    at = data.find(_SIZ)
+    if at < 0:
+        return [8]
+    count = int.from_bytes(data[at + 40 : at + 42], "big")
+    return [(size & 127) + 1 for size in data[at + 42 :][: 3 * count : 3]] or [8]
+
+
+def _widened(samples: NDArray[np.uint16], bits: list[int]) -> NDArray[np.uint16]:
+    """Samples that stand at the upper end of 16 bits, so that the largest is 65535."""
+    if len(set(bits)) > 1 or bits[0] > 16:
+        raise PictureError(f"a JPEG 2000 of {' and '.join(map(str, sorted(set(bits))))} bits; save it as PNG or TIFF")
+    least = samples.astype(np.uint32) >> (16 - bits[0])
+    return (least * 65535 // ((1 << bits[0]) - 1)).astype(np.uint16)
 
 
 def read_tiff(data: bytes, max_pixels: int) -> DeepTIFF | None:
@@ -102,7 +145,7 @@ def _by_ffmpeg(data: bytes, codec: str) -> NDArray[np.uint16]:
 
     decoder: Any = av.CodecContext.create(codec, "r")
     # To be strict with TIFF's strips is to refuse all that are compressed so.
-    decoder.options = {"err_detect": "crccheck" if codec == "tiff" else "crccheck+explode"}
+    decoder.options = {"err_detect": "crccheck+explode" if codec == "png" else "crccheck"}
     # With the zeros behind it that FFmpeg's readers look at; around Python's own bytes lies anything.
     packet = av.Packet(len(data))
     packet.update(data)

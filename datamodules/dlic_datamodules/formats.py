@@ -18,9 +18,9 @@ from importlib import import_module
 from PIL import Image, UnidentifiedImageError
 
 from dlic_datamodules.errors import DataError, PictureError
-from dlic_datamodules.jxl_header import CODESTREAM, CONTAINER, jxl_size
+from dlic_datamodules.jxl_header import CODESTREAM, CONTAINER, jxl_facts
 
-__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "RAW_SUFFIXES", "check_size", "guarded", "needs", "open_image"]
+__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "RAW_SUFFIXES", "check_size", "guarded", "is_jxl", "needs", "open_image"]
 
 # They log what is odd in a file, which Python prints where nobody listens.
 for _library in ("PIL", "tifffile"):
@@ -101,9 +101,9 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
         raise PictureError("the file is empty")
     if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > _MAX_JPEG_SCANS:
         raise PictureError(f"a JPEG of more than {_MAX_JPEG_SCANS} scans")
-    if data.startswith(_JXL):
+    if is_jxl(data):
         # What reads it decodes when it opens.
-        check_size(*jxl_size(data), max_pixels)
+        check_size(*jxl_facts(data).size, max_pixels)
     _plug_in(data)
     Image.init()
     image = Image.open(io.BytesIO(data), formats=[name for name in _FORMATS if name in Image.OPEN])
@@ -111,9 +111,14 @@ def open_image(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
+def is_jxl(data: bytes) -> bool:
+    """Whether a file begins as a JPEG XL does."""
+    return data.startswith(_JXL)
+
+
 def _plug_in(data: bytes) -> None:
     """Imports what reads a format that Pillow alone does not, when first such a file is met."""
-    if data.startswith(_JXL):
+    if is_jxl(data):
         plugin, name = _JXL_PLUGIN, "JXL"
     elif data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and b"avif" not in data[8:64]:
         plugin, name = _HEIF_PLUGIN, "HEIF"

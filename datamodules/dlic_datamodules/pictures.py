@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlic_datamodules.deep import PNG, png_samples, read_tiff
+from dlic_datamodules.deep import PNG, deep_samples, read_tiff
 from dlic_datamodules.errors import PictureError
-from dlic_datamodules.formats import MAX_PIXELS, RAW_SUFFIXES, check_size, guarded, needs, open_image
+from dlic_datamodules.formats import MAX_PIXELS, RAW_SUFFIXES, check_size, guarded, is_jxl, needs, open_image
 from dlic_datamodules.implied import code_points, implied_profile, passed_over_profile
+from dlic_datamodules.jxl_header import jxl_facts
 from dlic_datamodules.profiles import (
     ProfileError,
     Samples,
@@ -121,8 +122,8 @@ def _read(data: bytes, max_pixels: int) -> Picture:
         picture = replace(_split(tiff.samples), icc=tiff.icc or None, notes=(_SEVERAL,) * tiff.several)
         return _upright(picture, tiff.orientation)
     with open_image(data, max_pixels) as image:
-        notes = (_SEVERAL,) * _has_several(image)
-        samples = png_samples(data)
+        notes = (_SEVERAL,) * _has_several(image, data)
+        samples = deep_samples(data, image)
         if samples is None:
             image.load()
             _scale_key(image, data)
@@ -158,7 +159,10 @@ def _finish(picture: Picture, image: Image.Image, data: bytes, notes: tuple[str,
     return _upright(picture, _orientation(image))
 
 
-def _has_several(image: Image.Image) -> bool:
+def _has_several(image: Image.Image, data: bytes) -> bool:
+    if is_jxl(data):
+        # What reads it knows of its first frame alone.
+        return jxl_facts(data).animated
     try:
         several = bool(getattr(image, "is_animated", False))
         image.seek(0)

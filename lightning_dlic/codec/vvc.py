@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dlic_registry.patience import patient
 from lightning_dlic.codec import nal
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.bits import BitReader, BitWriter, leb128, read_leb128
@@ -151,10 +153,37 @@ def _vvenc(planes: Planes, height: int, width: int, qp: int) -> bytes:
     with TemporaryDirectory() as folder:
         out = Path(folder, "picture.266")
         try:
-            done = subprocess.run([*command, str(out)], input=raw, capture_output=True, timeout=_SECONDS, check=False)
-        except subprocess.TimeoutExpired as error:
+            status, said = _ran([*command, str(out)], raw)
+        except TimeoutError as error:
             raise CodecError(f"vvenc took more than {_SECONDS} s for a picture of {width}x{height}") from error
-        if done.returncode:
-            reason = done.stderr.decode(errors="replace").strip().splitlines()[:1]
+        if status:
+            reason = said.decode(errors="replace").strip().splitlines()[:1]
             raise CodecError(f"vvenc cannot code a picture of {width}x{height}: {' '.join(reason)}")
         return out.read_bytes()
+
+
+def _ran(command: Sequence[str], given: bytes) -> tuple[int, bytes]:
+    """Status and standard error of a program that reads some bytes.
+
+    Raises:
+        TimeoutError: It takes too long; it is ended.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe) as process:
+        rest, said = [given], b""
+
+        def wait(seconds: float) -> bool:
+            nonlocal said
+            try:
+                _, said = process.communicate(rest.pop() if rest else None, seconds)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+
+        try:
+            if not patient(_SECONDS, wait):
+                raise TimeoutError
+        except BaseException:
+            process.kill()
+            raise
+        return process.returncode, said

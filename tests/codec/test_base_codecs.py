@@ -187,3 +187,9 @@ def test_a_missing_encoder_names_its_remedy(monkeypatch: pytest.MonkeyPatch, mak
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(CodecError, match=rf"pip install 'lightning-dlic\[{name}\]'"):
             base_codec(name).encode(make_planes(16, 16, False), 10)
+
+
+def test_an_encoder_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch, make_planes: MakePlanes) -> None:
+    monkeypatch.setattr("lightning_dlic.codec.vvc._SECONDS", 0.01)
+    with pytest.raises(CodecError, match=r"vvenc took more than 0\.01 s for a picture of 256x192"):
+        base_codec("vvc").encode(make_planes(192, 256, True), 40)

@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 
 from dlic_datamodules.decode import decode
 from dlic_datamodules.errors import DataError, PictureError
-from dlic_datamodules.jxl_header import jxl_size
+from dlic_datamodules.jxl_header import jxl_facts
 from dlic_datamodules.pictures import read_image, read_picture, to_srgb
 
 RGB = np.full((8, 8, 3), (60, 160, 90), np.uint8)
@@ -287,7 +287,7 @@ def test_a_jpeg_xl_file_is_not_decoded_to_learn_its_size() -> None:
     for size in ((1, 1), (40, 24), (1920, 1080), (7, 5000)):
         for container in (False, True):
             data = encoded(Image.new("RGB", size), "JXL", effort=1, use_container=container)
-            assert jxl_size(data) == size
+            assert jxl_facts(data).size == size
     with pytest.raises(PictureError, match="max_pixels"):
         read_picture(b"\xff\x0a" + (0x3FFFFFFF << 3 | 3 << 1).to_bytes(8, "little") + bytes(8))
 

@@ -3,7 +3,9 @@
 import contextlib
 import subprocess
 import sys
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 import tifffile
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 from skimage import data
 
+from dlic_datamodules.errors import PictureError
 from dlic_datamodules.picture_writer import write_picture
-from dlic_datamodules.pictures import Picture, read_picture_file
+from dlic_datamodules.pictures import Picture, read_picture, read_picture_file
 from dlic_registry import DlicError
 
 
@@ -146,3 +149,58 @@ def test_a_truncated_file_is_named(tmp_path, files, suffix):
     with pytest.raises(DlicError, match=f"half{suffix}: ") as error:
         read_picture_file(path)
     assert len(str(error.value).splitlines()) == 1
+
+
+def jp2(samples, layout):
+    """A JPEG 2000 codestream without loss."""
+    encoder = av.CodecContext.create("jpeg2000", "w")
+    height, width, _ = samples.shape
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, layout
+    encoder.time_base, encoder.options = Fraction(1, 1), {"pred": "dwt53"}
+    frame = av.VideoFrame.from_ndarray(samples, format="rgb48le").reformat(format=layout)
+    return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
+
+
+def ppm(samples, largest=65535, plain=False):
+    height, width, _ = samples.shape
+    head = f"P{3 if plain else 6} # a remark 3\n{width}\n{height} {largest}\n".encode()
+    return head + (" ".join(map(str, samples.reshape(-1))).encode() if plain else samples.astype(">u2").tobytes())
+
+
+@pytest.mark.parametrize(
+    ("make", "off"),
+    [
+        (lambda deep: jp2(deep, "rgb48le"), 0),
+        (lambda deep: jp2(deep, "gbrp12le"), 32),
+        (ppm, 0),
+        (lambda deep: ppm(deep, plain=True), 0),
+        (lambda deep: ppm(deep >> 6, 1023), 64),
+    ],
+    ids=["jp2-16", "jp2-12", "ppm-16", "ppm-plain", "ppm-10"],
+)
+def test_deep_colour_keeps_its_bits_whatever_the_format(deep, make, off):
+    data = make(deep)
+    found = read_picture(data)
+    assert found.pixels.dtype == np.uint16
+    assert np.abs(found.pixels.astype(int) - deep).max() <= off
+    for cut in (len(data) // 2, 30):
+        with pytest.raises(PictureError):
+            read_picture(data[:cut])
+
+
+def jxl(codec, layout, raw, source="rgb48le"):
+    ffmpeg = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    pytest.importorskip("pillow_jxl")
+    head = [ffmpeg, "-v", "error", "-f", "rawvideo", "-pix_fmt", source, "-s", "56x40", "-i", "-", "-c:v", codec]
+    command = [*head, "-pix_fmt", layout, "-f", "image2pipe", "-"]
+    return subprocess.run(command, input=raw, capture_output=True, check=True).stdout
+
+
+def test_jpeg_xl_that_cannot_be_had_whole_is_refused_or_told(deep):
+    for layout in ("rgb48le", "rgba64le"):
+        with pytest.raises(PictureError, match=r"JPEG XL of more than 8 bits.*save it as"):
+            read_picture(jxl("libjxl", layout, deep.tobytes()))
+    assert read_picture(jxl("libjxl", "rgb24", deep.tobytes())).notes == ()
+    assert read_picture(jxl("libjxl", "gray16le", deep[..., :1].tobytes(), "gray16le")).deep
+    (note,) = read_picture(jxl("libjxl_anim", "rgb24", deep.tobytes() * 3)).notes
+    assert "of which the first is taken" in note
