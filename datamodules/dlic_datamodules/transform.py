@@ -66,11 +66,12 @@ def build_transform(spec: Mapping[str, Any] | None) -> BatchTransform | None:
     if not spec:
         return None
     if isinstance(spec.get("name"), str):
-        return _built(spec["name"], {key: value for key, value in spec.items() if key != "name"})
+        return _built(spec["name"], spec)
     built = [_built(name, arguments) for name, arguments in spec.items() if arguments is not None]
     return Several(built) if built else None
 
 
 def _built(name: str, arguments: Mapping[str, Any]) -> BatchTransform:
-    transform: BatchTransform = load("transform", name, own_first=True)(**arguments)
+    others = {key: value for key, value in arguments.items() if key != "name"}
+    transform: BatchTransform = load("transform", arguments.get("name", name), own_first=True)(**others)
     return transform

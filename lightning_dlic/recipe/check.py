@@ -13,6 +13,7 @@ from dlic_registry import Component, RegistryError, get, import_plugins, load, s
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import shipped_names, split_step
 from lightning_dlic.recipe.loaded import Loaded
+from lightning_dlic.recipe.named import Named
 from lightning_dlic.recipe.schema import DISCRIMINATOR, Recipe
 from lightning_dlic.recipe.signature import Argument, signature
 from lightning_dlic.recipe.trained import check_trained, loss_specs
@@ -21,6 +22,8 @@ from lightning_dlic.zoo.cards import names_card
 
 _LONGEST_NAME = 200
 _SINGLE = 3.4028e38
+# Arguments that a run's length and an optimizer's rate fill in.
+_FILLED = {"schedule": ("T_max", "total_steps", "max_lr", "base_lr")}
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,7 @@ def parts(recipe: Recipe) -> Iterator[Part]:
             yield Part("optimizer", spec["name"], key, key, args, ("params",), partial=True)
         if spec.get("schedule") is not None:
             key = f"optim.{role}.schedule"
-            lengths = ("T_max", "total_steps", "max_lr")
-            yield _inline("schedule", spec["schedule"], key, provided=("optimizer",), default=lengths)
+            yield _inline("schedule", spec["schedule"], key, provided=("optimizer",), default=_FILLED["schedule"])
     for key, loss in loss_specs(recipe):
         yield _inline("loss", loss, key, ("weight",))
     for name, args in recipe.metrics.items():
@@ -233,7 +235,10 @@ def components(recipe: Loaded, key: str, value: Any, component: Component) -> It
             if not isinstance(arguments, dict):
                 hint = f"Write {name}: {{argument: value}}, or {key.rpartition('.')[2]}: {{name: ..., argument: value}}"
                 raise recipe.error(f"{key}.{name}", f"{show(arguments)} is not a mapping of arguments", hint)
-            yield Part(component.kind, name, f"{key}.{name}", f"{key}.{name}", arguments, component.provides)
+            own = Named.of(f"{key}.{name}", name, arguments)
+            args = {name: value for name, value in own.args.items() if name not in component.aside}
+            filled = _FILLED.get(component.kind, ())
+            yield Part(component.kind, own.name, own.key, own.key, args, component.provides, filled)
     else:
         example = f"{{name: {value}}}" if isinstance(value, str) else "{name: ..., argument: value}"
         hint = f"Write {key.rpartition('.')[2]}: {example}"

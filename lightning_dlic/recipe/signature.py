@@ -18,6 +18,11 @@ _FRAMEWORK = {
     "pytorch_lightning.core.module.LightningModule",
     "pytorch_lightning.core.datamodule.LightningDataModule",
 }
+# Classes below these are others'. What the base of one must have it gives that itself, whatever ``**kwargs`` is for.
+_LIBRARIES = {
+    "torch.optim.optimizer.Optimizer",
+    "torch.optim.lr_scheduler.LRScheduler",
+}
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,9 @@ def signature(cls: type[Any]) -> Signature:
     """
     found: dict[str, Argument] = {}
     takes_more = False
+    closed = any(_full_name(owner) in _LIBRARIES for owner in cls.__mro__)
     for owner in cls.__mro__:
-        if f"{owner.__module__}.{owner.__qualname__}" in _FRAMEWORK:
+        if _full_name(owner) in _FRAMEWORK | _LIBRARIES:
             break
         if "__init__" not in vars(owner):
             continue
@@ -76,11 +82,17 @@ def signature(cls: type[Any]) -> Signature:
         hints = _hints(constructor)
         for parameter in parameters:
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                found.setdefault(parameter.name, _argument(parameter, hints))
+                argument = _argument(parameter, hints)
+                if not (closed and takes_more and argument.required):
+                    found.setdefault(parameter.name, argument)
         takes_more = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
         if not takes_more:
             break
     return Signature(found, takes_more)
+
+
+def _full_name(owner: type[Any]) -> str:
+    return f"{owner.__module__}.{owner.__qualname__}"
 
 
 def _argument(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> Argument:

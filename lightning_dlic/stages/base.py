@@ -1,38 +1,27 @@
-"""The base of all stages: a LightningModule that makes its own task of plain pictures and owns its optimisation.
-
-Optimisation is manual for every stage, so that one network and a GAN clip, accumulate, count and schedule alike.
-"""
+"""The base of all stages: a LightningModule that makes its own task of plain pictures and owns its optimisation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 
 from dlic_registry import DlicError, suggest
-from lightning_dlic.imaging.finite import unfinite
 from lightning_dlic.losses.kinds import of_discriminator
 from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
 from lightning_dlic.metrics.protocol import to_uint8
 from lightning_dlic.metrics.terms import counted
-from lightning_dlic.stages import carry
 from lightning_dlic.stages.hyperparameters import keep_arguments
-from lightning_dlic.stages.optim import build_optimizer, build_schedule, steps_between
+from lightning_dlic.stages.loop import Batch, Loop, Terms
 from lightning_dlic.stages.relay import Leg, Relay
 from lightning_dlic.stages.settings import Settings, Spec
 from lightning_dlic.stages.terms import ADVERSARIAL, apply_loss, build_losses
-from lightning_dlic.stages.watch import DivergedError, Watch, first_unfinite
 
-Batch = Mapping[str, Any]
-Terms = Mapping[str, Tensor]
+__all__ = ["Batch", "Stage", "Terms"]
 
 
-class Stage(pl.LightningModule):
+class Stage(Loop):
     """A trainable part of the codec.
 
     A subclass sets `net`, says how a batch of pictures becomes a task (`task`), what its roles minimise (`updates`) and
@@ -40,11 +29,9 @@ class Stage(pl.LightningModule):
 
     Attributes:
         kind: Kind under which such stages register.
-        roles: Names of what is optimised separately; each has an optimizer.
         loss_terms: Names of the terms that have a meaning of their own here.
         more_terms: Whether any other name under ``losses`` is a term, too, whose loss compares output with target. A
             class with `updates` of its own must say so itself.
-        default_optim: Optimizer of each role where the recipe names none.
         default_losses: Losses where the recipe names none.
         net: The network the codec uses.
         scores: Names of the figures of `score`, for those who ask before there are any; none where that is open.
@@ -53,17 +40,12 @@ class Stage(pl.LightningModule):
         plain_name: What `plain` is called there.
         gives_color: Whether what it hands on in a chain has colour, whatever it was handed.
         follows: The validation set by which the best network is kept; empty for the data set's own.
-        batches: Batches trained on so far, by all runs that led here.
-        steps: Steps that each optimizer has taken for them.
-        gathered: Gradients of a checkpoint inside an accumulation, until the training starts.
     """
 
     dlic_api: ClassVar[int] = 1
     kind: ClassVar[str] = ""
-    roles: ClassVar[tuple[str, ...]] = ("net",)
     loss_terms: ClassVar[tuple[str, ...]] = ("pixel",)
     more_terms: ClassVar[bool] = True
-    default_optim: ClassVar[Mapping[str, Spec]] = {"net": {"name": "adam", "lr": 1e-4}}
     default_losses: ClassVar[Mapping[str, Spec | None]] = {"pixel": {"name": "l1", "weight": 1.0}}
     scores: ClassVar[tuple[str, ...]] = ()
     monitor: ClassVar[str] = "psnr_y"
@@ -82,28 +64,13 @@ class Stage(pl.LightningModule):
         """Starts with default settings; `configure` replaces them."""
         super().__init__()
         keep_arguments(self)
-        self.automatic_optimization = False
         self.follows = ""
-        self.batches = self.steps = 0
-        self.gathered: dict[str, Any] | None = None
-        self.settings, self.configured = Settings(), False
-        self.watch = Watch()
+        self.configured = False
         self.losses: dict[str, nn.Module] = {}
         self.loss_weights: dict[str, float] = {}
         self.metrics: list[NamedMetric] = []
 
-    # What a subclass defines
-
-    def task(self, batch: Batch) -> tuple[Any, Tensor]:
-        """Makes inputs and target of a batch, on the device.
-
-        Args:
-            batch: ``{"image": uint8 [B, 3|1, H, W]}``, perhaps with ``base`` and ``name``.
-
-        Returns:
-            What `forward` takes, and the float target.
-        """
-        raise NotImplementedError
+    # What a subclass defines, beside `task` and perhaps `updates` and `role_parameters`
 
     def produce(self, inputs: Any) -> Any:
         """What the losses look at of a batch. The default is the network's output."""
@@ -114,11 +81,7 @@ class Stage(pl.LightningModule):
         return produced, target
 
     def updates(self, inputs: Any, target: Tensor) -> Iterator[tuple[str | tuple[str, ...], Terms]]:
-        """Yields each role with the terms it minimises, in the order of their updates.
-
-        Each yield is followed by that role's backward pass and step before the generator goes on; several roles that
-        are yielded together share a backward pass. The default has one role, and all terms.
-        """
+        """Yields each role with the terms it minimises: by default one role, and all terms."""
         yield "net", self.terms(inputs, self.produce(inputs), target)
 
     def score(self, inputs: Any, output: Tensor, target: Tensor) -> dict[str, float]:
@@ -197,11 +160,6 @@ class Stage(pl.LightningModule):
         """Weights to start from as `init_targets` name them. The default takes them as they are."""
         return given
 
-    def role_parameters(self, role: str) -> Iterable[nn.Parameter]:
-        """Parameters that a role optimises. The default gives those of the attribute of the role's name."""
-        module: nn.Module = getattr(self, role)
-        return module.parameters()
-
     # What every stage shares
 
     def forward(self, inputs: Any) -> Tensor:
@@ -276,132 +234,12 @@ class Stage(pl.LightningModule):
         """Names of the terms that compare what was made with the target: all but a discriminator's."""
         return [name for name, loss in self.losses.items() if name != ADVERSARIAL and not of_discriminator(loss)]
 
-    def configure_optimizers(self) -> Any:
-        """Builds one optimizer a role, with its schedule where one is named.
-
-        Raises:
-            DlicError: An optimizer or a schedule refuses a value; the message names the role.
-        """
-        built = []
-        for role in self.roles:
-            optimizer, schedule = self.build_optimizer(role)
-            named = {} if schedule is None else {"lr_scheduler": {"scheduler": schedule, "name": f"lr/{role}"}}
-            built.append({"optimizer": optimizer, **named})
-        return built
-
-    def optimizer_spec(self, role: str) -> Spec:
-        """What the recipe says of a role's optimizer, or else the stage itself."""
-        return self.settings.optim.get(role) or self.default_optim[role]
-
-    def named_role_parameters(self, role: str) -> list[tuple[str, nn.Parameter]]:
-        """Parameters of a role by their names in the network: the attribute that holds it is the stage's own affair."""
-        names = {parameter: name.partition(".")[2] for name, parameter in self.named_parameters()}
-        return [(names.get(parameter, ""), parameter) for parameter in self.role_parameters(role)]
-
-    @property
-    def total_steps(self) -> int:
-        """Steps that each optimizer will have taken at the end: those taken and those of the batches to come."""
-        settings = self.settings
-        return self.steps + steps_between(self.batches, settings.max_steps, settings.accumulate)
-
-    def build_optimizer(self, role: str) -> tuple[torch.optim.Optimizer, LRScheduler | None]:
-        """A role's optimizer and schedule as they are before the first step.
-
-        Raises:
-            DlicError: One of them refuses a value; the message names the role.
-        """
-        spec = self.optimizer_spec(role)
-        try:
-            optimizer = build_optimizer(spec, self.named_role_parameters(role))
-            if not spec.get("schedule"):
-                return optimizer, None
-            return optimizer, build_schedule(spec["schedule"], optimizer, self.total_steps)
-        except ValueError as error:
-            raise DlicError(f"optim.{role}: {error}") from error
-
     def on_fit_start(self) -> None:
         """Moves what is not part of the module's state to the device; a stage that nobody configured has defaults."""
         if not self.configured:
             self.configure(self.settings)
         for loss in self.losses.values():
             loss.to(self.device)
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seeds what is drawn on the device from the step itself: a resumed run draws as an undisturbed one does."""
-        torch.manual_seed(hash((self.settings.seed, self.batches, self.global_rank)) & 0x7FFF_FFFF_FFFF_FFFF)
-
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Runs the updates of all roles on a batch."""
-        inputs, target = self.task(batch)
-        record = (self.batches + 1) % self.settings.log_every == 0
-        for yielded, terms in self.updates(inputs, target):
-            roles = (yielded,) if isinstance(yielded, str) else yielded
-            if terms:
-                self.manual_backward(torch.stack(list(terms.values())).sum() / self.settings.accumulate)
-            for role in roles:
-                self._step(role, terms)
-            if record:
-                self._record(roles, terms)
-        self.steps += self._closing
-        self.batches += 1
-
-    @property
-    def _closing(self) -> bool:
-        """Whether the batch at work is the last of an accumulation."""
-        number = self.batches + 1
-        return number % self.settings.accumulate == 0 or number == self.settings.max_steps
-
-    def _step(self, role: str, terms: Terms) -> None:
-        """After the last batch of an accumulation, the optimizer's and the schedule's step."""
-        index = self.roles.index(role)
-        self._look(role, terms)
-        if not self._closing:
-            return
-        optimizer = self._all(self.optimizers())[index]
-        optimizer.step()
-        optimizer.zero_grad()
-        scheduled = [r for r in self.roles if self.optimizer_spec(r).get("schedule")]
-        if role in scheduled:
-            self._all(self.lr_schedulers())[scheduled.index(role)].step()
-
-    def _look(self, role: str, terms: Terms) -> None:
-        """Ends a training that has left the numbers, before its optimizer spreads them.
-
-        Ranks find the sum of their gradients alike; a loss of one rank alone must not let the others wait for it. The
-        scaler of half precision looks at gradients itself, and leaves out steps on purpose.
-        """
-        optimizer = self._all(self.optimizers(use_pl_optimizer=False))[self.roles.index(role)]
-        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
-        parameters = [] if scaled else [p for group in optimizer.param_groups for p in group["params"]]
-        alone = self.trainer.world_size == 1 or scaled
-        self.watch.look(self.batches + 1, role, terms if alone else {}, parameters)
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clips here, where gradients are unscaled under mixed precision, and before any optimizer's step."""
-        if self.settings.clip_norm is not None:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, self.settings.clip_norm)
-
-    def _record(self, roles: tuple[str, ...], terms: Terms) -> None:
-        """Logs the terms of roles."""
-        owner = roles[0] if len(roles) == 1 else "joint"
-        for name, value in terms.items():
-            self.log(f"train/{owner}_{name}", value.detach(), on_step=True, batch_size=1)
-        for role in roles:
-            rate = self._all(self.optimizers())[self.roles.index(role)].param_groups[0]["lr"]
-            self.log(f"lr/{role}", rate, on_step=True, batch_size=1)
-
-    @contextmanager
-    def frozen(self, module: nn.Module) -> Iterator[None]:
-        """Holds a module's parameters out of the graphs made inside: the other side of a GAN, for one."""
-        wanted = [p for p in module.parameters() if p.requires_grad]
-        for parameter in wanted:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in wanted:
-                parameter.requires_grad_(True)
 
     def on_validation_model_zero_grad(self) -> None:
         """Keeps the gradients: Lightning would drop what an unfinished accumulation has gathered."""
@@ -429,33 +267,3 @@ class Stage(pl.LightningModule):
     def monitored(self) -> str:
         """Where the figure by which the best network is kept is logged."""
         return f"val/{self.follows}/{self.monitor}" if self.follows else f"val/{self.monitor}"
-
-    def on_train_start(self) -> None:
-        """Puts back what an accumulation that a checkpoint lies in had gathered."""
-        carry.put_back(self)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stores counts, gathered gradients, and by what the optimizers were built.
-
-        Raises:
-            DivergedError: What would be saved is not finite.
-        """
-        self.watch.settle()
-        carry.save(self, checkpoint)
-        # Lightning's own callbacks begin with infinities.
-        averages = {name: state for name, state in checkpoint.get("callbacks", {}).items() if "shadow" in state}
-        others = {key: value for key, value in checkpoint.items() if key not in ("state_dict", "callbacks")}
-        others["callbacks"] = averages
-        if (place := unfinite(self) or first_unfinite(others)) is not None:
-            raise DivergedError(f"after batch {self.batches} {place} is not finite; nothing is saved of it")
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes them back, also into a run that is longer than the one saved, or has other rates."""
-        carry.load(self, checkpoint)
-
-    @staticmethod
-    def _all(value: Any) -> list[Any]:
-        """Lightning hands out one thing where there is one, a list where there are more."""
-        if value is None:
-            return []
-        return value if isinstance(value, list) else [value]

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from dlic_registry import DlicError
+from lightning_dlic.stages.averages import awake
 from lightning_dlic.stages.hyperparameters import plain
-from lightning_dlic.stages.optim import build_optimizer
+from lightning_dlic.stages.optim import build_optimizer, counters
 
 if TYPE_CHECKING:
-    from lightning_dlic.stages.base import Stage
+    from lightning_dlic.stages.loop import Loop
 
 
-def save(stage: Stage, checkpoint: dict[str, Any]) -> None:
+def save(stage: Loop, checkpoint: dict[str, Any]) -> None:
     """Adds to a checkpoint what `load` takes: of a training that nobody but Lightning counts, the number of batches.
 
     Args:
@@ -43,7 +45,7 @@ def save(stage: Stage, checkpoint: dict[str, Any]) -> None:
     _place(checkpoint, stage.batches, stage.settings.max_steps)
 
 
-def load(stage: Stage, checkpoint: dict[str, Any]) -> None:
+def load(stage: Loop, checkpoint: dict[str, Any]) -> None:
     """Takes counts and gradients of a checkpoint; makes its optimizer states suit the recipe of today.
 
     Args:
@@ -64,7 +66,7 @@ def load(stage: Stage, checkpoint: dict[str, Any]) -> None:
         _carry_optimizers(stage, checkpoint, **checkpoint["dlic_optim"])
 
 
-def put_back(stage: Stage) -> None:
+def put_back(stage: Loop) -> None:
     """Gives the parameters the gradients that a checkpoint inside an accumulation held."""
     if stage.gathered is None:
         return
@@ -80,7 +82,7 @@ def _scaled(gradient: torch.Tensor, factor: float) -> torch.Tensor:
     return gradient.clone() if factor == 1.0 else gradient * factor
 
 
-def _loss_scale(stage: Stage) -> float:
+def _loss_scale(stage: Loop) -> float:
     """What losses are multiplied by under 16-bit precision."""
     scaler = getattr(stage.trainer.precision_plugin, "scaler", None)
     return 1.0 if scaler is None else float(scaler.get_scale())
@@ -103,7 +105,7 @@ def _place(checkpoint: dict[str, Any], batches: int, max_steps: int) -> None:
     loops["epoch_loop.state_dict"] = {"_batches_that_stepped": batches - 1}
 
 
-def _carry_optimizers(stage: Stage, checkpoint: dict[str, Any], specs: dict[str, Any], total_steps: int) -> None:
+def _carry_optimizers(stage: Loop, checkpoint: dict[str, Any], specs: dict[str, Any], total_steps: int) -> None:
     """Where a role's values or its schedule's length have changed, its state goes on under the new ones.
 
     Rates are from here on what they are at this step in a run that has had the new values from its start.
@@ -119,22 +121,39 @@ def _carry_optimizers(stage: Stage, checkpoint: dict[str, Any], specs: dict[str,
             continue
         _refuse(stage, role, specs[role], spec)
         optimizer, schedule = stage.build_optimizer(role)
-        if schedule is not None:
-            for _ in range(stage.steps):
-                schedule.step()
-            schedules.append(schedule.state_dict())
         state = checkpoint["optimizer_states"][index]
+        if schedule is not None:
+            before = build_optimizer(specs[role], stage.named_role_parameters(role))
+            falls = [old["lr"] / new["lr"] for old, new in zip(state["param_groups"], before.param_groups, strict=True)]
+            _go_on(schedule, saved.get(role), stage.steps, falls)
+            schedules.append(schedule.state_dict())
         groups = optimizer.state_dict()["param_groups"]
         rates = [state["param_groups"][0]["lr"], groups[0]["lr"]]
         if rates[0] != rates[1]:
             warnings.warn(f"optim.{role}: the rate goes on at {rates[1]:.4g}; it was {rates[0]:.4g}", stacklevel=2)
+        counted = counters(optimizer)
         state["param_groups"] = [
-            {**new, "params": old["params"]} for new, old in zip(groups, state["param_groups"], strict=True)
+            {**new, **{key: old[key] for key in counted if key in old}, "params": old["params"]}
+            for new, old in zip(groups, state["param_groups"], strict=True)
         ]
     checkpoint["lr_schedulers"] = schedules
 
 
-def _refuse(stage: Stage, role: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+def _go_on(schedule: LRScheduler, saved: Any, steps: int, falls: list[float]) -> None:
+    """Brings a schedule to where it would stand by now."""
+    if not isinstance(schedule, ReduceLROnPlateau):
+        for _ in range(steps):
+            schedule.step()
+        return
+    # What validations gave is not computed again: the rate is as much below its start as it was.
+    if saved is not None and "num_bad_epochs" in saved:
+        for group, fall in zip(schedule.optimizer.param_groups, falls, strict=True):
+            group["lr"] *= fall
+        kept = {key: saved[key] for key in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")}
+        schedule.load_state_dict({**schedule.state_dict(), **kept})
+
+
+def _refuse(stage: Loop, role: str, old: dict[str, Any], new: dict[str, Any]) -> None:
     """Refuses what the optimizer's state cannot follow."""
     if old["name"] != new["name"]:
         raise _another(role, f"{old['name']} has other states than {new['name']}")
@@ -142,10 +161,12 @@ def _refuse(stage: Stage, role: str, old: dict[str, Any], new: dict[str, Any]) -
     if members[0] != members[1]:
         raise _another(role, "its parameters fall into other groups")
     # One number in place of each tensor: whether the new values can go on from the old states is quickly tried.
-    probes = [(name, nn.Parameter(torch.zeros(1))) for name, _ in stage.named_role_parameters(role)]
+    probes = [(name, nn.Parameter(torch.zeros((1,) * p.ndim))) for name, p in stage.named_role_parameters(role)]
     for _, probe in probes:
-        probe.grad = torch.ones(1)
+        probe.grad = torch.ones_like(probe)
     before, after = (build_optimizer(spec, probes) for spec in (old, new))
+    for optimizer in (before, after):
+        awake(optimizer)
     before.step()
     try:
         after.load_state_dict({**after.state_dict(), "state": before.state_dict()["state"]})

@@ -1,4 +1,4 @@
-"""Optimizers and schedules of a stage's roles, built from registered names."""
+"""Optimizers of a stage's roles, built from registered names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from torch.optim.lr_scheduler import LRScheduler
 
 from dlic_registry import load
 from lightning_dlic.stages.settings import Spec
@@ -46,47 +45,10 @@ def build_optimizer(spec: Spec, parameters: Iterable[tuple[str, torch.nn.Paramet
     return optimizer
 
 
-def _arguments(spec: Spec, *aside: str) -> dict[str, Any]:
-    return {key: _tuple(value) for key, value in spec.items() if key not in aside}
-
-
-def _matches(name: str, patterns: str | list[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
-
-
-def build_schedule(spec: Spec, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    """Builds a learning-rate schedule that is stepped once an optimizer step.
-
-    Args:
-        spec: ``{"name": ..., ...}``.
-        optimizer: Whose learning rate it sets.
-        steps: Optimizer steps of the whole run. Schedules that need a length (``T_max``, ``total_steps``) or a peak
-            (``max_lr``) and are given none take the run's and the optimizer's.
-
-    Returns:
-        The schedule.
-
-    Raises:
-        ValueError: It refuses a value, or ends before the run.
-    """
-    cls = load("schedule", spec["name"], own_first=True)
-    arguments = {key: value for key, value in spec.items() if key != "name"}
-    accepted = inspect.signature(cls).parameters
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    fallback: dict[str, Any] = {"T_max": steps, "max_lr": peaks if len(peaks) > 1 else peaks[0]}
-    if "epochs" not in arguments:
-        fallback["total_steps"] = steps
-    for key, value in fallback.items():
-        if key in accepted and arguments.get(key) is None:
-            arguments[key] = value
-    schedule: LRScheduler = cls(optimizer, **arguments)
-    end = getattr(schedule, "total_steps", steps)
-    if end < steps:
-        raise ValueError(
-            f"schedule {spec['name']} ends after {end} steps, but the run takes {steps}\n"
-            "Leave its length out, and the run's fills it in"
-        )
-    return schedule
+def counters(optimizer: torch.optim.Optimizer) -> list[str]:
+    """What an optimizer counts in its groups, beside the values that it is built with: schedule-free ones do."""
+    built_with = inspect.signature(type(optimizer)).parameters
+    return [key for key in optimizer.defaults if key not in built_with]
 
 
 def steps_between(done: int, end: int, accumulate: int) -> int:
@@ -94,6 +56,14 @@ def steps_between(done: int, end: int, accumulate: int) -> int:
     if done >= end:
         return 0
     return end // accumulate - done // accumulate + (end % accumulate > 0)
+
+
+def _arguments(spec: Spec, *aside: str) -> dict[str, Any]:
+    return {key: _tuple(value) for key, value in spec.items() if key not in aside}
+
+
+def _matches(name: str, patterns: str | list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
 
 
 def _tuple(value: Any) -> Any:

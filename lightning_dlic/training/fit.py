@@ -143,7 +143,7 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, provenance)
     interrupt = Interrupt(checkpoints)
     begin = Begin(run, point, recipe, data.batch_size) if point is not None else None
-    callbacks = _callbacks(recipe, run, begin, ema, interrupt, checkpoints)
+    callbacks = _callbacks(recipe, run, stage, begin, ema, interrupt, checkpoints)
     if recipe.trainer.compile:
         for module in stage.compiled():
             module.compile()
@@ -186,6 +186,7 @@ def _run(trainer: pl.Trainer, stage: Stage, data: PictureDataModule, point: Poin
 def _callbacks(
     recipe: Recipe,
     run: Run,
+    stage: Stage,
     begin: Begin | None,
     ema: EMA | None,
     interrupt: Interrupt,
@@ -200,6 +201,7 @@ def _callbacks(
             _measured_on(recipe),
         ),
         ema,
+        *stage.helpers(),
         Samples(run),
         *build_callbacks(recipe),
         progress_bar(recipe.trainer.log_every) if recipe.trainer.progress else None,

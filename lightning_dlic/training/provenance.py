@@ -144,8 +144,8 @@ def network_state(checkpoint: dict[str, Any], kind: str | None = None) -> dict[s
         CheckpointError: It is a chain's, without a stage of that kind.
     """
     state = {k.removeprefix("net."): v for k, v in checkpoint["state_dict"].items() if k.startswith("net.")}
-    for name, callback in checkpoint.get("callbacks", {}).items():
-        if name.startswith("EMA"):
+    for callback in checkpoint.get("callbacks", {}).values():
+        if "shadow" in callback:
             state.update(callback["shadow"])
     stages = checkpoint["dlic"]["recipe"]["stages"]
     if kind is None or len(stages) < 2:

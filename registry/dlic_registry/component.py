@@ -10,7 +10,9 @@ class Component:
     Attributes:
         kind: Kind under which the name is registered.
         provides: Arguments that the class itself passes on; a recipe cannot give them.
-        several: Whether it takes several as well: ``{name: arguments, ...}``.
+        several: Whether it takes several as well: ``{name: arguments, ...}``, or any key with a ``name`` among the
+            arguments.
+        aside: Keys beside the arguments that are the class's own affair.
 
     Example:
         >>> from collections.abc import Mapping
@@ -21,3 +23,4 @@ class Component:
     kind: str
     provides: tuple[str, ...] = ()
     several: bool = False
+    aside: tuple[str, ...] = ()
