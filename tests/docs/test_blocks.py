@@ -14,7 +14,12 @@ from lightning_dlic.cli.main import fit_main, main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", DOCS / "index.md", *sorted((DOCS / "tutorials").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    DOCS / "index.md",
+    DOCS / "reference" / "python.md",
+    *sorted((DOCS / "tutorials").glob("*.md")),
+]
 PAGES += sorted((DOCS / "extend").glob("*.md"))
 TO_RUN = [page for page in PAGES if any(block.runs for block in read_blocks(page))]
 BEHIND_A_MARK = {"start", "test"}
