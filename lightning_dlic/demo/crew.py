@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import secrets
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -12,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from dlic_registry import DlicError, imported_plugins
-from lightning_dlic.demo.limits import SECONDS, WAITING
+from lightning_dlic.demo.limits import PATIENCE, SECONDS, WAITING
 
 _KEPT = 200
 _GONE = "The process that worked on it ended; perhaps memory was short. Try a smaller picture."
@@ -35,6 +36,7 @@ class Job:
         step: What is being done, in words.
         made: What has come of it so far, part by part.
         error: Why it failed, in a sentence.
+        seen: When somebody asked for it last.
     """
 
     task: Mapping[str, Any]
@@ -44,6 +46,7 @@ class Job:
     step: str = ""
     made: dict[str, Any] = field(default_factory=dict)
     error: str = ""
+    seen: float = field(default_factory=time.monotonic)
 
     @property
     def over(self) -> bool:
@@ -61,7 +64,6 @@ class _Worker:
     process: BaseProcess | None = None
     pipe: Connection | None = None
     job: Job | None = None
-    late: bool = False
 
 
 class Crew:
@@ -102,8 +104,11 @@ class Crew:
         return job
 
     def find(self, name: str) -> Job | None:
-        """A job by its name."""
-        return self._jobs.get(name)
+        """A job by its name, of which it notes that somebody asks for it."""
+        job = self._jobs.get(name)
+        if job is not None:
+            job.seen = time.monotonic()
+        return job
 
     def stop(self, job: Job) -> None:
         """Ends a job, wherever it is."""
@@ -144,32 +149,38 @@ class Crew:
             process.start()
             # With our copy of its end open, we would never see that it is gone.
             theirs.close()
-            worker.process, worker.pipe, worker.late = process, ours, False
+            worker.process, worker.pipe = process, ours
         return worker.pipe
 
     def _attend(self, worker: _Worker, job: Job) -> None:
         """Hands a job to a worker and takes down what it tells, to the end."""
         with self._lock:
             pipe = self._ready(worker)
-        clock = threading.Timer(SECONDS, self._give_up, (worker, worker.process))
-        clock.daemon = True
-        clock.start()
+        end = time.monotonic() + SECONDS
         try:
             pipe.send(dict(job.task))
             while not job.over:
-                self._note(job, *pipe.recv())
+                if pipe.poll(1.0):
+                    self._note(job, *pipe.recv())
+                elif time.monotonic() > end:
+                    self._end(job, "failed", _LATE)
+                elif time.monotonic() - job.seen > PATIENCE:
+                    self._end(job, "stopped", "")
         except (EOFError, OSError):
-            with self._lock:
-                if not job.over:
-                    job.state, job.error = "failed", _LATE if worker.late else _GONE
-        finally:
-            clock.cancel()
+            self._end(job, "failed", _GONE)
         with self._lock:
             if job.state == "stopped" or job.error in (_GONE, _LATE):
                 self._retire(worker)
             worker.job = None
             if not self._closed:
                 self._hand_out()
+                # Whoever comes next should not wait for its imports.
+                self._ready(worker)
+
+    def _end(self, job: Job, state: str, error: str) -> None:
+        with self._lock:
+            if not job.over:
+                job.state, job.error = state, error
 
     def _retire(self, worker: _Worker) -> None:
         if worker.process is not None and worker.pipe is not None:
@@ -190,9 +201,3 @@ class Crew:
                 job.state, job.share = "done", 1.0
             else:
                 job.state, job.error = "failed", told[0]
-
-    def _give_up(self, worker: _Worker, process: BaseProcess | None) -> None:
-        with self._lock:
-            if process is not None and worker.process is process:
-                worker.late = True
-                process.kill()

@@ -14,3 +14,5 @@ WAITING = 16
 """Jobs that may wait."""
 SECONDS = 600.0
 """Of a job, before it is given up."""
+PATIENCE = 150.0
+"""Seconds after which a job that no page asks for is given up; browsers let hidden pages ask once a minute."""

@@ -76,6 +76,8 @@ function doors() {
   at("stop").addEventListener("click", () => stop("Cancelled."));
   at("compare").addEventListener("click", compare);
   at("error").querySelector("button").addEventListener("click", () => { at("error").hidden = true; });
+  // Whoever leaves waits for nothing any more.
+  addEventListener("pagehide", () => { if (picture?.job) server.stop(picture.job).catch(() => {}); });
   document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) give(event.clipboardData.files); });
   let depth = 0;
   const over = (change) => { depth = Math.max(0, depth + change); document.body.classList.toggle("over", depth > 0); };

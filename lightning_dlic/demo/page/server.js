@@ -21,7 +21,7 @@ export const about = () => ask("/api/about");
 export const sample = (name) => post(`/api/samples/${name}`);
 export const code = (picture, asked) => post(`/api/pictures/${picture}/code`, JSON.stringify(asked));
 export const hints = (picture, asked) => post(`/api/pictures/${picture}/hints`, JSON.stringify(asked));
-export const stop = (job) => ask(`/api/jobs/${job}`, { method: "DELETE" });
+export const stop = (job) => ask(`/api/jobs/${job}`, { method: "DELETE", keepalive: true });
 export const file = (picture, name) => `/api/pictures/${picture}/files/${name}`;
 
 export async function upload(given, limit) {

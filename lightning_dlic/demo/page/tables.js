@@ -44,7 +44,7 @@ function cells(entry, all, best) {
   if (entry.missing) return [make("td", { class: "none", colspan: all.length }, entry.missing)];
   return all.map(([title, value, write], index) => {
     const found = value(entry);
-    const mark = best[index] !== undefined && found === best[index] ? "best" : undefined;
+    const mark = found === undefined ? "blank" : found === best[index] ? "best" : undefined;
     return make("td", { "data-label": title, class: mark }, found === undefined ? "–" : write(found));
   });
 }
@@ -70,13 +70,14 @@ function layers(picture, ours) {
   const made = [];
   if (base) made.push(figure({ ...base, url: file(picture, base.file), words: `${base.width} × ${base.height} pixels, by ${ours.codec}` }, "Base layer"));
   if (regions) {
-    made.push(figure({ ...regions, url: file(picture, regions.file), words: `${count(ours.hints.regions)} asked for, in the colours that were sent; grey is left to a network` },
+    made.push(figure({ ...regions, url: file(picture, regions.file), words: `About ${count(ours.hints.regions)}, in the colours that were sent${ours.hints.net ? "; grey ones are left to a network" : ""}` },
       ours.hints.name === "segmentation" ? "Superpixels" : "Regions"));
-  } else if (base && ours.color) {
-    made.push(make("figure", {}, make("div", { class: "void" }, "No superpixels: this file’s colour is in its base layer.")));
   }
   if (base) made.push(figure({ ...ours, url: file(picture, ours.file), words: `${ours.width} × ${ours.height} pixels${through(ours)}` }, "What is decoded"));
   at("layers").replaceChildren(...made);
+  at("layers-note").textContent = !base || regions || !ours.color ? "" : ours.hints
+    ? "No superpixels to show: a network guesses all colours of this file."
+    : "No superpixels to show: this file’s colours are in its base layer. Pipelines with hints may send them apart.";
 }
 
 const through = (ours) => (ours.networks.length ? `, through ${ours.networks.join(" and ")}` : ours.pipeline_number !== null ? `, through pipeline ${ours.pipeline_number}` : "");
