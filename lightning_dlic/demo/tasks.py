@@ -181,7 +181,9 @@ def _stream_facts(stream: Bitstream) -> dict[str, Any]:
 def _rival(tell: Tell, picture: U8, rival: str, room: Path, name: str, limit: int) -> dict[str, U8]:
     found = best_file(rival, picture, limit)
     if found is None:
-        tell("part", rival, {"missing": f"No {RIVALS[rival]} of this picture fits into {limit:,} bytes, at any scale."})
+        tell(
+            "part", rival, {"missing": f"No {RIVALS[rival]} of this picture fits into {limit:,} bytes, even downsized."}
+        )
         return {}
     sample = found.sample
     tell(

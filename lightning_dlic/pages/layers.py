@@ -16,6 +16,7 @@ from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.strips import Strips, base_strips
 
 U8 = NDArray[np.uint8]
+_MAP_SIDE = 640
 
 
 @dataclass(frozen=True)
@@ -84,23 +85,28 @@ def region_map(layers: Layers) -> U8 | None:
     """The regions of hints in the colours that were sent, with thin borders.
 
     Returns:
-        uint8 ``[h, w, 3]`` of the guide's size; regions that leave their colour to a network are grey. None where there
-        are no hints, or those without regions.
+        uint8 ``[h * f, w * f, 3]``, a whole multiple of the guide's size; regions that leave their colour to a network are grey. None where there
+        are no hints, or where all regions do.
     """
     coloring = layers.coloring
-    if coloring is None or coloring.labels.size == 0 or len(coloring.colors) == 0:
+    if coloring is None or not (coloring.branches < 0).any():
         return None
     from lightning_dlic.codec.hints.regions import guide
 
-    luma = guide(layers.base.y)
+    luma, labels = guide(layers.base.y), coloring.labels
     # Flat in each region, too: what is shown are the regions, not the picture.
-    means = np.bincount(coloring.labels.ravel(), luma.ravel().astype(np.float64)) / np.bincount(coloring.labels.ravel())
-    flat = np.clip(96 + 0.5 * means, 0, 255).astype(np.uint8)[coloring.labels]
+    means = np.bincount(labels.ravel(), luma.ravel().astype(np.float64)) / np.bincount(labels.ravel())
+    flat = np.clip(96 + 0.5 * means, 0, 255).astype(np.uint8)[labels]
     chroma = (np.clip(np.rint(plane + 128), 0, 255).astype(np.uint8) for plane in coloring.planes())
-    made = merge(flat, *chroma)
-    labels = coloring.labels
-    border = np.zeros(labels.shape, bool)
-    border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    border[1:] |= labels[1:] != labels[:-1]
+    return _bordered(merge(flat, *chroma), labels)
+
+
+def _bordered(colors: U8, labels: NDArray[np.int32]) -> U8:
+    """A map large enough for borders that are thinner than its places."""
+    factor = max(1, _MAP_SIDE // max(labels.shape))
+    made, places = (np.repeat(np.repeat(plane, factor, 0), factor, 1) for plane in (colors, labels))
+    border = np.zeros(places.shape, bool)
+    border[:, 1:] |= places[:, 1:] != places[:, :-1]
+    border[1:] |= places[1:] != places[:-1]
     made[border] = (made[border].astype(np.uint16) * 11 // 20).astype(np.uint8)
     return made

@@ -26,6 +26,7 @@ export const file = (picture, name) => `/api/pictures/${picture}/files/${name}`;
 
 export async function upload(given, limit) {
   if (given.size > limit) throw new Refused(`This file is larger than the ${limit >> 20} MB that this page takes.`);
+  if (!given.size) throw new Refused("The file is empty.");
   // Neither its name nor its type leaves the page.
   return post("/api/pictures", new Blob([given]));
 }

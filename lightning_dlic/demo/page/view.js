@@ -51,7 +51,7 @@ export function show(pictures, size) {
 function draw() {
   const names = Object.keys(shown).filter((name) => shown[name].url);
   if (!names.length) return;
-  document.querySelector(".sides").classList.toggle("unseen", names.length < 2);
+  document.querySelector(".sides").classList.toggle("lone", names.length < 2);
   for (const [side, image, other] of [["left", "under", names[0]], ["right", "over", names[names.length - 1]]]) {
     const wanted = names.includes(sides[side]) ? sides[side] : other;
     const select = at(side);

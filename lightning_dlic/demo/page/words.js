@@ -10,7 +10,8 @@ export function bytes(value) {
 }
 
 export function seconds(value) {
-  if (value < 0.095) return `${value.toFixed(3)} s`;
+  if (value < 0.0095) return `${(1000 * value).toFixed(1)} ms`;
+  if (value < 0.095) return `${Math.round(1000 * value)} ms`;
   if (value < 9.95) return `${value.toFixed(1)} s`;
   if (value < 120) return `${Math.round(value)} s`;
   return value < 7200 ? `${Math.round(value / 60)} min` : `${(value / 3600).toFixed(1)} h`;
