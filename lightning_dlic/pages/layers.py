@@ -85,8 +85,8 @@ def region_map(layers: Layers) -> U8 | None:
     """The regions of hints in the colours that were sent, with thin borders.
 
     Returns:
-        uint8 ``[h * f, w * f, 3]``, a whole multiple of the guide's size; regions that leave their colour to a network are grey. None where there
-        are no hints, or where all regions do.
+        uint8 ``[h * f, w * f, 3]``, a whole multiple of the guide's size; regions that leave their colour to a network
+        are grey. None where there are no hints, or where all regions do.
     """
     coloring = layers.coloring
     if coloring is None or not (coloring.branches < 0).any():

@@ -36,20 +36,7 @@ moved.items.add(new File([bytes], arguments[1]));
 for (const kind of ["dragenter", "dragover", "drop"])
   document.body.dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: moved}));
 """
-# What sticks out to the right, and text that is paler than it may be on what is behind it.
-LOOK = """
-const outside = [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility({visibilityProperty: true})
-  && !e.closest(".unseen, thead") && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80));
-const parse = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return {rgb: [r, g, b], a}; };
-const light = ({rgb}) => rgb.map((v) => v / 255).map((v) => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-  .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.a > .5) return c; } };
-const pale = [...document.querySelectorAll("p, h1, h2, td, th, button, a, label, span, small, strong, b, li")].filter((e) =>
-  [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.checkVisibility() && !e.closest(":disabled, .pending"))
-  .filter((e) => { const found = [light(parse(getComputedStyle(e).color)), light(behind(e))];
-    return (Math.max(...found) + .05) / (Math.min(...found) + .05) < 4.5; }).map((e) => e.outerHTML.slice(0, 80));
-return {outside: [...outside, ...(document.documentElement.scrollWidth > innerWidth ? ["the page"] : [])], pale};
-"""
+LOOK = (Path(__file__).parent / "look.js").read_text()
 
 
 class Page:
