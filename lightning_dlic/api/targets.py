@@ -14,6 +14,7 @@ from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
 from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than, without_memory
 from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.hub import fetch, names_hub, pinned, repository_name
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +47,7 @@ def find_target(text: str) -> Target:
     """Finds what a target means; loads nothing.
 
     Args:
-        text: A kind's rival, ``NAME``, ``zoo:NAME`` or ``OWNER:NAME``, a file, or a run's folder.
+        text: A kind's rival, ``NAME``, ``zoo:NAME`` or ``OWNER:NAME``, ``hf://USER/REPO``, a file, or a run's folder.
 
     Raises:
         DlicError: It is none of these; the message suggests the nearest name.
@@ -54,6 +55,8 @@ def find_target(text: str) -> Target:
     path = Path(text)
     if text in rivals():
         return Target(text, text, None)
+    if names_hub(text):
+        return Target(text, repository_name(text), fetch(text))
     if text in cards() or (names_card(text) and not os.path.isfile(path)):
         return Target(text, text.rpartition(":")[2], find_card(text).weights)
     if is_run(path):
@@ -204,7 +207,8 @@ def identity(target: Target) -> dict[str, Any]:
     """What a result says of a target: its file and that file's sha256."""
     if target.file is None:
         return {"target": target.text}
-    return {"target": target.text, "file": str(target.file), "sha256": sha256(target.file)}
+    told = {"target": target.text, "file": str(target.file), "sha256": sha256(target.file)}
+    return {**told, "pinned": pinned(target.text)} if names_hub(target.text) else told
 
 
 def subject(target: Target) -> Subject:

@@ -20,6 +20,7 @@ from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.codec.container import MAGIC
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
+from lightning_dlic.zoo.hub import fetch, names_hub, pinned
 
 # What shows a file, by its suffix: ``module:function``, a function of a path that returns plain types.
 FILES = {
@@ -54,13 +55,16 @@ def describe(target: str) -> dict[str, Any]:
     """What is known of a target, as plain types.
 
     Args:
-        target: Name in the zoo, ``zoo:NAME``, a file of a kind in `FILES`, or ``-`` for one on standard input.
+        target: Name in the zoo, ``zoo:NAME``, ``hf://USER/REPO``, a file of a kind in `FILES`, or ``-`` for one on
+            standard input.
 
     Raises:
         DlicError: It is neither, or the file cannot be read.
     """
     if target == "-":
         return _describe_bytes(sys.stdin.buffer.read())
+    if names_hub(target):
+        return {"pinned": pinned(target), **describe_weights(fetch(target))}
     path = Path(target)
     if not target.startswith("zoo:") and os.path.isfile(path):
         if path.suffix.lower() not in FILES:

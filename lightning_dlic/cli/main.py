@@ -24,6 +24,7 @@ VERBS = {
     "decompress": Verb("lightning_dlic.cli.decompress:decompress", "Decode a .dlic file, or a folder of them."),
     "bench": Verb("lightning_dlic.cli.bench:bench", "Measure codecs at byte budgets: table, plots, page."),
     "new": Verb("lightning_dlic.cli.new:new", "Write a package that adds a stage, a net, a codec ..."),
+    "push": Verb("lightning_dlic.cli.push:push_network", "Write weights and card to the hub, or into a folder."),
     "demo": Verb("lightning_dlic.cli.demo:demo", "Open a page that codes photographs while you watch."),
     "cache": Verb("lightning_dlic.cli.cache:app", "List, check or clear cached pictures."),
 }

@@ -19,6 +19,7 @@ from lightning_dlic.recipe.signature import Argument, signature
 from lightning_dlic.recipe.trained import check_trained, loss_specs
 from lightning_dlic.recipe.typecheck import conforms, describe, remedy
 from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.hub import names_hub
 
 _LONGEST_NAME = 200
 _SINGLE = 3.4028e38
@@ -174,7 +175,9 @@ def missing_weights(recipe: Recipe) -> Iterator[RecipeError]:
     """
     for kind, stage in recipe.stages.items():
         for field, source in (("init", stage.init), ("weights", stage.weights)):
-            if source is not None and not names_card(source) and not os.path.exists(split_step(source)[0]):
+            if source is None or names_card(source) or names_hub(source):
+                continue
+            if not os.path.exists(split_step(source)[0]):
                 made_by = next((part for part in Path(source).parts if part in shipped_names()), None)
                 train = f"Train it first: dlic-fit {made_by}. Or give" if made_by else "Give"
                 nothing = f" or stages.{kind}.init=null to start from nothing." if field == "init" else ""

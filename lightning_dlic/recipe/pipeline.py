@@ -25,6 +25,7 @@ from lightning_dlic.recipe.resolve import resolve
 from lightning_dlic.recipe.schema import NamedSpec
 from lightning_dlic.zoo.cards import OURS, names_card, shipped_weights
 from lightning_dlic.zoo.files import inspect_net
+from lightning_dlic.zoo.hub import fetch_folder, names_hub
 
 AUTO, BASE, NONE = "auto", "base", "none"
 _FILE = "pipeline.yaml"
@@ -113,7 +114,8 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
     """Loads a pipeline. Nothing that it names is imported; see `check_pipeline`.
 
     Args:
-        source: Path of a recipe or of a run's folder, or the name of one that ships, such as ``photo``.
+        source: Path of a recipe or of a run's folder, the name of one that ships, such as ``photo``, or
+            ``hf://USER/REPO``.
         overrides: ``key=value`` texts that win over the file, in their order.
 
     Returns:
@@ -145,7 +147,12 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
 
 
 def _file(source: str | Path) -> Path:
-    folder = Path(source)
+    if names_hub(source):
+        folder = fetch_folder(str(source))
+        if not os.path.isfile(folder / _FILE):
+            raise RecipeError(f"{show(str(source))}: this repository holds no {_FILE}")
+    else:
+        folder = Path(source)
     if os.path.isfile(folder / _FILE):
         return folder / _FILE
     if os.path.isfile(folder / "recipe.yaml"):

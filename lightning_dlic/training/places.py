@@ -10,6 +10,7 @@ from dlic_datamodules.places import place
 from dlic_registry import load
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.hub import names_hub, pinned
 
 
 def placed(recipe: Recipe) -> Recipe:
@@ -39,6 +40,9 @@ def _absolute(value: Any) -> Any:
         return [_absolute(item) for item in value]
     if isinstance(value, dict):
         return {name: _absolute(item) for name, item in value.items()}
+    if names_hub(value):
+        # A run is of the file that it began with, whatever comes to that repository later.
+        return pinned(value)
     if not isinstance(value, str) or value.startswith("~") or "://" in value or names_card(value):
         return value
     return str(Path.cwd() / value)

@@ -14,6 +14,8 @@ from typing import Any
 from dlic_registry import DlicError, did_you_mean, load
 
 _HERE = Path(__file__).parent
+PIPELINE = "pipeline.yaml"
+"""What may lie among cards and is none: a pipeline of the networks there."""
 OURS = "zoo"
 """Owner that stands for our own zoo."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -87,6 +89,8 @@ def cards() -> dict[str, Card]:
     found: dict[str, Card] = {}
     for folder in folders():
         for path in sorted(folder.glob("*.yaml")):
+            if path.name == PIPELINE:
+                continue
             found.setdefault(path.stem, read_card(path))
     return dict(sorted(found.items()))
 

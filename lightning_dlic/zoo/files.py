@@ -17,6 +17,7 @@ from dlic_datamodules.files import write_file
 from dlic_registry import DlicError, get, load, load_entry, recorded, stage_kinds
 from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than, without_memory
 from lightning_dlic.zoo.cards import find_card, names_card
+from lightning_dlic.zoo.hub import fetch, names_hub
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,11 +70,13 @@ def locate(target: str | Path) -> Path:
     """The file of a target.
 
     Args:
-        target: A path, ``zoo:NAME`` or ``OWNER:NAME``.
+        target: A path, ``zoo:NAME``, ``OWNER:NAME`` or ``hf://USER/REPO``.
 
     Raises:
-        DlicError: No such file, or no such name in that zoo.
+        DlicError: No such file, no such name in that zoo, or nothing such on the hub.
     """
+    if isinstance(target, str) and names_hub(target):
+        return fetch(target)
     path = Path(target)
     # Unlike Path.is_file, os.path.isfile bears names that no file can have.
     if isinstance(target, str) and names_card(target) and not os.path.isfile(path):
