@@ -43,7 +43,7 @@ def measure(ways: list[Way], data: TestSet, metrics: list[NamedMetric]) -> dict[
 
 def zero_cost(colorizer: Colorizer, data: TestSet, metrics: list[NamedMetric]) -> dict[str, dict[str, float]]:
     """Colour without hints beside none at all."""
-    none, net = [parse_hints("none")], colorizer.net
+    none, net = parse_hints("none"), colorizer.net
     found = measure([*floors("grey", none), *networks("net", colorizer, none)], data, metrics)
     if isinstance(net, BinNet):
         usual = net.temperature, net.rebalance
@@ -69,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     source = options.net if Path(options.net).is_file() else f"zoo:{options.net.removeprefix('zoo:')}"
     colorizer, metrics = Colorizer("net", *load_net(source)), open_metrics(["psnr_rgb", "lpips"])
-    asked = [parse_hints(text) for text in options.hints.split(",") if text and colorizer.net.takes_hints]
+    asked = parse_hints(options.hints) if options.hints and colorizer.net.takes_hints else []
     report: dict[str, Any] = {"net": options.net, "every": options.every, "figures": {}, "rows": {}}
     for name, folder in SETS.items():
         data = open_set(place(None, folder))

@@ -69,7 +69,7 @@ def of_luma(card: Card, operator: Operator) -> Cells:
     picture = cat()
     luma, *chroma = split(picture)
     levels = np.stack(chroma).astype(np.float32) - 128
-    asked = [parse_hints(text) for text in ("none", "grid-small", "segmentation-small")]
+    asked = parse_hints("none,grid-small,segmentation-small")
     ways = networks(card.name, operator, asked)
     cells = [(picture, "original"), *((way.color(luma, levels)[0], "grey") for way in floors("grey", asked)[:1])]
     for way in ways:

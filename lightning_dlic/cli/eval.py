@@ -76,7 +76,7 @@ def evaluate_targets(
     ] = None,
     hints: Annotated[
         str | None,
-        typer.Option(help="For colour: none, oracle, presets such as grid-small, or KIND=BYTES, with commas."),
+        typer.Option(help="For colour: none, oracle, presets such as grid-small, or KIND,BYTES; several with commas."),
     ] = None,
     decoded: Annotated[
         str | None,

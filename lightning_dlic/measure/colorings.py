@@ -16,6 +16,7 @@ from lightning_dlic.codec.hints.chunk import find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
 from lightning_dlic.codec.hints.oracle import Oracle
 from lightning_dlic.codec.hints.presets import PRESETS
+from lightning_dlic.codec.hints.words import said
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.numpy.color import merge, split
 from lightning_dlic.operators.color import color
@@ -23,6 +24,7 @@ from lightning_dlic.operators.colorizer import Colorizer
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+NONE, ORACLE = "none", "oracle"
 _PALETTE = 5
 # Bytes of a colour that is not coded with others: Cb and Cr.
 _COLOUR = 2
@@ -46,21 +48,28 @@ class Asked:
     budget: int = 0
 
 
-def parse_hints(text: str) -> Asked:
-    """Reads a preset, ``none``, ``oracle``, or ``KIND=BYTES``.
+def parse_hints(text: str) -> list[Asked]:
+    """Reads ``none``, ``oracle``, presets and ``KIND,BYTES``, with commas between them.
 
     Raises:
-        DlicError: It is none of these.
+        DlicError: One of them is none of these.
     """
-    if text in PRESETS:
-        return Asked(text, *PRESETS[text])
-    if text in ("none", "oracle"):
-        return Asked(text, text)
-    kind, _, number = text.partition("=")
-    if not number.isdigit() or not 8 <= int(number) <= 1 << 16:
-        raise DlicError(f"--hints {text}: write none, oracle, {', '.join(PRESETS)}, or KIND=BYTES with 8 bytes or more")
-    find_hints(kind)
-    return Asked(text, kind, int(number))
+    return [_asked(name, budget) for name, budget in said(text)]
+
+
+def _asked(name: str, budget: int | None) -> Asked:
+    if name in PRESETS:
+        kind, usual = PRESETS[name]
+        return Asked(name if budget is None else f"{name},{budget}", kind, budget or usual)
+    if budget is None:
+        if name not in (NONE, ORACLE):
+            find_hints(name)
+            raise DlicError(f"--hints {name}: how many bytes? Write {name},300, or {', '.join(PRESETS)}")
+        return Asked(name, name)
+    if name in (NONE, ORACLE):
+        raise DlicError(f"--hints {name},{budget}: {name} takes no bytes")
+    find_hints(name)
+    return Asked(f"{name},{budget}", name, budget)
 
 
 class Way(ABC):

@@ -104,7 +104,7 @@ class ColorizationMeasure(PictureMeasure):
         """Sets what is measured.
 
         Args:
-            hints: ``none``, ``oracle``, presets such as ``grid-small``, or KIND=BYTES, with commas.
+            hints: ``none``, ``oracle``, presets such as ``grid-small``, or KIND,BYTES; with commas.
             decoded: Quality of the decoded luma, as a share of HEVC's steps; 0 leaves it out.
             temperature: For networks that classify colours: 1 the mean, .38 vivid.
             rebalance: For networks that classify colours: raises rare ones, .5.
@@ -123,7 +123,7 @@ class ColorizationMeasure(PictureMeasure):
             if value is not None and not 0.01 <= value <= 1.0:
                 raise ValueError(f"--{name} {value}: a number from .01 to 1")
         super().__init__(lpips, metrics, save)
-        self.asked = [parse_hints(text.strip()) for text in hints.split(",")]
+        self.asked = parse_hints(hints)
         self.decoded, self.temperature, self.rebalance = decoded or None, temperature, rebalance
         self.panel = None if panel is None else Path(panel)
 

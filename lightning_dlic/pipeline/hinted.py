@@ -57,18 +57,18 @@ class Ask:
 
 
 def parse(text: str) -> Ask:
-    """Reads ``NAME`` or ``NAME,BYTES``.
+    """Reads one name of hints, perhaps with bytes, as `codec.hints.words` has it.
 
     Raises:
         DlicError: There are no such hints, or the bytes are no number.
     """
     from lightning_dlic.codec.hints.chunk import sending
     from lightning_dlic.codec.hints.presets import PRESETS
+    from lightning_dlic.codec.hints.words import said
 
-    name, comma, number = text.partition(",")
-    if comma and (not number.isdigit() or not _LEAST <= int(number) <= 1 << 16):
-        raise DlicError(f"hints {text!r}: write a name, a comma and a number of bytes from {_LEAST}, or a name alone")
-    budget = int(number) if comma else None
+    (name, budget), *more = said(text)
+    if more:
+        raise DlicError(f"hints {text!r}: a picture takes one kind; auto chooses")
     if name in PRESETS:
         kind, usual = PRESETS[name]
         return Ask((kind,), budget or usual)

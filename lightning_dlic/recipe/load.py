@@ -7,13 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lightning_dlic.recipe.compose import compose, override, shown_path
-from lightning_dlic.recipe.document import Document, dump
+from lightning_dlic.recipe.document import dump
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import find
-from lightning_dlic.recipe.inherit import names_first
 from lightning_dlic.recipe.loaded import Loaded
-from lightning_dlic.recipe.resolve import resolve
+from lightning_dlic.recipe.opened import Opened, open_recipe
 from lightning_dlic.recipe.schema import (
     NamedSpec,
     Recipe,
@@ -38,15 +36,10 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: Whatever is wrong with it.
     """
-    path = find(source)
-    shown = shown_path(path)
-    document = compose(path)
-    for text in names_first(overrides):
-        override(document, text)
-    _refuse_pipelines(document, shown)
-    values, texts = resolve(document, shown, RecipeSpec)
-    values["name"] = values["name"] or path.stem
-    recipe = Recipe(**_specs(values), path=path, marks=document.marks, texts=texts, shown=shown)
+    opened = open_recipe(find(source), overrides)
+    _refuse_pipelines(opened)
+    values, origin = opened.resolve(RecipeSpec)
+    recipe = Recipe(**_specs(values), **origin)
     recipe.train = _train(recipe, values["train"])
     recipe.optim = {role: _optimizer(recipe, role, value) for role, value in recipe.optim.items()}
     recipe.losses = {term: _terms(recipe, term, value) for term, value in recipe.losses.items()}
@@ -62,11 +55,14 @@ def load_recipe(source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-def _refuse_pipelines(document: Document, shown: str) -> None:
+def _refuse_pipelines(opened: Opened) -> None:
     """Says what a pipeline is for, rather than that its keys are unknown."""
-    if document.values.get("train") is None and {"base", "scale", "hints", "number"} & set(document.values):
+    said = opened.document.values
+    if said.get("train") is None and {"base", "scale", "hints", "number"} & set(said):
         hint = "Use it with dlic compress --pipeline, or say which stage it trains: train: sr"
-        raise RecipeError("missing: this is a pipeline, which trains nothing", where=shown, key="train", hint=hint)
+        raise RecipeError(
+            "missing: this is a pipeline, which trains nothing", where=opened.shown, key="train", hint=hint
+        )
 
 
 def to_yaml(recipe: Loaded) -> str:

@@ -15,13 +15,12 @@ from dlic_registry import DlicError, RegistryError, get, import_plugins, load, s
 from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.kinds.order import in_order
 from lightning_dlic.recipe.check import Part, check_part, look_up
-from lightning_dlic.recipe.compose import compose, override, shown_path
+from lightning_dlic.recipe.compose import shown_path
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import find, shipped_folder
-from lightning_dlic.recipe.inherit import names_first
 from lightning_dlic.recipe.load import check_ranges
 from lightning_dlic.recipe.loaded import Loaded
-from lightning_dlic.recipe.resolve import resolve
+from lightning_dlic.recipe.opened import open_recipe
 from lightning_dlic.recipe.schema import NamedSpec
 from lightning_dlic.zoo.cards import OURS, names_card, shipped_weights
 from lightning_dlic.zoo.files import inspect_net
@@ -124,21 +123,16 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
     Raises:
         RecipeError: Whatever is wrong with it.
     """
-    path = _file(source)
-    shown = shown_path(path)
-    document = compose(path)
-    for text in names_first(overrides):
-        override(document, text)
+    opened = open_recipe(_file(source), overrides)
     for key in _TRAINING:
-        if document.values.get(key) is not None:
+        if opened.document.values.get(key) is not None:
             # Checked here, where it can be said what the file is, rather than that its key is unknown.
-            loaded = PipelineRecipe(name=path.stem, path=path, marks=document.marks, shown=shown)
+            loaded = PipelineRecipe(name=opened.path.stem, **opened.origin)
             hint = "This is a training's recipe: run it with dlic-fit, and give the folder of its run as a pipeline."
             raise loaded.error(key, "a pipeline trains nothing", hint)
-    values, texts = resolve(document, shown, PipelineSpec)
-    values["name"] = values["name"] or path.stem
+    values, origin = opened.resolve(PipelineSpec)
     named = {key: NamedSpec(**values[key]) for key in ("base", "hints", "downsize")}
-    recipe = PipelineRecipe(**{**values, **named}, path=path, marks=document.marks, texts=texts, shown=shown)
+    recipe = PipelineRecipe(**{**values, **named}, **origin)
     check_ranges(recipe, recipe, "")
     _check_scale(recipe)
     _check_stages(recipe)

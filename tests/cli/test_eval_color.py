@@ -27,7 +27,7 @@ def net(tmp_path: Path) -> Path:
 def test_table_json_and_panel(inline: Dlic, pictures: Path, net: Path, tmp_path: Path) -> None:
     report, panel = tmp_path / "report.json", tmp_path / "panel.png"
     words = ("eval", net, "grey", "mean", "palette", "floor", "--data", pictures / "valid", "--no-lpips")
-    printed, _ = inline(*words, "--hints", "none,oracle,segmentation=60", "--json", report, "--panel", panel)
+    printed, _ = inline(*words, "--hints", "none,oracle,segmentation,60", "--json", report, "--panel", panel)
     lines = [line.split() for line in printed.splitlines()]
     assert [line[0] for line in lines[2:]] == ["mine", "mine", "grey", "mean", "palette", "floor"]
     found = json.loads(report.read_text())
@@ -35,14 +35,14 @@ def test_table_json_and_panel(inline: Dlic, pictures: Path, net: Path, tmp_path:
     assert list(rows) == [
         ("mine", "none"),
         ("mine", "oracle"),
-        ("mine", "segmentation=60"),
+        ("mine", "segmentation,60"),
         ("grey", "none"),
         ("mean", "none"),
         ("palette", "none"),
-        ("floor", "segmentation=60"),
+        ("floor", "segmentation,60"),
     ]
     figures = {key: row["figures"] for key, row in rows.items()}
-    for key in (("mine", "segmentation=60"), ("floor", "segmentation=60")):
+    for key in (("mine", "segmentation,60"), ("floor", "segmentation,60")):
         assert all(0 < row["bytes"] <= 60 for row in rows[key]["pictures"].values())
         assert figures[key]["psnr_rgb"] > figures["grey", "none"]["psnr_rgb"] + 3
     grey, mean, palette = (figures[name, "none"] for name in ("grey", "mean", "palette"))
@@ -100,10 +100,12 @@ def test_pictures_without_color_are_left_out(inline: Dlic, pictures: Path, tmp_p
         (("floor", "--temperature", "2"), "--temperature 2.0: a number from .01 to 1"),
         (("floor", "--decoded", "fine"), "--decoded fine: must be a number"),
         (("floor", "--option", "codec=avif"), "--codec is of no use"),
-        (("floor", "--hints", "grid"), "KIND=BYTES"),
-        (("floor", "--hints", "gird=100"), "Did you mean 'grid'"),
+        (("floor", "--hints", "grid"), "how many bytes? Write grid,300"),
+        (("floor", "--hints", "grid=60"), "a name, a comma and bytes from 8 to 65536"),
+        (("floor", "--hints", "oracle,60"), "oracle takes no bytes"),
+        (("floor", "--hints", "gird,100"), "Did you mean 'grid'"),
         (("floor", "--hints", "none"), "none of them is of use"),
-        (("floor", "--hints", "segmentation=9999999"), "KIND=BYTES"),
+        (("floor", "--hints", "segmentation,9999999"), "bytes from 8 to 65536"),
     ],
 )
 def test_mistakes(inline: Dlic, pictures: Path, words: tuple[str, ...], message: str) -> None:
