@@ -68,7 +68,8 @@ def parse(text: str) -> Ask:
 
     (name, budget), *more = said(text)
     if more:
-        raise DlicError(f"hints {text!r}: a picture takes one kind; auto chooses")
+        hint = "write one name, or a name, a comma and a number of bytes; auto chooses the kind"
+        raise DlicError(f"hints {text[:80]!r}: {hint}")
     if name in PRESETS:
         kind, usual = PRESETS[name]
         return Ask((kind,), budget or usual)

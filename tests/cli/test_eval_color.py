@@ -101,11 +101,11 @@ def test_pictures_without_color_are_left_out(inline: Dlic, pictures: Path, tmp_p
         (("floor", "--decoded", "fine"), "--decoded fine: must be a number"),
         (("floor", "--option", "codec=avif"), "--codec is of no use"),
         (("floor", "--hints", "grid"), "how many bytes? Write grid,300"),
-        (("floor", "--hints", "grid=60"), "a name, a comma and bytes from 8 to 65536"),
+        (("floor", "--hints", "grid=60"), "a name, a comma and a number of bytes from 8"),
         (("floor", "--hints", "oracle,60"), "oracle takes no bytes"),
         (("floor", "--hints", "gird,100"), "Did you mean 'grid'"),
         (("floor", "--hints", "none"), "none of them is of use"),
-        (("floor", "--hints", "segmentation,9999999"), "bytes from 8 to 65536"),
+        (("floor", "--hints", "segmentation,9999999"), "a number of bytes from 8 to 65536"),
     ],
 )
 def test_mistakes(inline: Dlic, pictures: Path, words: tuple[str, ...], message: str) -> None:

@@ -130,3 +130,32 @@ def test_all_stages_of_a_chain_wait_for_an_accumulation(write_chain: Write) -> N
 def test_what_does_not_make_a_chain_is_told(write_chain: Write, overrides: list[str], words: str) -> None:
     with pytest.raises(DlicError, match=words):
         train(write_chain(), *overrides)
+
+
+def test_clipping_and_schedules_hold_for_each_stage_of_a_chain(write_chain: Write) -> None:
+    sgd = "{{name: sgd, lr: 0.5, schedule: {{name: multistep, milestones: [{step}], gamma: 0.1}}}}"
+    path = write_chain(body=f"optim: {{sr: {sgd.format(step=2)}, colorization: {sgd.format(step=3)}}}")
+    words = ("trainer.max_steps=4", "trainer.val_every=4", "trainer.checkpoint_every=1", "trainer.keep=4")
+    run = train(path, *words, "trainer.clip_norm=1.0e-3").run
+    with run.metrics.open() as stream:
+        rows = list(csv.DictReader(stream))
+    # What is logged with a batch is the rate of the next.
+    for kind, rates in (("sr", [0.5, 0.05, 0.05, 0.05]), ("colorization", [0.5, 0.5, 0.05, 0.05])):
+        assert [float(row[f"lr/{kind}"]) for row in rows if row["lr/sr"]][:4] == pytest.approx(rates), kind
+        states = [
+            network_state(read_checkpoint(run.checkpoints / f"step-{step:08d}.ckpt"), kind) for step in range(1, 5)
+        ]
+        for number, (before, after) in enumerate(pairwise(states)):
+            moved = torch.stack([(after[name] - before[name]).norm() for name in before]).norm()
+            # A step of plain SGD is the rate times a gradient of at most this norm, of each stage for itself.
+            assert 0 < moved <= 1.001e-3 * rates[number], (kind, number)
+
+
+def test_a_sweep_reaches_whatever_a_chain_says(write_chain: Write) -> None:
+    drawn = ["optim.sr.lr=0.003", "losses.colorization.nearest.weight=0.7", "stages.sr.args.blocks=2"]
+    run = train(write_chain(), *drawn, "data.args.transform.hinted.none=0.5", "trainer.max_steps=1").run
+    resolved = load_recipe(run.recipe)
+    assert resolved.optim["sr"]["lr"] == 0.003
+    assert resolved.losses["colorization"] == {"nearest": {"name": "nearest", "weight": 0.7}}
+    assert resolved.data.args["transform"]["hinted"] == {"none": 0.5}
+    assert load_net(run.weights_of("sr"))[1]["net"]["args"]["blocks"] == 2

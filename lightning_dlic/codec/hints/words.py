@@ -23,7 +23,7 @@ def said(text: str) -> list[tuple[str, int | None]]:
     found: list[tuple[str, int | None]] = []
     for word in (part.strip() for part in text.split(",")):
         if not word or "=" in word or (word.isdecimal() and not _is_budget(word, found)):
-            hint = f"write a name, or a name, a comma and bytes from {LEAST} to {MOST}, as in segmentation,300"
+            hint = f"write a name, or a name, a comma and a number of bytes from {LEAST} to {MOST}: segmentation,300"
             raise DlicError(f"hints {text[:80]!r}: {hint}")
         if word.isdecimal():
             found[-1] = found[-1][0], int(word)
