@@ -100,7 +100,9 @@ class VGG(nn.Module):
         path = find_weights(self.file)
         if path is not None:
             state = {key.removeprefix("features."): value.float() for key, value in load_file(path).items()}
-            self.layers.load_state_dict({key: state[key] for key in wanted if key in state})
+            if lacking := [key for key in wanted if key not in state]:
+                raise DlicError(f"{path}: no {lacking[0]} of {self.title} in it")
+            self.layers.load_state_dict({key: state[key] for key in wanted})
             return self.filed
         try:
             from torchvision import models
