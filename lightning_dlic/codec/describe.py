@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_dlic.codec.container import HINTS_CHUNK, VERSION, Bitstream
-from lightning_dlic.codec.networks import named_networks
+from lightning_dlic.codec.networks import named_networks, stream_alpha
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -37,6 +37,7 @@ def describe(path: str | Path) -> dict[str, Any]:
             {"kind": n.kind, "role": n.role, "name": n.name, "sha256": n.digest.hex()}
             for n in named_networks(stream) or ()
         ],
+        "alpha": stream_alpha(stream),
         "hints": _hints(stream),
         "chunks": [{"tag": c.tag, "bytes": len(c.body), "required": c.required} for c in stream.chunks],
         "bytes": len(data),

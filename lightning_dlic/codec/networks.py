@@ -1,4 +1,4 @@
-"""Which networks a bitstream names: the numbers of pipelines and kinds, and the records that name networks one by one.
+"""Which networks a bitstream names, by records of each one, and how much they may make up.
 
 docs/format/index.md specifies every byte. Numbers of the format stand here and nowhere else.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lightning_dlic.codec.container import NETWORKS_CHUNK, PIPELINE_CHUNK, Bitstream, Chunk
+from lightning_dlic.codec.container import ALPHA_CHUNK, NETWORKS_CHUNK, PIPELINE_CHUNK, Bitstream, Chunk
 from lightning_dlic.codec.errors import BitstreamError
 
 DIGEST = 8
@@ -18,6 +18,7 @@ _KINDS = {"sr": 1, "colorization": 2, "reconstruction": 3}
 _KIND_NAMES = {number: kind for kind, number in _KINDS.items()}
 _NAMED = 255
 _MOST = 32
+_ALPHA_LEVELS = 255
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,48 @@ def named_networks(stream: Bitstream) -> tuple[Network, ...] | None:
         return tuple(_Reader(records, "networks chunk").networks())
     old = stream.chunk(PIPELINE_CHUNK)
     return None if old is None else tuple(_Reader(old, "pipeline chunk").luma_and_color())
+
+
+def alpha_chunks(alpha: float) -> tuple[Chunk, ...]:
+    """The chunk that says how much networks may make up; none for nothing.
+
+    Args:
+        alpha: 0, faithful, to 1, vivid.
+
+    Raises:
+        ValueError: It is beyond.
+    """
+    level = _level(alpha)
+    return (Chunk(ALPHA_CHUNK, bytes([level])),) if level else ()
+
+
+def told_alpha(alpha: float) -> float:
+    """A strength as a bitstream tells it: in whole steps of 1/255.
+
+    Raises:
+        ValueError: It is not from 0 to 1.
+    """
+    return _level(alpha) / _ALPHA_LEVELS
+
+
+def _level(alpha: float) -> int:
+    if not 0.0 <= alpha <= 1.0:
+        raise ValueError(f"{alpha} is no strength from 0 to 1")
+    return round(alpha * _ALPHA_LEVELS)
+
+
+def stream_alpha(stream: Bitstream) -> float:
+    """How much networks may make up, 0 where a stream does not say.
+
+    Raises:
+        BitstreamError: The chunk is malformed.
+    """
+    body = stream.chunk(ALPHA_CHUNK)
+    if body is None:
+        return 0.0
+    if len(body) != 1:
+        raise BitstreamError(f"alpha chunk: {len(body)} bytes where one says how much networks may make up")
+    return body[0] / _ALPHA_LEVELS
 
 
 class _Reader:

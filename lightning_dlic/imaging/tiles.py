@@ -50,7 +50,11 @@ def spans(length: int, halo: int, tile: int, align: int = 1) -> Iterator[Span]:
         tile: Pixels kept.
         align: What each read begins at a multiple of, for a network with strides; the last may then be longer.
     """
-    window = min(length, tile + 2 * halo)
+    if length <= tile + 2 * halo:
+        # Two reads of the whole would give no more than one.
+        yield Span(slice(0, length), slice(0, length))
+        return
+    window = tile + 2 * halo
     for start in range(0, length, tile):
         first = min(max(start - halo, 0), length - window) // align * align
         last = first + window if first + window + align <= length else length

@@ -41,6 +41,7 @@ class Kind:
         slot: Where its stages stand in a pipeline and in a chain; None for a kind that stands in neither.
         loop: Base codec in whose loop its networks work, as one of the networks that the codec takes; None for others.
         hints: Whether its networks work on hints: then they have nothing to do where colour is the base layer's.
+        alpha: Whether its networks are told how much they may make up.
         facts: What a weights file must state of its network beside name and arguments, and of which type.
     """
 
@@ -52,6 +53,7 @@ class Kind:
     slot: ClassVar[Slot | None] = None
     loop: ClassVar[str | None] = None
     hints: ClassVar[bool] = False
+    alpha: ClassVar[bool] = False
     facts: ClassVar[Mapping[str, type]] = {}
 
 

@@ -58,6 +58,22 @@ def spread_strips(luma: Iterator[U8], base: U8, hints: Coloring, factors: tuple[
         at += len(strip)
 
 
+def spread_planes(luma: U8, base: U8, hints: Coloring) -> tuple[U8, U8]:
+    """Chroma of a base layer by the guided filter, at its own size.
+
+    Args:
+        luma: The base layer as operators have left it, uint8 ``[h, w]``.
+        base: The decoded base layer, uint8 ``[h, w]``.
+        hints: What the bitstream says.
+
+    Returns:
+        Cb and Cr centred at 128, each uint8 ``[h, w]``.
+    """
+    spread = Spread(guide(base), len(hints.colors))
+    blue, red = (under(spread.lines(plane), luma, 0, (hints.factor, hints.factor)) for plane in hints.planes())
+    return blue, red
+
+
 def _to_uint8(plane: F32) -> U8:
     rounded: U8 = np.clip(np.floor(plane + np.float32(128.5)), 0, 255).astype(np.uint8)
     return rounded

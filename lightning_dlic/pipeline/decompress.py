@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec import Bitstream, BitstreamError, Planes, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS, stream_codec
+from lightning_dlic.codec.networks import stream_alpha
 from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.assemble import advanced, strips
 from lightning_dlic.pipeline.plan import Pipeline
@@ -108,8 +109,9 @@ def decode_layers(stream: Bitstream, networks: Sequence[str] = ()) -> Layers:
     codec = stream_codec(stream, networks)
     planes = decode_base(stream, codec)
     coloring = None if hints is None else _decode_hints(hints, planes)
+    alpha = stream_alpha(stream)
     step = codec.log_step(stream.payload, *planes.size)
-    return Layers(planes, planes, stream.scale, stream.height, stream.width, step, coloring=coloring)
+    return Layers(planes, planes, stream.scale, stream.height, stream.width, step, alpha, coloring)
 
 
 def _decode_hints(body: bytes, planes: Planes) -> Coloring:

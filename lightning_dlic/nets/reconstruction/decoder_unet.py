@@ -93,6 +93,16 @@ class DecoderUNet(nn.Module):
         """What tiles must be aligned to, in pixels of the base layer."""
         return int(2 ** len(self.shrink))
 
+    @property
+    def halo(self) -> int:
+        """Pixels of the base layer around its place that an output pixel depends on."""
+        depth = len(self.shrink)
+        # First and last convolution, the finest block down and the two up; then each level, by what a pixel of it spans.
+        fine, levels = 2 + 2 * 3, sum((1 << level) * (1 + 2 * 2 * (level > 0)) for level in range(depth))
+        coarse = (2 * len(self.middle)) << depth
+        # Nearest-neighbour enlargement and strides look as much farther from some places.
+        return fine + levels + coarse + 2 * (self.multiple - 1)
+
     def forward(self, ycbcr: Tensor, quality: Tensor, scale: int, alpha: Tensor) -> Tensor:
         """Makes the picture.
 
