@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lightning_dlic.pipeline.compress import Compressed
     from lightning_dlic.pipeline.plan import Pipeline
 
+_TRANSPARENCY = ("flatten", "refuse")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -37,8 +39,9 @@ class Options:
     effort: int
     pipeline: Pipeline
     hints: str | None
+    alpha: float | str | None
     gray: bool
-    alpha: str
+    transparency: str
 
 
 def compress(
@@ -76,8 +79,14 @@ def compress(
         str | None,
         typer.Option(help="Colour by: base, grid, segmentation or none; add ,BYTES. Or a preset, or auto."),
     ] = None,
+    alpha: Annotated[
+        str | None,
+        typer.Option(
+            help="How much networks may make up: 0, faithful, to 1, vivid; or auto. The pipeline's by default."
+        ),
+    ] = None,
     gray: Annotated[bool, typer.Option("--gray", help="Code the luma only.")] = False,
-    alpha: Annotated[str, typer.Option(help="Transparency: flatten on white, or refuse.")] = "flatten",
+    transparency: Annotated[str, typer.Option(help="Transparency: flatten on white, or refuse.")] = "flatten",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="In a folder, make again what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
@@ -99,12 +108,14 @@ def compress(
         return
     if source is None or target is None:
         raise DlicError("which picture, and where to? dlic compress SOURCE TARGET --bytes N")
-    if alpha not in ("flatten", "refuse"):
-        raise DlicError(f"--alpha must be flatten or refuse, not {alpha!r}")
+    if transparency not in _TRANSPARENCY:
+        raise DlicError(f"--transparency must be flatten or refuse, not {transparency!r}")
     if sum(value is not None for value in (bytes_, quality, goal)) != 1:
         raise DlicError("one of --bytes, --quality and --target must say how far to compress")
     limit = None if bytes_ is None else parse_bytes(bytes_, "--bytes")
-    options = Options(limit, quality, _goal(goal), codec, _scale(scale), metric, effort, chosen, hints, gray, alpha)
+    far = limit, quality, _goal(goal)
+    strength = _strength(alpha)
+    options = Options(*far, codec, _scale(scale), metric, effort, chosen, hints, strength, gray, transparency)
     if is_folder(source):
         _folder(Path(source), target, options, workers or os.cpu_count() or 1, overwrite, as_json)
         return
@@ -125,6 +136,16 @@ def _goal(text: str | None) -> dict[str, float] | None:
         raise DlicError(f"--target {text!r}: write a metric and a number, such as psnr=32 or ssim=0.9") from None
 
 
+def _strength(text: str | None) -> float | str | None:
+    if text is None or text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        hint = f" What becomes of transparency is --transparency {text}." if text in _TRANSPARENCY else ""
+        raise DlicError(f"--alpha {text!r}: write auto or a number from 0, faithful, to 1, vivid.{hint}") from None
+
+
 def _scale(text: str) -> int | str:
     if text != "auto" and not text.isdigit():
         raise DlicError(f"--scale {text!r}: write auto or a whole number from 1 to 16")
@@ -137,7 +158,7 @@ def _one(source: str, target: str, options: Options) -> dict[str, Any]:
     from lightning_dlic.pipeline.pictures import load_picture
 
     asked = {item.name: getattr(options, item.name) for item in fields(options)}
-    picture = load_picture(source, alpha=asked.pop("alpha"), gray=asked.pop("gray"))
+    picture = load_picture(source, transparency=asked.pop("transparency"), gray=asked.pop("gray"))
     made = run(picture, **asked)
     if target == STANDARD:
         sys.stdout.buffer.write(made.data)
@@ -147,7 +168,7 @@ def _one(source: str, target: str, options: Options) -> dict[str, Any]:
 
 
 def _report(source: str, target: str, made: Compressed) -> dict[str, Any]:
-    from lightning_dlic.codec.networks import named_networks
+    from lightning_dlic.codec.networks import named_networks, stream_alpha
 
     stream = made.stream
     return {
@@ -162,6 +183,7 @@ def _report(source: str, target: str, made: Compressed) -> dict[str, Any]:
         "quality": made.quality,
         "pipeline": stream.pipeline,
         "networks": [network.name for network in named_networks(stream) or ()],
+        "alpha": stream_alpha(stream),
         "hints": _hints(stream),
         "metric": made.metric,
         "score": made.score,
@@ -183,6 +205,7 @@ def _sentence(report: dict[str, Any]) -> str:
     how = f"{report['codec']}, scale {report['scale']}, quality {report['quality']}"
     net = "" if report["pipeline"] is None else f", pipeline {report['pipeline']}"
     net += f", networks {' '.join(report['networks'])}" if report["networks"] else ""
+    net += f", alpha {report['alpha']:.2g}" if report["alpha"] else ""
     hints = report["hints"]
     net += f", hints {hints['name']} {hints['bytes']} bytes" if hints else ""
     return f"{report['target']}: {report['bytes']} bytes ({how}{net}; {report['metric']} {report['score']:.4f})"

@@ -29,7 +29,7 @@ class Layers:
         height: Of the picture.
         width: Of the picture.
         step: Binary logarithm of the base codec's quantiser step; None where it is not known.
-        alpha: How much may be made up, 0 to 1.
+        alpha: How much networks may make up, 0, faithful, to 1, vivid.
         coloring: Decoded hints; None where colour is the base layer's, or where there is none.
         luma: Y' at the picture's size, once something has enlarged it, uint8 ``[height, width]``.
         picture: The finished picture, uint8 ``[height, width, 3]``.

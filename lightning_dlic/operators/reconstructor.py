@@ -76,7 +76,7 @@ class Reconstructor(Operator):
         """Makes a picture, tile by tile.
 
         Args:
-            planes: The decoded base layer; one without chroma is taken as grey. Or Y', Cb and Cr, each uint8 ``[h, w]``.
+            planes: The decoded base layer, grey where it has no chroma; or Y', Cb and Cr, each uint8 ``[h, w]``.
             scale: Factor of enlargement, one of ``facts.scales``.
             height: Rows that are kept; all by default.
             width: Columns that are kept.
@@ -114,17 +114,19 @@ class Reconstructor(Operator):
         Colour comes from the base layer's chroma, or from hints as the guided filter spreads them over the base layer;
         where hints leave it to a network for colour, that network gets the luma made here.
         """
-        size, told = (layers.height, layers.width), {"quality": layers.step, "alpha": layers.alpha}
         if layers.planes.color:
-            return replace(layers, picture=self(layers.planes, layers.scale, *size, **told))
+            return replace(layers, picture=self._whole(layers, layers.planes))
         if layers.coloring is None or layers.coloring.head.net:
-            made = self(Planes(layers.planes.y), layers.scale, *size, **told)
-            return replace(layers, luma=luma(made))
+            return replace(layers, luma=luma(self._whole(layers, layers.planes)))
         # It takes Numba, which pictures without hints do without.
         from lightning_dlic.operators.color import spread_planes
 
         planes = layers.planes.y, *spread_planes(layers.planes.y, layers.base.y, layers.coloring)
-        return replace(layers, picture=self(planes, layers.scale, *size, **told))
+        return replace(layers, picture=self._whole(layers, planes))
+
+    def _whole(self, layers: Layers, planes: Planes | tuple[U8, U8, U8]) -> U8:
+        size = layers.height, layers.width
+        return self(planes, layers.scale, *size, quality=layers.step, alpha=layers.alpha)
 
     def _prepare(self, part: Tensor) -> Tensor:
         unit = part.to(self.device).float() / 255.0

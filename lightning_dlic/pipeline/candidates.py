@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec import BaseCodec, Bitstream
 from lightning_dlic.codec.base_layer import decode_payload
-from lightning_dlic.codec.networks import Network, networks_chunk
+from lightning_dlic.codec.networks import Network, alpha_chunks, networks_chunk
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.assemble import assemble
@@ -123,18 +123,21 @@ class Branch:
     def _judged(self, quality: int, chain: Chain) -> Candidate:
         planes, source = self._planes(quality), self.source
         step = self.codec.log_step(self._payload(quality), *planes.size)
-        picture = assemble(Layers(planes, planes, self.scale, source.height, source.width, step), chain.operators)
+        alpha = self.pipeline.told(chain.kinds)
+        layers = Layers(planes, planes, self.scale, source.height, source.width, step, alpha)
+        picture = assemble(layers, chain.operators)
         crc = planes.crc32() if self.codec.exact else None
         stream = replace(self._stream(self._payload(quality), bool(chain.operators)), crc=crc)
         return Candidate(stream, quality, self.score(picture), chain.kinds)
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:
         number, named = self._named if net else self._plain
-        chunks = (networks_chunk(named),) if named else ()
+        chunks = [networks_chunk(named)] if named else []
+        chunks += alpha_chunks(self.pipeline.told(self.chain.kinds)) if net else ()
         source = self.source
         size = source.width, source.height
         crc = 0 if self.codec.exact else None
-        return Bitstream(*size, self.scale, self.name, source.color, payload, crc, number, chunks)
+        return Bitstream(*size, self.scale, self.name, source.color, payload, crc, number, tuple(chunks))
 
     @cached_property
     def _named(self) -> tuple[int | None, list[Network]]:

@@ -56,6 +56,7 @@ def compress(
     effort: int = 5,
     pipeline: str | Pipeline = "photo",
     hints: str | None = None,
+    alpha: float | str | None = None,
     threads: int = 2,
 ) -> Compressed:
     """Compresses a picture; exactly one of ``bytes``, ``quality`` and ``target`` says how far.
@@ -76,6 +77,8 @@ def compress(
             kind of hints, behind a comma their bytes; a preset such as ``segmentation-small``; ``none``, guessed by the
             pipeline's network if it has one, else as ``base``; ``auto``, whichever does best. The pipeline's by
             default. Grey pictures have none.
+        alpha: How much networks may make up: 0, faithful, to 1, vivid, or ``auto`` for whatever looks best. The
+            pipeline's by default.
         threads: Encodings at a time; the bytes do not depend on it.
 
     Returns:
@@ -100,6 +103,7 @@ def compress(
         _check_quality(quality)
     _check_picture(picture)
     recipe = pipeline if isinstance(pipeline, Pipeline) else find_pipeline(pipeline)
+    recipe = recipe if alpha is None else replace(recipe, alpha=_strength(alpha))
     asked = recipe.hints if hints is None else hints
     # Without a network that guesses, no hints means chroma by the base codec.
     asked = BASE if asked == NONE and not recipe.colors else asked
@@ -164,6 +168,14 @@ def _check(metric: str, effort: int) -> None:
         raise DlicError(f"unknown metric {metric!r}.{f' Did you mean {near!r}?' if near else ''} {', '.join(METRICS)}")
     if effort not in EFFORTS:
         raise DlicError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}")
+
+
+def _strength(alpha: float | str) -> float | None:
+    if alpha == "auto":
+        return None
+    if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
+        raise DlicError(f"alpha must be auto or from 0, faithful, to 1, vivid, not {alpha!r}")
+    return float(alpha)
 
 
 def _check_picture(picture: object) -> None:

@@ -15,10 +15,10 @@ from dlic_registry import DlicError
 from lightning_dlic.codec import Bitstream, Chunk, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK, NETWORKS_CHUNK
 from lightning_dlic.codec.networks import networks_chunk
-from lightning_dlic.codec.planes import Planes
-from lightning_dlic.operators.layers import Layers
-from lightning_dlic.pipeline.assemble import advanced
+from lightning_dlic.operators.layers import Advances
+from lightning_dlic.pipeline.assemble import advanced, assemble
 from lightning_dlic.pipeline.candidates import Candidate
+from lightning_dlic.pipeline.decompress import decode_layers
 from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
 from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain, reason
 from lightning_dlic.pipeline.scorers import scorer
@@ -124,9 +124,8 @@ class HintedSearch:
         from lightning_dlic.codec.hints.aim import Aim
         from lightning_dlic.codec.hints.chunk import find_hints
         from lightning_dlic.codec.hints.encoder import search
-        from lightning_dlic.operators.color import color
 
-        self._find, self._aim, self._search, self._color = find_hints, Aim, search, color
+        self._find, self._aim, self._search = find_hints, Aim, search
         self._chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
         self._score = scorer(self.source, self.metric)
         gray = Source(self.source.luma, self.source.downsize)
@@ -195,7 +194,7 @@ class HintedSearch:
 
         planes, hints = decode_base(base.stream), self._find(kind)
         aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
-        luma = self._luma(base, planes)
+        luma = self._luma(base)
         ways: list[tuple[Any, Any, Any]] = [(None, None, None)]
         net = self._net(base.stream.scale) if effort > 1 else None
         if net is not None:
@@ -214,7 +213,7 @@ class HintedSearch:
             found = self._search(hints, aim, least - len(start) + 1, effort, render, branches, final=final)
             if found is not None:
                 stream = self._hinted(base, start + found.body, render is not None)
-                made.append(self._judged(stream, base.quality, luma))
+                made.append(self._judged(stream, base))
         return [candidate for candidate in made if candidate.size <= limit]
 
     def _guessed(self, limit: int) -> Iterable[Candidate]:
@@ -228,24 +227,24 @@ class HintedSearch:
         )
         if base is not None:
             stream = self._hinted(base, body, True)
-            yield self._judged(stream, base.quality, self._luma(base, decode_base(stream)))
+            yield self._judged(stream, base)
 
-    def _judged(self, stream: Bitstream, quality: int, luma: NDArray[np.uint8]) -> Candidate:
-        """A bitstream with hints, whose luma is this, decoded and scored."""
-        from lightning_dlic.codec.hints.chunk import decode_hints
+    def _judged(self, stream: Bitstream, base: Candidate) -> Candidate:
+        """A bitstream with hints, decoded and scored."""
+        layers = decode_layers(stream)
+        operators = self._enlargers(base)
+        if layers.coloring is not None and layers.coloring.head.net:
+            operators = (*operators, *self._chains[stream.scale].operators)
+        return Candidate(stream, base.quality, self._score(assemble(layers, operators)))
 
-        planes = decode_base(stream)
-        hints = decode_hints(stream.chunk(HINTS_CHUNK) or b"", planes.y)
-        colorist = self._net(stream.scale) if hints.head.net else None
-        made = self._color(luma, planes.y, hints, stream.scale, colorist)
-        return Candidate(stream, quality, self._score(made))
-
-    def _luma(self, base: Candidate, planes: Planes) -> NDArray[np.uint8]:
+    def _luma(self, base: Candidate) -> NDArray[np.uint8]:
         """Luma as the decoder has it."""
-        stream = base.stream
-        layers = Layers(planes, planes, stream.scale, stream.height, stream.width)
-        chain = open_chain(self.settings.pipeline, stream.scale, hints=False) if base.kinds else Chain()
-        return advanced(layers, chain.operators).enlarged()
+        return advanced(decode_layers(base.stream), self._enlargers(base)).enlarged()
+
+    def _enlargers(self, base: Candidate) -> tuple[Advances, ...]:
+        if not base.kinds:
+            return ()
+        return open_chain(self.settings.pipeline, base.stream.scale, hints=False).operators
 
     def _net(self, scale: int) -> Colorizer | None:
         """The network that makes colour of hints."""

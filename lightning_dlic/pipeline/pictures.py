@@ -25,21 +25,23 @@ STANDARD = "-"
 _LARGE, _LEVEL = 1 << 24, 3
 
 
-def load_picture(source: str | Path | BinaryIO | Image.Image, *, alpha: str = "flatten", gray: bool = False) -> U8:
+def load_picture(
+    source: str | Path | BinaryIO | Image.Image, *, transparency: str = "flatten", gray: bool = False
+) -> U8:
     """Reads a picture.
 
     EXIF's orientation and the colours' profile are applied; all metadata is dropped.
 
     Args:
         source: A file, ``-`` for standard input, or an image of Pillow's.
-        alpha: What to do with transparency: ``flatten`` puts the picture on white and warns, ``refuse`` is an error.
+        transparency: What becomes of it: ``flatten`` puts the picture on white and warns, ``refuse`` is an error.
         gray: Whether to take a colour picture's luma only.
 
     Returns:
         uint8 ``[H, W, 3]``, or ``[H, W]`` where the picture is grey, also if it is stored as colour.
 
     Raises:
-        PictureError: The file is no picture, has more than 2^28 pixels, or is transparent and ``alpha`` refuses that.
+        PictureError: The file is no picture, has more than 2^28 pixels, or is transparent and that is refused.
         DataError: The package that reads the format is not installed.
     """
     name = _name(source)
@@ -50,8 +52,8 @@ def load_picture(source: str | Path | BinaryIO | Image.Image, *, alpha: str = "f
     for note in picture.notes:
         warnings.warn(f"{name}: {note}", stacklevel=2)
     if picture.alpha is not None and picture.alpha.min() < 255:
-        if alpha == "refuse":
-            raise PictureError("has transparency, which a bitstream does not keep. Use --alpha flatten.", name)
+        if transparency == "refuse":
+            raise PictureError("has transparency, which a bitstream does not keep. Use --transparency flatten.", name)
         warnings.warn(f"{name}: transparency is flattened on white", stacklevel=2)
     pixels = flat_rgb(picture)
     if pixels.shape[2] == 1:

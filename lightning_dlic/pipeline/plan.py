@@ -11,7 +11,7 @@ from typing import Any
 
 from dlic_registry import DlicError, load
 from lightning_dlic.codec.hints.presets import PRESETS
-from lightning_dlic.codec.networks import DIGEST, Network
+from lightning_dlic.codec.networks import DIGEST, Network, told_alpha
 from lightning_dlic.kinds.order import in_order
 from lightning_dlic.recipe.errors import RecipeError
 from lightning_dlic.recipe.find import PIPELINES, shipped_folder
@@ -71,6 +71,7 @@ class Pipeline:
         networks: Weights by kind and scale; 0 stands for every scale.
         hints: What `lightning_dlic.pipeline.compress.compress` takes as ``hints``.
         downsize: What makes the base layer small: a registered name with its arguments; None is MATLAB's bicubic.
+        alpha: How much networks may make up, 0 to 1; None for whatever looks best.
         always: Whether networks are used wherever there are some; otherwise only where they score better than
             interpolation, which networks trained for looks rather than for fidelity do not.
     """
@@ -83,6 +84,7 @@ class Pipeline:
     networks: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     hints: str = "base"
     downsize: Mapping[str, Any] | None = None
+    alpha: float | None = 0.0
     always: bool = False
 
     def places(self, scale: int, *, hints: bool | None = None) -> list[Place]:
@@ -109,6 +111,11 @@ class Pipeline:
         argument = None if self.base == AUTO else load("codec", self.base).networks
         targets = self.base_args.get(argument) if argument else None
         return [Place(str(inspect_net(target).get("kind")), 0, target) for target in targets or ()]
+
+    def told(self, kinds: Iterable[str]) -> float:
+        """How much networks of some kinds are told that they may make up, as a bitstream says it."""
+        takes = any(load("kind", kind).alpha for kind in kinds)
+        return told_alpha(1.0 if self.alpha is None else self.alpha) if takes else 0.0
 
     @property
     def colors(self) -> bool:
@@ -185,6 +192,7 @@ def _made(recipe: PipelineRecipe) -> Pipeline:
         networks,
         hints,
         None if downsize == {"name": "bicubic"} else downsize,
+        None if isinstance(recipe.alpha, str) else float(recipe.alpha),
         recipe.always,
     )
 

@@ -62,6 +62,9 @@ class PipelineSpec:
     downsize: NamedSpec = field(default_factory=lambda: NamedSpec("bicubic"))
     """What makes the base layer small; the encoder's alone."""
 
+    alpha: Any = 0.0
+    """How much networks may make up: 0, faithful, to 1, vivid; or auto for whatever looks best."""
+
     always: bool = False
     """Whether networks are used wherever there are some, rather than where they score better than interpolation."""
 
@@ -71,6 +74,7 @@ class PipelineRecipe(PipelineSpec, Loaded):
     """A pipeline as loaded: composed, interpolated, checked, plain Python values throughout."""
 
     scale: int | str = AUTO
+    alpha: float | str = 0.0
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as one mapping of plain values: no ``extends``, no interpolation, every default written out."""
@@ -135,6 +139,7 @@ def load_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
     recipe = PipelineRecipe(**{**values, **named}, **origin)
     check_ranges(recipe, recipe, "")
     _check_scale(recipe)
+    _check_alpha(recipe)
     _check_stages(recipe)
     _check_budget(recipe)
     return recipe
@@ -160,6 +165,13 @@ def _check_scale(recipe: PipelineRecipe) -> None:
     if scale != AUTO and (not isinstance(scale, int) or isinstance(scale, bool) or not 1 <= scale <= MAX_SCALE):
         hint = nearest(scale, [AUTO], "It may be") if isinstance(scale, str) else ""
         raise recipe.error("scale", f"{show(scale)} is neither auto nor a whole number from 1 to {MAX_SCALE}", hint)
+
+
+def _check_alpha(recipe: PipelineRecipe) -> None:
+    alpha = recipe.alpha
+    if alpha != AUTO and (not isinstance(alpha, int | float) or isinstance(alpha, bool) or not 0 <= alpha <= 1):
+        hint = nearest(alpha, [AUTO], "It may be") if isinstance(alpha, str) else ""
+        raise recipe.error("alpha", f"{show(alpha)} is neither auto nor a number from 0, faithful, to 1, vivid", hint)
 
 
 def _check_stages(recipe: PipelineRecipe) -> None:

@@ -121,9 +121,9 @@ def test_transparency_is_flattened_and_said_or_refused(tmp_path: Path) -> None:
     decoded = np.asarray(Image.open(tmp_path / "b.png").convert("L"))
     assert decoded[4:12].mean() < 20
     assert decoded[20:28].mean() > 235
-    refused = dlic("compress", picture, out, "--quality", 80, "--alpha", "refuse", check=False)
+    refused = dlic("compress", picture, out, "--quality", 80, "--transparency", "refuse", check=False)
     assert refused.returncode == 2
-    assert b"--alpha flatten" in refused.stderr
+    assert b"--transparency flatten" in refused.stderr
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "I;16", "LA", "RGBA"])

@@ -141,5 +141,5 @@ def test_first_frames_and_transparency_are_said(inline: Dlic, tmp_path: Path) ->
     _, err = inline("compress", tmp_path / "a.png", tmp_path / "a.dlic", *FAST)
     assert "the first is taken" in err
     assert "flattened on white" in err
-    _, err = inline("compress", tmp_path / "a.png", tmp_path / "a.dlic", *FAST, "--alpha", "refuse", status=2)
+    _, err = inline("compress", tmp_path / "a.png", tmp_path / "a.dlic", *FAST, "--transparency", "refuse", status=2)
     assert "has transparency" in err

@@ -97,7 +97,7 @@ class DecoderUNet(nn.Module):
     def halo(self) -> int:
         """Pixels of the base layer around its place that an output pixel depends on."""
         depth = len(self.shrink)
-        # First and last convolution, the finest block down and the two up; then each level, by what a pixel of it spans.
+        # First and last convolution, the finest block down and two up; then each level, by what its pixels span.
         fine, levels = 2 + 2 * 3, sum((1 << level) * (1 + 2 * 2 * (level > 0)) for level in range(depth))
         coarse = (2 * len(self.middle)) << depth
         # Nearest-neighbour enlargement and strides look as much farther from some places.
