@@ -223,7 +223,7 @@ def _names(random: np.random.Generator) -> Any:
     from lightning_dlic.codec.networks import networks_chunk
     from lightning_dlic.pipeline.plan import find_pipeline
 
-    color = find_pipeline("color")
+    color = find_pipeline("past/color_2")
     places = [place.named() for scale in (2, 4) for place in color.places(scale, hints=True)]
     found = [places[at] for at in random.permutation(len(places))[: random.integers(1, 4)]]
     chunk = networks_chunk(found)

@@ -112,7 +112,7 @@ def compress(
     _check(metric, effort)
     source = Source(picture, recipe.downsize)
     settings = Settings(*_choices(recipe, codec, scale), effort, recipe, threads)
-    if quality is not None and scale == "auto" and recipe.scale is None:
+    if quality is not None and scale == "auto" and not recipe.scales:
         settings = Settings(settings.codec, (1,), effort, recipe, threads)
     if hinted and bytes is None:
         raise DlicError(f"hints {asked!r} need a number of bytes for the file: a quality or a target is not enough")
@@ -191,7 +191,7 @@ def _choices(pipeline: Pipeline, codec: str, scale: int | str) -> tuple[str, tup
     """Codec and scales, from the arguments or else the pipeline."""
     codec = pipeline.base if codec == "auto" else codec
     if scale == "auto":
-        return codec, SCALES if pipeline.scale is None else (pipeline.scale,)
+        return codec, pipeline.scales or SCALES
     if not isinstance(scale, int) or not 1 <= scale <= MAX_SCALE:
         raise DlicError(f"scale must be auto or a number from 1 to {MAX_SCALE}, not {scale!r}")
     return codec, (scale,)

@@ -112,6 +112,14 @@ class Pipeline:
         targets = self.base_args.get(argument) if argument else None
         return [Place(str(inspect_net(target).get("kind")), 0, target) for target in targets or ()]
 
+    @property
+    def scales(self) -> tuple[int, ...] | None:
+        """Factors of downsizing to try first: its own, those of networks that are always used, or None for any."""
+        if self.scale is not None:
+            return (self.scale,)
+        served = {role for roles in self.networks.values() for role in roles if role}
+        return tuple(sorted(served)) if self.always and served else None
+
     def told(self, kinds: Iterable[str]) -> float:
         """How much networks of some kinds are told that they may make up, as a bitstream says it."""
         takes = any(load("kind", kind).alpha for kind in kinds)

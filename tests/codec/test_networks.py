@@ -5,8 +5,15 @@ from dataclasses import replace
 import pytest
 
 from lightning_dlic.codec import Bitstream, BitstreamError, Chunk
-from lightning_dlic.codec.container import NETWORKS_CHUNK, PIPELINE_CHUNK
-from lightning_dlic.codec.networks import Network, named_networks, networks_chunk
+from lightning_dlic.codec.container import ALPHA_CHUNK, NETWORKS_CHUNK, PIPELINE_CHUNK
+from lightning_dlic.codec.networks import (
+    Network,
+    alpha_chunks,
+    named_networks,
+    networks_chunk,
+    stream_alpha,
+    told_alpha,
+)
 
 PLAIN = Bitstream(8, 8, 2, "hevc", False, b"\x00", 0)
 NETWORKS = (
@@ -30,6 +37,19 @@ def test_a_record_takes_its_names_and_eleven_bytes() -> None:
     assert body == bytes([1, 2, 14]) + b"zoo:codec_y_x2" + bytes(8)
     # A kind that does not ship goes by its name.
     assert networks_chunk(NETWORKS[:1]).body[:13] == bytes([255, 11]) + b"restoration"
+
+
+@pytest.mark.parametrize(("alpha", "body"), [(1.0, b"\xff"), (0.5, b"\x80"), (0.0, None)])
+def test_alpha_takes_a_byte_and_nothing_is_0(alpha: float, body: bytes | None) -> None:
+    stream = _stream(*alpha_chunks(alpha))
+    assert stream.chunk(ALPHA_CHUNK) == body
+    assert stream_alpha(stream) == told_alpha(alpha) == pytest.approx(alpha, abs=1 / 255)
+
+
+@pytest.mark.parametrize("body", [b"", b"\0\0"])
+def test_alpha_of_another_length_is_refused(body: bytes) -> None:
+    with pytest.raises(BitstreamError, match=r"alpha chunk: .* one says"):
+        stream_alpha(_stream(Chunk(ALPHA_CHUNK, body)))
 
 
 def test_records_of_the_first_version_are_read_for_ever() -> None:

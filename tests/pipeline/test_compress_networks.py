@@ -215,9 +215,10 @@ def test_a_pipeline_of_a_later_version(made: bytes) -> None:
 
 
 def test_shipped_pipelines() -> None:
-    assert {"photo", "bicubic"} <= set(shipped())
-    assert {1: "photo", 2: "color", 3: "look"}.items() <= numbers().items()
-    assert sorted(find_pipeline("photo").networks["sr"]) == [2, 4]
+    assert {"photo", "faithful", "look", "face", "tiny", "bicubic", "past/photo_1"} <= set(shipped())
+    assert {1: "past/photo_1", 4: "photo"}.items() <= numbers().items()
+    assert sorted(find_pipeline("photo").networks["reconstruction"]) == [2, 3, 4]
+    assert not find_pipeline("faithful").networks
 
 
 @pytest.mark.parametrize(
@@ -231,6 +232,8 @@ def test_shipped_pipelines() -> None:
         ("hints: {name: grid, args: {bugdet: 5}}", r"hints\.args\.bugdet: unknown key\nDid you mean 'budget'"),
         ("hints: {name: grid, args: {budget: much}}", r"hints\.args\.budget: 'much' is neither auto nor a number"),
         ("scale: 40", r"p\.yaml:1: scale: 40 is neither auto nor a whole number from 1 to 16"),
+        ("alpha: 2", r"p\.yaml:1: alpha: 2 is neither auto nor a number from 0, faithful, to 1, vivid"),
+        ("alpha: atuo", r"p\.yaml:1: alpha: 'atuo' .*\nDid you mean 'auto'"),
         ("scale: atuo", r"p\.yaml:1: scale: 'atuo' .*\nDid you mean 'auto'"),
         ("number: 300", r"p\.yaml:1: number: 300 is too large"),
         ("number: 77", r"p\.yaml:1: number: only pipelines that ship have one"),
@@ -268,14 +271,14 @@ def test_pipelines_extend_and_are_overridden(tmp_path: Path) -> None:
 
 def test_a_number_is_written_only_where_it_says_all(gray: np.ndarray) -> None:
     """Whoever overrides what decoding depends on gets networks by name; whoever overrides anything else the number."""
-    assert find_pipeline("photo", ["scale=2", "hints.name=auto"]).number == 1
-    other = find_pipeline("photo", ["stages.sr.x2.weights=zoo:compact_y_x2"])
+    assert find_pipeline("photo", ["scale=2", "hints.name=auto", "alpha=0.5"]).number == 4
+    other = find_pipeline("past/photo_1", ["stages.sr.x2.weights=zoo:compact_y_x2"])
     assert other.number is None
     # Not so good as the pipeline's own, so it must be told to be used.
     made = compress(
         gray,
         bytes=900,
-        pipeline=find_pipeline("photo", ["stages.sr.x2.weights=zoo:compact_y_x2", "scale=2", "always=true"]),
+        pipeline=find_pipeline("past/photo_1", ["stages.sr.x2.weights=zoo:compact_y_x2", "scale=2", "always=true"]),
     )
     assert made.stream.pipeline is None
     assert b"zoo:compact_y_x2" in made.data
