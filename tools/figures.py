@@ -25,7 +25,7 @@ BYTES = 2000
 def walk() -> U8:
     """A photograph on its way into 2,000 bytes and out again."""
     picture = cat()
-    plan = find_pipeline("color", ["scale=2", "base.name=hevc", "always=true"])
+    plan = find_pipeline("past/color_2", ["scale=2", "base.name=hevc", "always=true"])
     made = compress(picture, bytes=BYTES, pipeline=plan, hints="segmentation,300", effort=5)
     stream = Bitstream.from_bytes(made.data)
     layers = decode_layers(stream)
@@ -77,7 +77,7 @@ def ways() -> U8:
     """The same picture in the same bytes, by each way of colour."""
     picture = cat()
     names = ["base", "grid", "segmentation", "none"]
-    plan = find_pipeline("color", ["scale=2", "base.name=hevc"])
+    plan = find_pipeline("past/color_2", ["scale=2", "base.name=hevc"])
     made = [compress(picture, bytes=1000, pipeline=plan, hints=way, effort=3) for way in names]
     cells = [(picture, "original")]
     for way, result in zip(names, made, strict=True):
