@@ -25,6 +25,8 @@ VERBS = {
     "bench": Verb("lightning_dlic.cli.bench:bench", "Measure codecs at byte budgets: table, plots, page."),
     "new": Verb("lightning_dlic.cli.new:new", "Write a package that adds a stage, a net, a codec ..."),
     "push": Verb("lightning_dlic.cli.push:push_network", "Write weights and card to the hub, or into a folder."),
+    "report": Verb("lightning_dlic.cli.report:report_runs", "Write a page about a run, or several beside each other."),
+    "show": Verb("lightning_dlic.cli.show:show", "Draw a .dlic file: the picture, its layers, where its bytes went."),
     "demo": Verb("lightning_dlic.cli.demo:demo", "Open a page that codes photographs while you watch."),
     "cache": Verb("lightning_dlic.cli.cache:app", "List, check or clear cached pictures."),
 }
