@@ -69,3 +69,29 @@ def save(picture: U8, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path, quality=82, method=6)
     print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+def photographs() -> list[U8]:
+    """Middles of four photographs of scikit-image, 240x240."""
+    whole = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+    corners = [((picture.shape[0] - 240) // 2, (picture.shape[1] - 240) // 2) for picture in whole]
+    return [np.ascontiguousarray(p[y : y + 240, x : x + 240]) for p, (y, x) in zip(whole, corners, strict=True)]
+
+
+def curve(lines: dict[str, tuple[Sequence[float], Sequence[float]]], across: str, up: str) -> U8:
+    """Lines of points as a small plot."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(5.4, 3.0), dpi=110, layout="constrained")
+    for name, (x, y) in lines.items():
+        axes.plot(x, y, marker="o", markersize=3.5, label=name)
+    axes.set(xlabel=across, ylabel=up)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    pyplot.close(figure)
+    return pixels

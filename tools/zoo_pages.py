@@ -26,9 +26,9 @@ def page(card: Card) -> str:
 
 
 def _picture(card: Card) -> str:
-    if not (FOLDER / "pictures" / f"{card.name}.webp").exists():
-        return ""
-    return f"![A photograph of a cat, beside what {card.name} makes of it](pictures/{card.name}.webp)"
+    curve = f"![The same on four photographs, beside its rival](pictures/{card.name}-curve.webp)"
+    shown = f"![A photograph of a cat, beside what {card.name} makes of it](pictures/{card.name}.webp)"
+    return "\n\n".join(text for text in (shown, curve) if (FOLDER / text.rpartition("(")[2].rstrip(")")).exists())
 
 
 def _facts(card: Card) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from drawn import U8, cat, coded, rows_of, save
+from zoo_curves import learned, on_base_layers, on_blocks, on_hints, on_sizes
 
 import lightning_dlic.zoo
 from lightning_dlic.api.networks import load, upscale
@@ -24,6 +25,7 @@ from lightning_dlic.operators.base import Operator
 from lightning_dlic.operators.predictor import HEVCPredictor
 from lightning_dlic.pipeline.assemble import advanced, finished
 from lightning_dlic.zoo import Card, read_card
+from lightning_dlic.zoo.downsize import LearnedDownsize
 
 PICTURES = Path(__file__).parents[1] / "docs" / "zoo" / "pictures"
 Cells = list[tuple[U8, str]]
@@ -54,12 +56,8 @@ def of_small(card: Card, operator: Operator) -> Cells:
 
 def of_pair(card: Card, operator: Operator) -> Cells:
     """What a network for downsizing makes, and what its partner makes of that."""
-    from lightning_dlic.zoo.downsize import LearnedDownsize
-
     picture = cat()[60:204, 100:316]
-    planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
-    made = LearnedDownsize(card.scale, weights=f"zoo:{card.name}")(planes)[0]
-    small = (made * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    small = learned(LearnedDownsize(card.scale, weights=f"zoo:{card.name}"), np.ascontiguousarray(picture))
     cells = [(picture, "original"), (small, "made small by it")]
     return [*cells, (upscale(small, card.name), "and large again")]
 
@@ -95,12 +93,15 @@ def of_blocks(card: Card, operator: Operator) -> Cells:
     return cells
 
 
-def way_of(card: Card) -> Callable[[Card, Operator], Cells]:
-    """How a card's network is shown."""
-    if card.kind == "sr":
-        name = card.name
-        return of_base if name.startswith(("codec", "look")) else of_pair if name.startswith("down") else of_small
-    return {"colorization": of_luma, "prediction": of_blocks}.get(card.kind, of_base)
+def ways_of(card: Card) -> tuple[Callable[[Card, Operator], Cells], Callable[[Card, Operator], U8]]:
+    """How a card's network is shown, and its curve drawn."""
+    if card.kind == "colorization":
+        return of_luma, on_hints
+    if card.kind == "prediction":
+        return of_blocks, on_blocks
+    if card.kind == "sr" and not card.name.startswith(("codec", "look")):
+        return of_pair if card.name.startswith("down") else of_small, on_sizes
+    return of_base, on_base_layers
 
 
 def main() -> None:
@@ -109,8 +110,11 @@ def main() -> None:
     for card in cards:
         target = PICTURES / f"{card.name}.webp"
         if card.name in sys.argv[1:] or (len(sys.argv) == 1 and not target.exists()):
-            cells = way_of(card)(card, load(card.name))
+            operator, (show, plot) = load(card.name), ways_of(card)
+            cells = show(card, operator)
             save(rows_of([cells], 900 // len(cells)), target)
+            if show is not of_luma or operator.net.takes_hints:
+                save(plot(card, operator), PICTURES / f"{card.name}-curve.webp")
 
 
 if __name__ == "__main__":
