@@ -60,6 +60,22 @@ def test_it_trains_by_its_recipe(installed: Path, pictures: Path, tmp_path: Path
     assert "restoration" in (run / "pipeline.yaml").read_text()
 
 
+@pytest.mark.slow
+def test_its_network_is_exported_for_other_programs(installed: Path, tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "deblock.onnx"
+    done = run_dlic("export", "deblock:deblock_hevc", "--out", str(out), folders=(installed,))
+    assert done.returncode == 0, done.stderr
+    assert "largest difference from PyTorch" in done.stdout
+    session = runtime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    for shape in ((1, 1, 16, 16), (2, 1, 37, 50)):
+        flat = np.full(shape, 0.5, np.float32)
+        (made,) = session.run(None, {"input": flat})
+        assert made.shape == shape
+        # What is flat has no blocks to be repaired.
+        assert np.abs(made - flat)[..., 12:-12, 12:-12].max(initial=0) < 0.02
+
+
 def test_its_network_is_named_in_files_which_decode_without_it_in_part(
     installed: Path, photographs: Path, tmp_path: Path
 ) -> None:

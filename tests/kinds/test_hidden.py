@@ -25,6 +25,17 @@ OWN = {
     "prediction": ("pnns_8", "prediction_div2k"),
     "reconstruction": (None, "zoo/decoder_pixel"),
 }
+# What is trained and exported meanwhile: a stage, and a network of the zoo, of another kind.
+COLOR = "colorization: {name: multihypothesis, args: {net: {name: multihypothesis_compact, widths: [8], blocks: 1}}}"
+SMALL = "sr: {name: compact, args: {scale: 2, channels: 1, width: 8, blocks: 1}}"
+TRAINED = {"sr": (COLOR, "colorful_compact"), "prediction": (SMALL, "compact_y_x2")}
+RECIPE = """
+train: {kind}
+stages: {{{stage}}}
+data: {{name: folder, args: {{root: "{pictures}", crop: 32, batch_size: 2, workers: 0}}}}
+trainer: {{accelerator: cpu, max_steps: 1, val_every: 1, progress: false}}
+run: {{root: "{runs}", name: it}}
+"""
 RUN = """
 import contextlib, io, json, sys
 from lightning_dlic.cli.main import main
@@ -70,10 +81,16 @@ def test_without_any_one_kind_the_verbs_work_for_the_others(hidden, hide, pictur
     words = [["list", "--json"], ["decompress", str(GOLDEN), str(tmp_path / "a.png")]]
     words += [["eval", *targets, "--data", str(data)], ["fit", recipe, "--print-recipe"]]
     words += [["info", own]] if own else []
+    stage, network = TRAINED.get(hidden, TRAINED["prediction"])
+    small, exported, runs = tmp_path / "small.yaml", tmp_path / "a.safetensors", tmp_path / "runs"
+    small.write_text(RECIPE.format(kind=stage.partition(":")[0], stage=stage, pictures=pictures, runs=runs))
+    words += [["fit", str(small)], ["export", network, "--format", "safetensors", "--out", str(exported)]]
     refused = [["fit", its_recipe], *([["eval", own, "--data", str(data)]] if own else [])]
     ends = json.loads(answer(f"WORDS = {[*words, *refused]!r}" + RUN, hide(hidden)))
     for end, said in zip(ends, words, strict=False):
         assert end[0] == 0, (said, end[2])
+    assert (runs / "small" / "it" / "weights.safetensors").is_file()
+    assert exported.is_file()
     listed = {entry["name"] for entry in json.loads(ends[0][1]) if entry["kind"] == "kind"}
     assert listed == set(OTHER) - {hidden}
     for code, _, error in ends[len(words) :]:
