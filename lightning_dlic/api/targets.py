@@ -14,6 +14,7 @@ from lightning_dlic.kinds.lookup import rivals
 from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
 from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than, without_memory
 from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.files import has_record
 from lightning_dlic.zoo.hub import fetch, names_hub, pinned, repository_name
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lightning_dlic.measure.base import Subject
+
+# PyTorch's own files, of which tensors alone are read.
+PICKLES = (".pt", ".pth", ".bin")
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ def find_target(text: str) -> Target:
     if is_run(path):
         return Target(text, _run_name(path), _run_file(path))
     if os.path.isfile(path):
-        if path.suffix not in (".ckpt", ".safetensors"):
-            raise DlicError(f"{text}: neither a checkpoint (.ckpt) nor a weights file (.safetensors)")
+        if path.suffix not in (".ckpt", ".safetensors", *PICKLES):
+            raise DlicError(f"{text}: neither a checkpoint (.ckpt) nor a weights file (.safetensors, .pth)")
         return Target(text, path.stem, path)
     if os.path.isdir(path):
         raise DlicError(f"{text}: not a run's folder (it has no recipe.yaml)")
@@ -108,8 +112,9 @@ def find_targets(texts: Iterable[str]) -> list[Target]:
 def kind_of(target: Target) -> str:
     """Kind of a target's network; loads the weights of checkpoints only."""
     assert target.file is not None
-    of_checkpoint = target.file.suffix == ".ckpt"
-    return str((load_target_net(target)[1] if of_checkpoint else inspect_net(target.file)).get("kind"))
+    if target.file.suffix == ".safetensors" and has_record(target.file):
+        return str(inspect_net(target.file).get("kind"))
+    return str(load_target_net(target)[1].get("kind"))
 
 
 def one_kind(targets: Sequence[Target], wanted: str | None = None) -> str:
@@ -155,7 +160,20 @@ def load_target_net(target: Target) -> tuple[nn.Module, dict[str, Any]]:
         raise DlicError(f"{target.text} does the task without a network")
     if target.file.suffix == ".ckpt":
         return _load_checkpoint(target.file)
+    if target.file.suffix in PICKLES or not has_record(target.file):
+        return _load_published(target.file)
     return load_net(target.file)
+
+
+def _load_published(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of somebody else's weights, whose architecture is known by its tensors."""
+    from lightning_dlic.imaging.finite import unfinite
+    from lightning_dlic.nets.spandrel import open_published
+
+    net, meta = open_published(path)
+    if (broken := unfinite(net)) is not None:
+        raise DlicError(f"{path}: {broken[:80]} is not finite: the file is damaged")
+    return net, meta
 
 
 def _load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:

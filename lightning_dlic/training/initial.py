@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dlic_registry import DlicError
 from lightning_dlic.imaging.finite import unfinite
+from lightning_dlic.nets.published import PICKLES, read_published
 from lightning_dlic.recipe.find import split_step
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.provenance import network_state, read_checkpoint, verify
@@ -20,7 +21,6 @@ from lightning_dlic.training.target import find_target
 from lightning_dlic.zoo.cards import names_card
 from lightning_dlic.zoo.files import WeightsError, locate
 
-_PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".tar")
 _SHOWN = 6
 
 
@@ -50,8 +50,8 @@ def initialise(stage: Stage, source: str, where: str, *, partial: bool) -> None:
 
     Args:
         stage: The stage.
-        source: ``zoo:NAME``, a safetensors file with or without a record of its network, a checkpoint, a run's folder,
-            ``RUN@STEP``.
+        source: ``zoo:NAME``, a safetensors file with or without a record of its network, a file of PyTorch's that holds
+            tensors alone, a checkpoint, a run's folder, ``RUN@STEP``.
         where: Place and key, for messages.
         partial: Whether tensors of the network may stay as they are, and tensors of the source be left over.
 
@@ -84,17 +84,12 @@ def read_tensors(source: str, where: str, kind: str) -> dict[str, Tensor]:
     path = Path(source)
     if (point := _point(source, where)) is not None:
         return network_state(point.checkpoint, kind)
-    if path.suffix.lower() in _PICKLES:
-        hint = "Save its tensors by safetensors.torch.save_file."
-        raise DlicError(f"{where}: {source} is a pickle, which could run anything and is not read.\n{hint}")
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+    if path.suffix.lower() not in PICKLES:
+        path = locate(source)
     try:
-        tensors: dict[str, Tensor] = load_file(locate(source))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{where}: {source}: not a safetensors file ({str(error).splitlines()[0][:160]})") from error
-    return tensors
+        return read_published(path)
+    except (DlicError, OSError) as error:
+        raise WeightsError(f"{where}: {error}") from error
 
 
 def _point(source: str, where: str) -> Point | None:

@@ -32,6 +32,10 @@ def placed(recipe: Recipe) -> Recipe:
             copy.data.args[name] = _absolute(copy.data.args[name])
     for stage in copy.stages.values():
         stage.init, stage.weights = _absolute(stage.init), _absolute(stage.weights)
+        for net in stage.args.values():
+            # A network that is given as a file.
+            if isinstance(net, dict) and isinstance(net.get("name"), str) and isinstance(net.get("file"), str):
+                net["file"] = _absolute(net["file"])
     return copy
 
 

@@ -102,6 +102,17 @@ def inspect_net(target: str | Path) -> dict[str, Any]:
     return _read_meta(path)[0]
 
 
+def has_record(path: Path) -> bool:
+    """Whether a safetensors file says by itself which network it is of; true of what is no such file at all."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _KEY in (file.metadata() or {})
+    except (SafetensorError, OSError, ValueError):
+        return True
+
+
 def _read_meta(path: Path) -> tuple[dict[str, Any], dict[str, tuple[int, ...]]]:
     """Metadata, and the shapes of all tensors."""
     from safetensors import SafetensorError, safe_open

@@ -59,10 +59,17 @@ class SuperResolution(Stage):
     def net_recipe(self) -> dict[str, Any]:
         """Name and arguments from which `net` can be built again."""
         arguments = {key: value for key, value in self.net_spec.items() if key != "name"}
+        # What is named by a file of published weights must be built without it.
+        arguments = getattr(self.net, "built_with", arguments)
         return {
             "name": self.net_spec["name"],
             "args": {"scale": self.scale, "channels": self.channels, **arguments},
         }
+
+    def init_state(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights to start from under the network's names; some know those under which others publish theirs."""
+        published = getattr(self.net, "published_state", None)
+        return given if published is None else published(given)
 
     def describe_net(self) -> dict[str, Any]:
         """The network's origin, with scale and channels, and what made its inputs where that was not bicubic."""
