@@ -17,6 +17,7 @@ from pytorch_lightning import LightningDataModule
 from dlic_datamodules.arguments import check as _check
 from dlic_datamodules.arguments import check_batch, check_workers
 from dlic_datamodules.cache_build import open_cache
+from dlic_datamodules.cache_parts import Part, cache_part
 from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
 from dlic_datamodules.decoded import DecodedPictures, Pictures
@@ -219,6 +220,24 @@ class PictureDataModule(LightningDataModule):
             else:
                 self._opened[split] = None if source is None else self._open(split, source)
         return self._opened[split]
+
+    def sources(self) -> dict[str, Source]:
+        """The pictures of each part that the set has, none of them decoded."""
+        if self._splits is None:
+            self._splits = self.splits()
+        found = {name: getattr(self._splits, name) for name in ("train", "valid", "test")}
+        return {name: source for name, source in found.items() if source is not None and len(source)}
+
+    def cache_part(self, split: str, part: Part) -> tuple[int, bool]:
+        """Caches some of a split's pictures, on a disk that several machines share; see `cache_parts.cache_part`."""
+        return cache_part(
+            self.sources()[split],
+            self.options,
+            part,
+            root=self.cache_dir,
+            on_error=self.on_error,
+            max_failed=self.max_failed,
+        )
 
     def train_dataloader(self) -> PictureLoader:
         """The stream of training batches."""

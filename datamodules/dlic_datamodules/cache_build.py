@@ -42,7 +42,7 @@ from dlic_datamodules.progress import Progress, progress_bar
 from dlic_datamodules.sizes import check_disk, readable_size
 from dlic_datamodules.source import Source
 
-__all__ = ["build_workers", "open_cache"]
+__all__ = ["build_workers", "join_caches", "open_cache", "present"]
 
 _log = logging.getLogger("dlic.data")
 # Decoded pictures that may wait for an earlier one to be written.
@@ -84,11 +84,11 @@ def open_cache(
     base, digest = cache_root(root), set_digest(source, options)
     folder = base / folder_name(source, digest)
     try:
-        pictures = _present(folder, digest)
+        pictures = present(folder, digest)
         if pictures is None:
             base.mkdir(parents=True, exist_ok=True)
             with locked(lock_path(base, folder.name), f"building the cache {folder.name}") as alone:
-                pictures = _present(folder, digest, tell=True)
+                pictures = present(folder, digest, tell=True)
                 if pictures is None:
                     build = _Build(source, options, folder, on_error, max_failed, workers or build_workers())
                     build.run(digest, alone)
@@ -100,7 +100,7 @@ def open_cache(
     return pictures
 
 
-def _present(folder: Path, digest: str, *, tell: bool = False) -> CachedPictures | None:
+def present(folder: Path, digest: str, *, tell: bool = False) -> CachedPictures | None:
     """The set's cache, if it is there and its tables are whole; what is not is built anew."""
     try:
         pictures = CachedPictures(folder)
@@ -154,21 +154,11 @@ class _Build:
                 self._decode_all(pixels, progress)
                 _sync(pixels)
             self._write_tables(digest)
-            self._put_in_place(digest)
+            _put_in_place(self.partial, self.folder, digest)
         finally:
             shutil.rmtree(self.partial, ignore_errors=True)
             for decoder in self.decoders:
                 decoder.close()
-
-    def _put_in_place(self, digest: str) -> None:
-        """The one rename; what was there and is of no use goes first."""
-        _sync_folder(self.partial)
-        if self.folder.exists() and _present(self.folder, digest) is None:
-            shutil.rmtree(self.folder)
-        # Where there are no locks, another process may have been quicker with the same.
-        if not self.folder.exists():
-            os.replace(self.partial, self.folder)
-            _sync_folder(self.folder.parent)
 
     def _check_disk(self) -> None:
         needed = int(1.1 * self._estimate())
@@ -261,25 +251,85 @@ class _Build:
         self.offset += planes.nbytes
 
     def _write_tables(self, digest: str) -> None:
-        index = io.BytesIO()
-        np.save(index, np.array(self.index, np.int64).reshape(-1, 4))
-        tables = {INDEX: index.getvalue(), NAMES: json.dumps(self.names).encode()}
-        meta = {
-            "format": FORMAT,
-            "set": digest,
-            "label": self.source.label,
-            "where": self.source.where(),
-            "count": len(self.index),
-            "bytes": self.offset,
-            "channels": self.options.channels,
-            "options": self.options.as_dict(),
-            "failures": self.failures,
-        }
-        tables[META] = json.dumps(seal(meta, tables), indent=1).encode()
-        for name, data in tables.items():
-            with open(self.partial / name, "wb") as file:
-                file.write(data)
-                _sync(file)
+        _write_tables(self.partial, self.source, self.options, digest, self.index, self.names, self.failures)
+
+
+def join_caches(
+    parts: list[CachedPictures], source: Source, options: DecodeOptions, folder: Path, digest: str, alone: bool
+) -> None:
+    """Makes one cache of the caches of a set's parts.
+
+    Args:
+        parts: In the order of the set.
+        source: The whole set.
+        options: How it was decoded.
+        folder: Where the cache is to be.
+        digest: The whole set's.
+        alone: As in a build.
+    """
+    needed = sum(part.meta["bytes"] for part in parts)
+    check_disk(folder.parent, int(1.1 * needed), "the joined cache", "Point DLIC_CACHE at a larger disk")
+    partial = folder.with_name(f"{folder.name}{'' if alone else f'.{os.getpid()}'}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    index: list[tuple[int, int, int, int]] = []
+    try:
+        offset = 0
+        with open(partial / PIXELS, "wb") as pixels:
+            for part in parts:
+                index += [(offset + int(at), int(h), int(w), int(check)) for at, h, w, check in part.index]
+                with open(part.folder / PIXELS, "rb") as file:
+                    shutil.copyfileobj(file, pixels, 1 << 24)
+                offset += part.meta["bytes"]
+            _sync(pixels)
+        names = [part.name(number) for part in parts for number in range(len(part))]
+        failures = [failure for part in parts for failure in part.failures]
+        _write_tables(partial, source, options, digest, index, names, failures)
+        _put_in_place(partial, folder, digest)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_tables(
+    folder: Path,
+    source: Source,
+    options: DecodeOptions,
+    digest: str,
+    index: list[tuple[int, int, int, int]],
+    names: list[str],
+    failures: list[tuple[str, str]],
+) -> None:
+    rows = np.array(index, np.int64).reshape(-1, 4)
+    table = io.BytesIO()
+    np.save(table, rows)
+    tables = {INDEX: table.getvalue(), NAMES: json.dumps(names).encode()}
+    meta = {
+        "format": FORMAT,
+        "set": digest,
+        "label": source.label,
+        "where": source.where(),
+        "count": len(index),
+        "bytes": int((rows[:, 1] * rows[:, 2]).sum()) * options.channels,
+        "channels": options.channels,
+        "options": options.as_dict(),
+        "failures": failures,
+    }
+    tables[META] = json.dumps(seal(meta, tables), indent=1).encode()
+    for name, data in tables.items():
+        with open(folder / name, "wb") as file:
+            file.write(data)
+            _sync(file)
+
+
+def _put_in_place(partial: Path, folder: Path, digest: str) -> None:
+    """The one rename; what was there and is of no use goes first."""
+    _sync_folder(partial)
+    if folder.exists() and present(folder, digest) is None:
+        shutil.rmtree(folder)
+    # Where there are no locks, another process may have been quicker with the same.
+    if not folder.exists():
+        os.replace(partial, folder)
+        _sync_folder(folder.parent)
 
 
 def _sync(file: BinaryIO) -> None:

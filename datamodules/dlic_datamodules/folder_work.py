@@ -24,15 +24,15 @@ class Outcome:
     """What became of one file.
 
     Attributes:
-        source: The file that was read.
-        target: The file that was written.
+        source: The file that was read, or its address.
+        target: The file that was written, or its address.
         message: One line: what was made, or what went wrong.
         failed: Whether it went wrong.
         notes: What was warned of meanwhile.
     """
 
-    source: Path
-    target: Path
+    source: Path | str
+    target: Path | str
     message: str
     failed: bool = False
     notes: tuple[str, ...] = ()

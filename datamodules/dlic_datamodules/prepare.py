@@ -18,6 +18,7 @@ from dlic_datamodules.sizes import check_disk
 
 if TYPE_CHECKING:
     from dlic_datamodules.base import PictureDataModule
+    from dlic_datamodules.cache_parts import Part
 
 __all__ = ["DIV2K_ARCHIVES", "DIV2K_SMALL", "DIV2K_URL", "Archive", "cache_now", "prepare_div2k", "prepare_raise"]
 
@@ -212,6 +213,12 @@ def _list_failures(path: Path, failed: Sequence[tuple[str, str]]) -> None:
         writer = csv.writer(handle)
         writer.writerow(["url", "reason"])
         writer.writerows(failed)
+
+
+def cache_part_now(data: PictureDataModule, part: Part) -> dict[str, tuple[int, bool]]:
+    """Caches some pictures of each split; returns how many that is, and whether all of the split are cached now."""
+    parts = data.sources()
+    return {name: data.cache_part(name, part) for name in parts}
 
 
 def cache_now(data: PictureDataModule) -> dict[str, int]:

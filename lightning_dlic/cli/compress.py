@@ -14,7 +14,7 @@ import typer
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable_json, say
 from lightning_dlic.cli.notes import notes
-from lightning_dlic.cli.places import STANDARD, is_folder, parse_bytes, place, run_folder
+from lightning_dlic.cli.places import STANDARD, is_folder, parse_bytes, place, run_folder, tell_outcomes
 from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.metrics.strict_json import strict_json
 
@@ -88,6 +88,14 @@ def compress(
     gray: Annotated[bool, typer.Option("--gray", help="Code the luma only.")] = False,
     transparency: Annotated[str, typer.Option(help="Transparency: flatten on white, or refuse.")] = "flatten",
     workers: Annotated[int, typer.Option(min=0, help="Processes for a folder; 0 for one a core.")] = 0,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE",
+            help="Share a folder out by ray, or ray:ADDRESS of a cluster; SOURCE and TARGET may be s3://...",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="In a folder, make again what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON, a line a picture.")] = False,
     plugin: Plugins = None,
@@ -116,6 +124,13 @@ def compress(
     far = limit, quality, _goal(goal)
     strength = _strength(alpha)
     options = Options(*far, codec, _scale(scale), metric, effort, chosen, hints, strength, gray, transparency)
+    if on is not None:
+        _remote(source, target, options, on, workers, overwrite, as_json)
+        return
+    if "://" in source or "://" in target:
+        raise DlicError(
+            f"{source if '://' in source else target}: addresses are for folders that are shared out: --on ray"
+        )
     if is_folder(source):
         _folder(Path(source), target, options, workers or os.cpu_count() or 1, overwrite, as_json)
         return
@@ -220,6 +235,19 @@ def _folder(source: Path, target: str, options: Options, workers: int, overwrite
         raise DlicError(f"{source} is a folder; name a folder for its bitstreams, not standard output")
     found = plan(source, Path(target), PICTURE_SUFFIXES, SUFFIX)
     run_folder(found, partial(_work, options, as_json), workers, overwrite)
+
+
+def _remote(source: str, target: str, options: Options, on: str, workers: int, overwrite: bool, as_json: bool) -> None:
+    from dlic_datamodules.formats import PICTURE_SUFFIXES
+    from dlic_datamodules.remote_work import engine_address, plan_remote, run_on_ray
+    from lightning_dlic.codec.container import SUFFIX
+
+    if STANDARD in (source, target):
+        raise DlicError("--on shares out a folder, not standard input")
+    address = engine_address(on)
+    found = plan_remote(source, target, PICTURE_SUFFIXES, SUFFIX)
+    outcomes = run_on_ray(found, partial(_work, options, as_json), address, workers, overwrite)
+    tell_outcomes(outcomes, len(found.pairs), found.others)
 
 
 def _work(options: Options, as_json: bool, source: Path, target: Path) -> str:

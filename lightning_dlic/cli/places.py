@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,18 +80,30 @@ def run_folder(plan: Plan, work: Work, workers: int, overwrite: bool) -> None:
     """
     from dlic_datamodules.folder_work import run
 
-    failed = len(plan.problems)
     for folder, reason in plan.problems.items():
         say(f"error: {printable(folder)}: {reason}", err=True, lines=True)
-    for number, outcome in enumerate(run(plan.pairs, work, workers, overwrite, apart=workers > 0), 1):
+    outcomes = run(plan.pairs, work, workers, overwrite, apart=workers > 0)
+    tell_outcomes(outcomes, len(plan.pairs), plan.others, len(plan.problems))
+
+
+def tell_outcomes(outcomes: Iterable[Outcome], count: int, others: Counter[str], problems: int = 0) -> None:
+    """Prints a line a file as they get done; ends with status 1 where any failed.
+
+    Args:
+        outcomes: What becomes of the files.
+        count: How many there are.
+        others: How many files were left alone, by suffix.
+        problems: How many folders could not be listed.
+    """
+    failed = problems
+    for number, outcome in enumerate(outcomes, 1):
         failed += outcome.failed
-        _tell(outcome, f"[{number}/{len(plan.pairs)}]")
-    if plan.others:
-        kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in plan.others.most_common(8))
+        _tell(outcome, f"[{number}/{count}]")
+    if others:
+        kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in others.most_common(8))
         say(f"note: left alone, no pictures by their suffix: {kinds}", err=True)
     if failed:
-        total = len(plan.pairs) + len(plan.problems)
-        say(f"{failed} of {total} failed; each is named above", err=True)
+        say(f"{failed} of {count + problems} failed; each is named above", err=True)
         raise typer.Exit(1)
 
 

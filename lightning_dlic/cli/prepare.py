@@ -27,15 +27,33 @@ class _Printable(logging.Formatter):
         return printable(super().format(record), lines=True)
 
 
-def _cache(data: Any) -> None:
-    from dlic_datamodules.prepare import cache_now
+PartOf = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        metavar="K/N",
+        help="Cache only the K-th of N parts, on a disk that N machines share; the last to end joins them. Downloads "
+        "nothing.",
+        show_default=False,
+    ),
+]
+
+
+def _cache(data: Any, part: str | None = None) -> None:
+    from dlic_datamodules.cache_parts import Part
+    from dlic_datamodules.prepare import cache_now, cache_part_now
 
     handler = logging.StreamHandler()
     handler.setFormatter(_Printable("%(message)s"))
     logging.basicConfig(handlers=[handler])
     logging.getLogger("dlic.data").setLevel(logging.INFO)
-    for part, count in cache_now(data).items():
-        say(f"{part}: {count} pictures, cached")
+    if part is None:
+        for name, count in cache_now(data).items():
+            say(f"{name}: {count} pictures, cached")
+        return
+    for name, (count, whole) in cache_part_now(data, Part.parse(part)).items():
+        left = "all parts are there, and joined" if whole else "other parts are still to come"
+        say(f"{name}: {count} pictures of part {part}, cached; {left}")
 
 
 def _shared(gray: bool, downsize: float, skip: bool) -> dict[str, Any]:
@@ -54,6 +72,7 @@ def div2k(
     gray: Gray = False,
     downsize: Downsize = 1.0,
     skip: Skip = False,
+    part: PartOf = None,
 ) -> None:
     """DIV2K: 800 + 100 photographs, 4 GB; for research only."""
     from dlic_datamodules.errors import DataError
@@ -64,10 +83,11 @@ def div2k(
         if scale not in DIV2K_SMALL:
             raise DataError(f"--small {scale}: DIV2K has bicubic pictures of scale 2, 3 and 4")
         archives += DIV2K_SMALL[scale]
-    prepare_div2k(root, url=(url or DIV2K_URL).rstrip("/"), archives=archives, keep=keep)
+    if part is None:
+        prepare_div2k(root, url=(url or DIV2K_URL).rstrip("/"), archives=archives, keep=keep)
     from dlic_datamodules.div2k import DIV2KDataModule
 
-    _cache(DIV2KDataModule(str(root), extra=[str(path) for path in extra or []], **_shared(gray, downsize, skip)))
+    _cache(DIV2KDataModule(str(root), extra=[str(path) for path in extra or []], **_shared(gray, downsize, skip)), part)
 
 
 @app.command("raise")
@@ -81,14 +101,16 @@ def raise_(
     gray: Gray = False,
     downsize: Downsize = 5.0,
     skip: Skip = False,
+    part: PartOf = None,
 ) -> None:
     """RAISE: camera raw photographs by the list you got from its page; for research only."""
     from dlic_datamodules.prepare import prepare_raise
 
-    prepare_raise(root, csv, form="tiff" if tiff else "nef", connections=connections, limit=limit, host=host)
+    if part is None:
+        prepare_raise(root, csv, form="tiff" if tiff else "nef", connections=connections, limit=limit, host=host)
     from dlic_datamodules.raise_ import RAISEDataModule
 
-    _cache(RAISEDataModule(str(root), csv=str(csv), **_shared(gray, downsize, skip)))
+    _cache(RAISEDataModule(str(root), csv=str(csv), **_shared(gray, downsize, skip)), part)
 
 
 @app.command()
@@ -100,11 +122,12 @@ def faces(
     gray: Gray = False,
     downsize: Downsize = 1.0,
     skip: Skip = False,
+    part: PartOf = None,
 ) -> None:
     """Faces from a local folder or the hub."""
     from dlic_datamodules.faces import FacesDataModule
 
-    _cache(FacesDataModule(None if root is None else str(root), repo=repo, **_shared(gray, downsize, skip)))
+    _cache(FacesDataModule(None if root is None else str(root), repo=repo, **_shared(gray, downsize, skip)), part)
 
 
 @app.command()
@@ -115,15 +138,19 @@ def imagenet(
     gray: Gray = False,
     downsize: Downsize = 1.0,
     skip: Skip = False,
+    part: PartOf = None,
 ) -> None:
     """ImageNet-1k: download the hub's set (gated), or look at a local tree."""
+    from dlic_datamodules.errors import DataError
     from dlic_datamodules.imagenet import ImageNetDataModule
 
     data = ImageNetDataModule(
         None if root is None else str(root), repo=repo, cache=cache, **_shared(gray, downsize, skip)
     )
     if cache:
-        _cache(data)
+        _cache(data, part)
+    elif part is not None:
+        raise DataError("--part shares out the caching of a set: add --cache")
     else:
         data.setup("fit")
         say(f"found: {data.summary()['pictures']}; not cached, pictures are decoded as they are drawn")
@@ -135,8 +162,9 @@ def folder(
     gray: Gray = False,
     downsize: Downsize = 1.0,
     skip: Skip = False,
+    part: PartOf = None,
 ) -> None:
     """Any folders of pictures: only builds the cache."""
     from dlic_datamodules.folder import FolderDataModule
 
-    _cache(FolderDataModule([str(path) for path in root], **_shared(gray, downsize, skip)))
+    _cache(FolderDataModule([str(path) for path in root], **_shared(gray, downsize, skip)), part)

@@ -22,6 +22,8 @@ from lightning_dlic.zoo.cards import names_card
 from lightning_dlic.zoo.hub import names_hub
 
 _LONGEST_NAME = 200
+# Strategies of Lightning's by how their names begin.
+_SHARDING = ("fsdp", "deepspeed", "model_parallel", "modelparallel")
 _SINGLE = 3.4028e38
 # Arguments that a run's length and an optimizer's rate fill in.
 _FILLED = {"schedule": ("T_max", "total_steps", "max_lr", "base_lr")}
@@ -71,6 +73,7 @@ def check(recipe: Recipe, *, weights: bool = True) -> None:
         raise recipe.error("plugins", str(error)) from error
     for key, name in (("name", recipe.name), ("run.name", recipe.run.name)):
         _check_folder(recipe, key, name)
+    _check_strategy(recipe)
     kinds = stage_kinds()
     for kind in recipe.stages:
         if kind not in kinds:
@@ -162,6 +165,17 @@ def look_up(recipe: Loaded, part: Part) -> None:
         get(part.kind, part.name)
     except RegistryError as error:
         raise recipe.error(f"{part.key}.name", str(error)) from error
+
+
+def _check_strategy(recipe: Recipe) -> None:
+    name = recipe.trainer.strategy
+    if name.startswith(_SHARDING):
+        why = (
+            f"{name} spreads a network's parameters over the devices; what a run promises is of whole networks: the "
+            "average, the look at every gradient, the weights file, going on to the last bit"
+        )
+        hint = "Use ddp. To save memory: trainer.precision=bf16-mixed, a smaller batch_size with trainer.accumulate."
+        raise recipe.error("trainer.strategy", why, hint)
 
 
 def missing_weights(recipe: Recipe) -> Iterator[RecipeError]:

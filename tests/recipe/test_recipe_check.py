@@ -186,6 +186,8 @@ def test_schedules_whose_length_the_run_fills_in(name: str) -> None:
             "/srresnet_div2k/001/weights.safetensors'\nTrain it first: dlic-fit srresnet_div2k. Or give a path from",
         ),
         ("plugins=[recipe_broken]", "command line: plugins: plug-in module 'recipe_broken' does not import"),
+        ("trainer.strategy=fsdp", "command line: trainer.strategy: fsdp spreads a network's parameters over"),
+        ("trainer.strategy=deepspeed_stage_2", "deepspeed_stage_2 spreads"),
     ],
 )
 def test_mistakes_are_placed_and_the_nearest_named(override: str, words: str) -> None:
