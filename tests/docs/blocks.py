@@ -55,7 +55,9 @@ REPLACEMENTS = (
     Replacement(r"^(dlic-fit --resume \S+)", r"\1 trainer.max_steps=3", "steps"),
     Replacement(r"^(dlic-fit (?!.*--print-recipe|--resume).*)$", rf"\1 {_FEW}", "steps, small pictures"),
     Replacement(r"^(dlic (?:compress|bench) .*)$", r"\1 --effort 1 --workers 1", "seconds"),
-    Replacement(r"^(dlic bench (?!.*--metrics).*)$", r"\1 --metrics psnr_y,ssim_y", "weights of LPIPS"),
+    Replacement(
+        r"^(dlic bench (?!.*--metrics).*)$", r"\1 --metrics psnr_y,ssim_y --limit 1", "weights of LPIPS, seconds"
+    ),
 )
 
 
