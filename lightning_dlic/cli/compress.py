@@ -68,7 +68,7 @@ def compress(
     scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best.")] = "auto",
     metric: Annotated[
         str | None,
-        typer.Option(help="What --bytes is best by: ssim, psnr, lpips, or color. By default color with hints."),
+        typer.Option(help="What --bytes is best by: ssim, psnr, color, lpips or look. Default: the pipeline's."),
     ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="1 is fastest, 9 smallest.")] = 5,
     pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline, or the folder of a run.")] = "photo",

@@ -14,11 +14,14 @@ from dlic_registry import DlicError, suggest
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.pipeline.candidates import Candidate
+from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.hinted import BASE, NONE, hinted_within
+from lightning_dlic.pipeline.looking import best_looking
+from lightning_dlic.pipeline.measures import DISTANCES, METRICS
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.scales import SCALES, coarser, enough
-from lightning_dlic.pipeline.scorers import METRICS, scorer
+from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.search import EFFORTS, BudgetError, Search, Settings
 from lightning_dlic.pipeline.source import Source
 
@@ -69,8 +72,9 @@ def compress(
         target: One of ``psnr`` (dB, at least), ``ssim`` (at least), ``lpips`` (at most); the smallest file is made.
         codec: Registered name of the base codec, or ``auto``.
         scale: 1 to 16, or ``auto`` for whatever does best: 1 to 4, and up to 16 for few bytes.
-        metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, ``lpips``, or ``color``: SSIM
-            of luma plus a hundredth of the PSNR of Cb and Cr. By default ``color`` with hints, else ``ssim``.
+        metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, ``lpips``, ``color``: SSIM of
+            luma plus a hundredth of the PSNR of Cb and Cr, or ``look`` (`looks.look_distance`). By default the
+            pipeline's; where it has none ``color`` with hints, else ``ssim``.
         effort: 1, fastest, to 9, smallest.
         pipeline: Name or recipe of the pipeline, or the folder of the run that trained it; or one already found.
         hints: How a colour picture gets its colour: ``base``, by the base codec; ``grid``, ``segmentation`` or another
@@ -108,7 +112,7 @@ def compress(
     # Without a network that guesses, no hints means chroma by the base codec.
     asked = BASE if asked == NONE and not recipe.colors else asked
     hinted = asked != BASE and picture.ndim == 3
-    metric = metric or ("color" if hinted else "ssim")
+    metric = metric or recipe.metric or ("color" if hinted else "ssim")
     _check(metric, effort)
     source = Source(picture, recipe.downsize)
     settings = Settings(*_choices(recipe, codec, scale), effort, recipe, threads)
@@ -118,6 +122,8 @@ def compress(
         raise DlicError(f"hints {asked!r} need a number of bytes for the file: a quality or a target is not enough")
     if bytes is not None:
         spare = coarser(SCALES, settings.scales) if scale == "auto" else []
+        if metric == "look":
+            return _finish(_looking(source, settings, spare, asked if hinted else BASE, bytes), metric)
         return _finish(_within(source, settings, spare, metric, asked if hinted else BASE, bytes), metric)
     search = Search(source, settings, scorer(source, metric))
     found = search.reaching(goal) if quality is None else search.fixed(quality / 100)
@@ -142,8 +148,24 @@ def _within(source: Source, settings: Settings, spare: list[int], metric: str, h
     return found
 
 
+def _looking(source: Source, settings: Settings, spare: list[int], hints: str, limit: int) -> Candidate:
+    """The best-looking bitstream of at most ``limit`` bytes: of each scale's best by a quicker metric."""
+    quick, score = "color" if source.color else "ssim", scorer(source, "look")
+
+    def within(chosen: Settings) -> Candidate:
+        return _within(source, chosen, [], quick, hints, limit)
+
+    try:
+        return best_looking(source, settings, limit, within, score)
+    except BudgetError:
+        if not spare:
+            raise
+    found = _within(source, settings, spare, quick, hints, limit)
+    return replace(found, score=score(decompress(found.stream.to_bytes(), pipeline=settings.pipeline)))
+
+
 def _finish(found: Candidate, metric: str) -> Compressed:
-    score = -found.score if metric == "lpips" else found.score
+    score = -found.score if metric in DISTANCES else found.score
     return Compressed(found.stream.to_bytes(), found.stream, found.quality, metric, score)
 
 
@@ -151,7 +173,7 @@ def _goal(target: Mapping[str, float]) -> tuple[str, float]:
     if len(target) != 1:
         raise DlicError(f"target takes one metric, not {len(target)}")
     ((metric, value),) = target.items()
-    return metric, -value if metric == "lpips" else value
+    return metric, -value if metric in DISTANCES else value
 
 
 def _check_quality(quality: float) -> None:

@@ -12,6 +12,10 @@ from dlic_registry import DlicError
 from lightning_dlic.metrics.terms import K1, K2, MOST_DB, SIGMA, WINDOW, decibels
 
 U8 = NDArray[np.uint8]
+METRICS = ("psnr", "ssim", "lpips", "color", "look")
+"""What the search may be best by."""
+DISTANCES = ("lpips", "look")
+"""Those of which less is better."""
 _C1, _C2 = (K1 * 255) ** 2, (K2 * 255) ** 2
 _STRIP = 1 << 19
 

@@ -13,7 +13,8 @@ from dlic_registry import DlicError, load
 from lightning_dlic.codec.hints.presets import PRESETS
 from lightning_dlic.codec.networks import DIGEST, Network, told_alpha
 from lightning_dlic.kinds.order import in_order
-from lightning_dlic.recipe.errors import RecipeError
+from lightning_dlic.pipeline.measures import METRICS
+from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.find import PIPELINES, shipped_folder
 from lightning_dlic.recipe.pipeline import (
     AUTO,
@@ -72,6 +73,7 @@ class Pipeline:
         hints: What `lightning_dlic.pipeline.compress.compress` takes as ``hints``.
         downsize: What makes the base layer small: a registered name with its arguments; None is MATLAB's bicubic.
         alpha: How much networks may make up, 0 to 1; None for whatever looks best.
+        metric: What the search is best by; None for what suits how colour is made.
         always: Whether networks are used wherever there are some; otherwise only where they score better than
             interpolation, which networks trained for looks rather than for fidelity do not.
     """
@@ -85,6 +87,7 @@ class Pipeline:
     hints: str = "base"
     downsize: Mapping[str, Any] | None = None
     alpha: float | None = 0.0
+    metric: str | None = None
     always: bool = False
 
     def places(self, scale: int, *, hints: bool | None = None) -> list[Place]:
@@ -176,6 +179,9 @@ def find_pipeline(source: str | Path, overrides: Sequence[str] = ()) -> Pipeline
     """
     recipe = _load(str(source), tuple(overrides))
     check_pipeline(recipe, lambda: [NONE, *PRESETS])
+    if recipe.metric not in (AUTO, *METRICS):
+        hint = nearest(recipe.metric, (AUTO, *METRICS), "It may be")
+        raise recipe.error("metric", f"no metric {show(recipe.metric)}", hint)
     made = _made(recipe)
     if recipe.number is not None and not _ships(made, recipe):
         made = Pipeline(**{**vars(made), "number": None})
@@ -201,6 +207,7 @@ def _made(recipe: PipelineRecipe) -> Pipeline:
         hints,
         None if downsize == {"name": "bicubic"} else downsize,
         None if isinstance(recipe.alpha, str) else float(recipe.alpha),
+        None if recipe.metric == AUTO else recipe.metric,
         recipe.always,
     )
 

@@ -65,6 +65,9 @@ class PipelineSpec:
     alpha: Any = 0.0
     """How much networks may make up: 0, faithful, to 1, vivid; or auto for whatever looks best."""
 
+    metric: str = AUTO
+    """What the search is best by: auto, ssim, psnr, color, lpips or look; the encoder's alone."""
+
     always: bool = False
     """Whether networks are used wherever there are some, rather than where they score better than interpolation."""
 
