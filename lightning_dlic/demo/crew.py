@@ -33,6 +33,7 @@ class Job:
         name: Unguessable.
         state: ``waiting``, ``working``, ``done``, ``failed`` or ``stopped``.
         share: How much of it is done, 0 to 1.
+        until: How much will be when what is being done is.
         step: What is being done, in words.
         made: What has come of it so far, part by part.
         error: Why it failed, in a sentence.
@@ -43,6 +44,7 @@ class Job:
     name: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     state: str = "waiting"
     share: float = 0.0
+    until: float = 0.0
     step: str = ""
     made: dict[str, Any] = field(default_factory=dict)
     error: str = ""
@@ -55,7 +57,7 @@ class Job:
 
     def facts(self) -> dict[str, Any]:
         """What the page is told."""
-        told = ("state", "share", "step", "made", "error")
+        told = ("state", "share", "until", "step", "made", "error")
         return {"job": self.name} | {key: getattr(self, key) for key in told}
 
 
@@ -194,7 +196,7 @@ class Crew:
             if job.over:
                 return
             if kind == "step":
-                job.share, job.step = told
+                job.share, job.until, job.step = told
             elif kind == "part":
                 job.made = {**job.made, told[0]: {**job.made.get(told[0], {}), **told[1]}}
             elif kind == "done":

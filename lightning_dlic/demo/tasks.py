@@ -55,14 +55,14 @@ def read(tell: Tell, *, folder: str) -> None:
     Raises:
         DlicError: It is neither, too large or damaged; the message is for the visitor.
     """
-    tell("step", 0.1, "Reading the file")
+    tell("step", 0.1, 0.6, "Reading the file")
     room = Path(folder)
     data = (room / UPLOAD).read_bytes()
     if data.startswith(MAGIC):
         _open_bitstream(tell, data, room)
         return
     picture = _photograph(data, room / UPLOAD, tell)
-    tell("step", 0.6, "Making it ready to look at")
+    tell("step", 0.6, 1.0, "Making it ready to look at")
     np.save(room / PIXEL_FILE, picture, allow_pickle=False)
     tell("part", "original", {"bytes": len(data), **show(picture, room / "original.png"), **_sizes(picture)})
 
@@ -89,7 +89,7 @@ def _sizes(picture: U8) -> dict[str, Any]:
 
 
 def _open_bitstream(tell: Tell, data: bytes, room: Path) -> None:
-    tell("step", 0.3, "Decoding")
+    tell("step", 0.3, 1.0, "Decoding")
     Bitstream.from_bytes(data, max_pixels=PIXELS)
     (room / "opened.dlic").write_bytes(data)
     _decoded(tell, data, room, "opened", {})
@@ -103,7 +103,7 @@ def code(tell: Tell, *, folder: str, name: str, bytes: int, pipeline: str) -> No
     """
     room = Path(folder)
     picture: U8 = np.load(room / PIXEL_FILE, allow_pickle=False)
-    tell("step", 0.02, f"Looking for the best {bytes:,} bytes")
+    tell("step", 0.02, 0.4, f"Looking for the best {bytes:,} bytes")
     pictures: dict[str, U8] = {}
     try:
         start = time.perf_counter()
@@ -113,11 +113,11 @@ def code(tell: Tell, *, folder: str, name: str, bytes: int, pipeline: str) -> No
         tell("part", "ours", {"missing": str(error)})
     else:
         (room / f"{name}.dlic").write_bytes(made.data)
-        tell("step", 0.4, "Decoding it again")
+        tell("step", 0.4, 0.5, "Decoding it again")
         facts = {"encode_seconds": seconds, "metric": made.metric}
         pictures["ours"] = _decoded(tell, made.data, room, name, facts, picture)
     for number, (rival, title) in enumerate(RIVALS.items()):
-        tell("step", 0.55 + 0.12 * number, f"{title} in the same bytes")
+        tell("step", 0.55 + 0.12 * number, 0.67 + 0.12 * number, f"{title} in the same bytes")
         pictures |= _rival(tell, picture, rival, room, name, bytes)
     _look(tell, pictures, picture)
 
@@ -157,7 +157,7 @@ def _decoded(tell: Tell, data: bytes, room: Path, name: str, facts: dict[str, An
 def _whole(tell: Tell, picture: U8, path: Path) -> None:
     """The PNG to keep, where what is shown is smaller than the picture."""
     if max(picture.shape[:2]) > SHOWN_SIDE:
-        tell("step", 0.5, "Writing the whole picture")
+        tell("step", 0.5, 0.55, "Writing the whole picture")
         path.write_bytes(encode_picture(Picture(picture[..., None] if picture.ndim == 2 else picture), ".png"))
         tell("part", "ours", {"png": path.name})
     else:
@@ -205,7 +205,7 @@ def _rival(tell: Tell, picture: U8, rival: str, room: Path, name: str, limit: in
 def _look(tell: Tell, pictures: dict[str, U8], target: U8) -> None:
     """LPIPS of each, at the end, for it takes seconds."""
     for number, (name, picture) in enumerate(pictures.items()):
-        tell("step", 0.92 + 0.02 * number, "Measuring")
+        tell("step", 0.92 + 0.02 * number, 0.94 + 0.02 * number, "Measuring")
         value = lpips(picture, target)
         if value is None:
             return
@@ -228,7 +228,7 @@ def hints(tell: Tell, *, folder: str, name: str, bytes: int, pipeline: str) -> N
         {"pipeline": pipeline, "width": picture.shape[1], "height": picture.shape[0], "side": GLANCE_SIDE},
     )
     for number, kind in enumerate(HINTS):
-        tell("step", 0.05 + 0.3 * number, f"Colour by hints: {kind}")
+        tell("step", 0.05 + 0.3 * number, 0.35 + 0.3 * number, f"Colour by hints: {kind}")
         tell("part", kind, _hinted(picture, kind, room, name, bytes, pipeline))
 
 

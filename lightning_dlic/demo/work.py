@@ -20,7 +20,8 @@ def serve(pipe: Connection, plugins: list[str]) -> None:
     """Does jobs until the other end is gone.
 
     Each is a mapping: what to do under ``task``, and the arguments of the function in `lightning_dlic.demo.tasks`.
-    Answers are ``step`` with a share and words, ``part`` with a name and facts, and at the end ``done`` or ``failed``.
+    Answers are ``step`` with its beginning and end as shares of the job and with words, ``part`` with a name and
+    facts, and at the end ``done`` or ``failed``.
     """
     # Ctrl-C is for the server, which ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import socket
+import sys
 import time
 from typing import Any
 
@@ -131,6 +132,14 @@ def test_bad_files_end_in_a_sentence(demo: Demo, body: bytes, words: str) -> Non
     assert ask(demo, "POST", "/api/pictures", b"")[0] == 400
 
 
+def test_a_heic_of_a_telephone_is_read(demo: Demo) -> None:
+    heif, out = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed"), io.BytesIO()
+    heif.from_pillow(Image.fromarray(data.chelsea()[:96, :128])).save(out)
+    read = follow(demo, ask(demo, "POST", "/api/pictures", out.getvalue())[1])
+    original = read["made"]["original"]
+    assert (original["width"], original["height"], original["bytes"]) == (128, 96, len(out.getvalue()))
+
+
 def test_a_large_picture_is_refused_before_it_is_decoded(demo: Demo) -> None:
     out = io.BytesIO()
     Image.new("1", (9000, 8000)).save(out, "PNG")
@@ -157,6 +166,13 @@ def test_two_visitors_at_once_and_one_who_cancels(demo: Demo, room: str) -> None
     assert "ours" not in stopped["made"]
     again = ask(demo, "POST", f"/api/pictures/{told['picture']}/code", asked)[1]
     assert (again["job"], again["state"]) == (second["job"], "done")
+
+
+def test_without_the_extra_it_says_which(inline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    _, error = inline("demo", "--no-browser", status=2)
+    assert "starlette" in error
+    assert "lightning-dlic[demo]" in error
 
 
 def test_a_port_that_is_taken_is_named_and_the_end_leaves_nothing(demo: Demo, tmp_path: Any) -> None:

@@ -10,6 +10,8 @@ let facts;
 let steps = [];
 // The picture on the desk: its name at the server, the file's own name here, what is known of it, the job at work.
 let picture = null;
+// When the step at work began.
+let begun = 0;
 
 async function begin() {
   facts = await server.about();
@@ -36,13 +38,20 @@ function sliders() {
   Object.assign(at("exact"), { min: facts.least, max: facts.most, step: 1 });
   choose(2000);
   slider.addEventListener("input", () => choose(steps[slider.value]));
-  slider.addEventListener("change", code);
+  slider.addEventListener("change", soon);
   at("exact").addEventListener("change", () => {
     const wanted = Math.round(Number(at("exact").value)) || 2000;
     choose(Math.min(facts.most, Math.max(facts.least, wanted)));
-    code();
+    soon();
   });
   at("choices").addEventListener("submit", (event) => event.preventDefault());
+}
+
+// Codes once nobody chooses any more: an arrow key that is held down is one choice, not thirty.
+let timer = 0;
+function soon() {
+  clearTimeout(timer);
+  timer = setTimeout(code, 350);
 }
 
 function choose(value) {
@@ -58,7 +67,7 @@ function pipelines() {
   at("pipelines").replaceChildren(...facts.pipelines.map(({ name, summary }) => make("label", {},
     make("input", { type: "radio", name: "pipeline", value: name, checked: name === facts.pipeline }),
     make("span", {}, name), make("small", {}, summary))));
-  at("pipelines").addEventListener("change", code);
+  at("pipelines").addEventListener("change", soon);
 }
 
 function samples() {
@@ -106,8 +115,11 @@ function working(job) {
   at("work").hidden = !job;
   document.querySelector(".viewer").setAttribute("aria-busy", Boolean(job));
   if (!job) return;
-  at("step").textContent = job.state === "waiting" ? "Waiting for a free place" : job.step || "Beginning";
-  at("share").value = job.share;
+  const step = job.state === "waiting" ? "Waiting for a free place" : job.step || "Beginning";
+  if (at("step").textContent !== step) begun = performance.now();
+  at("step").textContent = step;
+  // A step does not tell how far it is: the bar creeps towards the next, so that one sees that it works.
+  at("share").value = job.share + ((job.until ?? job.share) - job.share) * (1 - Math.exp((begun - performance.now()) / 15000));
 }
 
 // Brings a picture to the desk; what was there stays until this one can be shown.
@@ -200,7 +212,7 @@ async function code() {
   const asked = { bytes: Number(at("exact").value), pipeline: document.querySelector("[name=pipeline]:checked").value };
   at("error").hidden = true;
   working({ step: "Beginning", share: 0 });
-  document.querySelector(".viewer").classList.add("pending");
+  document.querySelector(".viewer").classList.toggle("pending", Boolean(mine.known.ours));
   say(`Coding in ${count(asked.bytes)} bytes`);
   try {
     const first = await server.code(mine.id, asked);
@@ -274,7 +286,7 @@ function words(name, entry) {
 function summary({ original, ours }) {
   const [strong, p] = at("summary").children;
   const made = ours?.bytes ? ours : original;
-  strong.textContent = `${count(made.bytes)} bytes`;
+  strong.textContent = made.bytes < 1e5 ? `${count(made.bytes)} bytes` : bytes(made.bytes);
   const slow = facts.lines["2G"];
   const travel = `${seconds((8 * made.bytes) / slow)} on 2G`;
   if (!ours?.bytes || !original) p.textContent = `${made.width} × ${made.height} pixels; ${travel}.`;

@@ -10,11 +10,21 @@ export function setup() {
   for (const side of ["left", "right"]) {
     at(side).addEventListener("change", () => { sides[side] = at(side).value; draw(); });
   }
+  at("zoom").addEventListener("change", () => at("stage").style.setProperty("--zoom", at("zoom").value));
+  at("stage").addEventListener("pointermove", wander);
   for (const radio of document.querySelectorAll("[name=view]")) radio.addEventListener("change", swap);
 }
 
 function divide() {
   at("stage").style.setProperty("--at", `${at("divide").value}%`);
+}
+
+// What is zoomed in on follows the pointer, unless that holds the divider.
+function wander(event) {
+  if (event.buttons && event.pointerType === "mouse") return;
+  const { left, top, width, height } = at("stage").getBoundingClientRect();
+  at("stage").style.setProperty("--x", `${(100 * (event.clientX - left)) / width}%`);
+  at("stage").style.setProperty("--y", `${(100 * (event.clientY - top)) / height}%`);
 }
 
 function swap() {
@@ -29,6 +39,8 @@ export function reset() {
   Object.assign(sides, { left: "original", right: "ours" });
   for (const image of [at("under"), at("over")]) image.removeAttribute("src");
   at("divide").value = 50;
+  at("zoom").value = 1;
+  at("stage").style.setProperty("--zoom", 1);
   divide();
 }
 
