@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,40 +16,44 @@ from lightning_dlic.imaging.numpy.color import split
 from lightning_dlic.pipeline.assemble import advanced, finished
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decode_layers
-from lightning_dlic.pipeline.plan import find_pipeline
+from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.resolve import resolve
 
 PAGES = Path(__file__).parents[1] / "docs" / "how-it-works"
 BYTES = 2000
+SMALL = ["scale=2", "base.name=hevc", "always=true"]
 
 
 def walk() -> U8:
-    """A photograph on its way into 2,000 bytes and out again."""
+    """A photograph on its way into 2,000 bytes and out again: as a rule, and with its colour by hints."""
     picture = cat()
-    plan = find_pipeline("past/color_2", ["scale=2", "base.name=hevc", "always=true"])
-    made = compress(picture, bytes=BYTES, pipeline=plan, hints="segmentation,300", effort=5)
-    stream = Bitstream.from_bytes(made.data)
-    layers = decode_layers(stream)
+    height, width = picture.shape[:2]
+    plan = find_pipeline("photo", SMALL)
+    plain = Bitstream.from_bytes(compress(picture, bytes=BYTES, pipeline=plan).data)
+    layers = decode_layers(plain)
+    rule = [
+        (picture, f"the photograph, {width}x{height}:\n{picture.nbytes:,} bytes of samples"),
+        (finished(replace(layers, scale=1, height=height // 2, width=width // 2)), _payload("1. half as large", plain)),
+        (finished(layers), "2. enlarged\nby interpolation"),
+        (_made(plain, plan), f"3. or by the network:\n{len(plain.to_bytes()):,} bytes in all"),
+    ]
+    hinted = Bitstream.from_bytes(compress(picture, bytes=BYTES, pipeline=plan, hints="segmentation,300").data)
+    layers = decode_layers(hinted)
     assert layers.coloring is not None
-    sent = stream.chunk(HINTS_CHUNK) or b""
     regions = layers.coloring.labels.repeat(3, 0).repeat(3, 1)
     edges = np.zeros(regions.shape, bool)
     edges[:, 1:] |= regions[:, 1:] != regions[:, :-1]
     edges[1:] |= regions[1:] != regions[:-1]
     cut = np.where(edges, np.uint8(255), layers.base.y.repeat(3, 0).repeat(3, 1))
-    operators = resolve(stream, plan, colored=True)
-    enlarged = advanced(layers, operators[:1]).enlarged()
-    final = finished(advanced(layers, operators))
-    height, width = picture.shape[:2]
-    steps = [
-        (picture, f"1. the photograph, {width}x{height}:\n{picture.nbytes:,} bytes of samples"),
-        (split(picture)[0], "2. its luma;\ncolour goes another way"),
-        (layers.base.y, f"3. half as large, coded and decoded:\n{len(stream.payload):,} bytes"),
-        (cut, f"4. {regions.max() + 1} regions that both ends cut of 3;\ntheir colours: {len(sent):,} bytes"),
-        (enlarged, "5. enlarged by one network"),
-        (final, f"6. coloured by another:\n{len(made.data):,} bytes, with all headers"),
+    sent = hinted.chunk(HINTS_CHUNK) or b""
+    luma = advanced(layers, resolve(hinted, plan, colored=True)[:1]).enlarged()
+    hints = [
+        (layers.base.y, _payload("1. its luma, half as large", hinted)),
+        (cut, f"2. {regions.max() + 1} regions cut of it;\ntheir colours: {len(sent):,} bytes"),
+        (luma, "3. luma enlarged\nby a network"),
+        (_made(hinted, plan), f"4. coloured by another:\n{len(hinted.to_bytes()):,} bytes in all"),
     ]
-    return rows_of([steps[:3], steps[3:]], 300)
+    return rows_of([rule, hints], 225)
 
 
 def tasks() -> U8:
@@ -76,18 +81,24 @@ def tasks() -> U8:
 def ways() -> U8:
     """The same picture in the same bytes, by each way of colour."""
     picture = cat()
-    names = ["base", "grid", "segmentation", "none"]
-    plan = find_pipeline("past/color_2", ["scale=2", "base.name=hevc"])
-    made = [compress(picture, bytes=1000, pipeline=plan, hints=way, effort=3) for way in names]
+    plan = find_pipeline("photo", SMALL)
     cells = [(picture, "original")]
-    for way, result in zip(names, made, strict=True):
-        stream = Bitstream.from_bytes(result.data)
-        layers = decode_layers(stream)
-        colored = layers.coloring is not None and layers.coloring.head.net
-        again = finished(advanced(layers, resolve(stream, plan, colored=colored)))
-        cells.append((again, f"--hints {way}\n{len(result.data):,} bytes"))
+    for way in ("base", "grid", "segmentation", "none"):
+        stream = Bitstream.from_bytes(compress(picture, bytes=1000, pipeline=plan, hints=way, effort=3).data)
+        cells.append((_made(stream, plan), f"--hints {way}\n{len(stream.to_bytes()):,} bytes"))
     cells.append((split(picture)[0], "its luma, not coded"))
     return rows_of([cells[:3], cells[3:]], 300)
+
+
+def _made(stream: Bitstream, plan: Pipeline) -> U8:
+    """The picture, with networks."""
+    layers = decode_layers(stream)
+    colored = layers.coloring is not None and layers.coloring.head.net
+    return finished(advanced(layers, resolve(stream, plan, colored=colored)))
+
+
+def _payload(words: str, stream: Bitstream) -> str:
+    return f"{words},\ncoded, decoded: {len(stream.payload):,} bytes"
 
 
 def _picture(x: torch.Tensor) -> U8:
