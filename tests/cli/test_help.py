@@ -2,6 +2,7 @@
 
 import inspect
 import subprocess
+import sys
 import sysconfig
 from importlib import import_module
 from pathlib import Path
@@ -110,3 +111,8 @@ def test_unexpected_exception_keeps_its_traceback(interrupts: Path) -> None:
     assert result.returncode == 1
     assert "Traceback" in result.stderr
     assert result.stderr.rstrip().endswith("Defect: unheard of")
+
+
+def test_the_package_runs_as_a_module_for_launchers_that_start_modules() -> None:
+    done = subprocess.run([sys.executable, "-m", "lightning_dlic", "--version"], capture_output=True, text=True)
+    assert done.stdout.strip() == f"dlic {__version__}"
