@@ -68,7 +68,8 @@ class _Site:
         return FileResponse(PAGE / "index.html")
 
     async def about(self, _: Request) -> Response:
-        return JSONResponse(about())
+        # Its first call imports the language of recipes.
+        return JSONResponse(await run_in_threadpool(about))
 
     async def take(self, request: Request) -> Response:
         """Takes a file; neither its name nor its type is asked for."""

@@ -149,7 +149,7 @@ def _decoded(tell: Tell, data: bytes, room: Path, name: str, facts: dict[str, An
     shown = {"base": show(base_picture(layers), room / f"{name}-base.png", smooth=False)}
     regions = region_map(layers)
     if regions is not None:
-        shown["regions"] = show(regions, room / f"{name}-regions.png", smooth=False)
+        shown["regions"] = show(regions, room / f"{name}-regions.png")
     tell("part", "ours", {"layers": shown})
     return picture
 
@@ -243,5 +243,5 @@ def _hinted(picture: U8, kind: str, room: Path, name: str, limit: int, pipeline:
     facts |= {"psnr_chroma": psnr_chroma(Source(output).planes, Source(picture).planes)}
     regions = region_map(decode_layers(stream, loop_networks(stream)))
     if regions is not None:
-        facts["regions"] = show(regions, room / f"{name}-{kind}-regions.png", smooth=False)
+        facts["regions"] = show(regions, room / f"{name}-{kind}-regions.png")
     return facts

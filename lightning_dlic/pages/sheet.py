@@ -19,7 +19,7 @@ from lightning_dlic.pages.layers import Part, base_picture, byte_parts, region_m
 from lightning_dlic.pipeline.decompress import decode_layers, decompress
 from lightning_dlic.pipeline.measures import psnr, ssim
 from lightning_dlic.pipeline.plan import Pipeline
-from lightning_dlic.pipeline.resolve import loop_networks
+from lightning_dlic.pipeline.resolve import NET_PIXELS, loop_networks
 
 U8 = NDArray[np.uint8]
 TITLES = {
@@ -84,9 +84,11 @@ def take_apart(name: str, data: bytes, original: U8 | None = None, pipeline: Pip
         DlicError: The original has another size.
     """
     stream = Bitstream.from_bytes(data)
-    picture = decompress(data, pipeline=pipeline)
+    # So large that no network runs: then the sheet's own size will do, which takes no memory to speak of.
+    large = original is None and stream.width * stream.height > NET_PIXELS
+    picture = decompress(data, pipeline=pipeline, max_side=_SIDE if large else None)
     layers = decode_layers(stream, loop_networks(stream, pipeline))
-    height, width = picture.shape[:2]
+    height, width = stream.height, stream.width
     networks = ", ".join(network.name for network in named_networks(stream) or ())
     through = networks or (f"pipeline {stream.pipeline}" if stream.pipeline is not None else "interpolation")
     panels = [Panel("Decoded", f"{width} × {height} pixels, through {through}", picture)]
@@ -100,7 +102,7 @@ def take_apart(name: str, data: bytes, original: U8 | None = None, pipeline: Pip
     panels.append(Panel("Base layer", size + scaled, base, True))
     regions = region_map(layers)
     if regions is not None:
-        panels.append(Panel("Regions", "of the hints, in the colours that were sent", regions, True))
+        panels.append(Panel("Regions", "of the hints, in the colours that were sent", regions))
     return Sheet(name, len(data), panels, byte_parts(stream), facts)
 
 

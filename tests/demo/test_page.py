@@ -228,7 +228,7 @@ def test_ways_of_colour_beside_each_other(page: Page) -> None:
     page.done("Compared")
     titles = [entry.text for entry in page.driver.find_elements("css selector", "#hints figcaption strong")]
     assert titles == ["Grid", "Superpixels", "None: guessed"]
-    maps = page.driver.find_elements("css selector", "#hints img.squares")
+    maps = page.driver.find_elements("css selector", "#hints img[alt^=Regions]")
     assert len(maps) == 2
     page.look("hints")
 

@@ -1,6 +1,7 @@
 """``dlic show``: a bitstream taken apart, as a page and as a picture."""
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from dlic_registry import DlicError
 from lightning_dlic.pages.sheet import take_apart
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
@@ -77,6 +79,24 @@ def test_mistakes_are_sentences(
         source.write_bytes(words)
     assert sentence in inline("show", source, tmp_path / target, status=2)[1]
     assert not (tmp_path / target).exists()
+
+
+def test_damaged_hints_end_in_our_error_or_on_a_sheet(hinted: bytes) -> None:
+    ways = {"sheet": 0, "error": 0}
+    for at in range(2, len(hinted) - 4, 9):
+        for flip in (1, 64, 255):
+            damaged = bytearray(hinted)
+            damaged[at] ^= flip
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    sheet = take_apart("x", bytes(damaged))
+            except DlicError:
+                ways["error"] += 1
+            else:
+                ways["sheet"] += 1
+                assert sum(part.bytes for part in sheet.parts) == len(hinted)
+    assert min(ways.values()) > 0, ways
 
 
 def test_an_original_of_another_size_is_refused(hinted: bytes, tmp_path: Path, inline: Inline) -> None:

@@ -91,7 +91,7 @@ export function hints(picture, made) {
     if (entry.missing) return figure({ missing: entry.missing }, KINDS[kind]);
     const hint = entry.parts.find((part) => part.name === "hints");
     const words = `${bytes(entry.bytes)}, of them ${hint ? count(hint.bytes) : 0} of hints; chroma ${entry.psnr_chroma.toFixed(2)} dB`;
-    const map = entry.regions && make("img", { src: file(picture, entry.regions.file), alt: `Regions of ${KINDS[kind]}`, class: "squares", width: entry.regions.width, height: entry.regions.height });
+    const map = entry.regions && make("img", { src: file(picture, entry.regions.file), alt: `Regions of ${KINDS[kind]}`, width: entry.regions.width, height: entry.regions.height });
     return figure({ ...entry, url: file(picture, entry.file), words }, KINDS[kind], map);
   }));
   at("hints-note").textContent = made.about ? `Pipeline ${made.about.pipeline}, at ${made.about.width} × ${made.about.height} pixels.` : "";
