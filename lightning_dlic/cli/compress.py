@@ -37,7 +37,7 @@ class Options:
     scale: int | str
     metric: str | None
     effort: int
-    pipeline: Pipeline
+    pipeline: Pipeline | str
     hints: str | None
     alpha: float | str | None
     gray: bool
@@ -71,7 +71,7 @@ def compress(
         typer.Option(help="What --bytes is best by: ssim, psnr, color, lpips or look. Default: the pipeline's."),
     ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="1 is fastest, 9 smallest.")] = 5,
-    pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline, or the folder of a run.")] = "photo",
+    pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline, a run's folder, or auto.")] = "photo",
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the pipeline as resolved, check it, code nothing.")
     ] = False,
@@ -110,7 +110,9 @@ def compress(
     from lightning_dlic.recipe import to_yaml
     from lightning_dlic.recipe.pipeline import load_pipeline
 
-    chosen = find_pipeline(pipeline, overrides or [])
+    if pipeline == "auto" and (overrides or print_recipe):
+        raise DlicError("--pipeline auto chooses by each picture: name one, photo or faithful, to override or print it")
+    chosen = pipeline if pipeline == "auto" else find_pipeline(pipeline, overrides or [])
     if print_recipe:
         say(to_yaml(load_pipeline(pipeline, overrides or [])).rstrip())
         return

@@ -18,6 +18,7 @@ from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.hinted import BASE, NONE, hinted_within
 from lightning_dlic.pipeline.looking import best_looking
 from lightning_dlic.pipeline.measures import DISTANCES, METRICS
+from lightning_dlic.pipeline.photographs import traits
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.scales import SCALES, coarser, enough
@@ -26,6 +27,10 @@ from lightning_dlic.pipeline.search import EFFORTS, BudgetError, Search, Setting
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
+_DRAWN = (
+    "a network trained on photographs makes this picture, which looks drawn or written: the pipeline faithful makes "
+    "nothing up, and auto chooses"
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ def compress(
             luma plus a hundredth of the PSNR of Cb and Cr, or ``look`` (`looks.look_distance`). By default the
             pipeline's; where it has none ``color`` with hints, else ``ssim``.
         effort: 1, fastest, to 9, smallest.
-        pipeline: Name or recipe of the pipeline, or the folder of the run that trained it; or one already found.
+        pipeline: Name or recipe of the pipeline, or the folder of the run that trained it; or one already found; or
+            ``auto``: ``photo`` for what is taken for a photograph (`photographs.traits`), ``faithful`` for the rest.
         hints: How a colour picture gets its colour: ``base``, by the base codec; ``grid``, ``segmentation`` or another
             kind of hints, behind a comma their bytes; a preset such as ``segmentation-small``; ``none``, guessed by the
             pipeline's network if it has one, else as ``base``; ``auto``, whichever does best. The pipeline's by
@@ -106,7 +112,7 @@ def compress(
     if quality is not None:
         _check_quality(quality)
     _check_picture(picture)
-    recipe = pipeline if isinstance(pipeline, Pipeline) else find_pipeline(pipeline)
+    recipe = _recipe(pipeline, picture)
     recipe = recipe if alpha is None else replace(recipe, alpha=_strength(alpha))
     asked = recipe.hints if hints is None else hints
     # Without a network that guesses, no hints means chroma by the base codec.
@@ -123,10 +129,14 @@ def compress(
     if bytes is not None:
         spare = coarser(SCALES, settings.scales) if scale == "auto" else []
         if metric == "look":
-            return _finish(_looking(source, settings, spare, asked if hinted else BASE, bytes), metric)
-        return _finish(_within(source, settings, spare, metric, asked if hinted else BASE, bytes), metric)
-    search = Search(source, settings, scorer(source, metric))
-    found = search.reaching(goal) if quality is None else search.fixed(quality / 100)
+            found = _looking(source, settings, spare, asked if hinted else BASE, bytes)
+        else:
+            found = _within(source, settings, spare, metric, asked if hinted else BASE, bytes)
+    else:
+        search = Search(source, settings, scorer(source, metric))
+        found = search.reaching(goal) if quality is None else search.fixed(quality / 100)
+    if found.kinds and not traits(picture).photograph:
+        warnings.warn(_DRAWN, stacklevel=2)
     return _finish(found, metric)
 
 
@@ -190,6 +200,14 @@ def _check(metric: str, effort: int) -> None:
         raise DlicError(f"unknown metric {metric!r}.{f' Did you mean {near!r}?' if near else ''} {', '.join(METRICS)}")
     if effort not in EFFORTS:
         raise DlicError(f"effort must be from {EFFORTS[0]} to {EFFORTS[-1]}, not {effort}")
+
+
+def _recipe(pipeline: str | Pipeline, picture: U8) -> Pipeline:
+    if isinstance(pipeline, Pipeline):
+        return pipeline
+    if pipeline == "auto":
+        pipeline = "photo" if traits(picture).photograph else "faithful"
+    return find_pipeline(pipeline)
 
 
 def _strength(alpha: float | str) -> float | None:
