@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,11 @@ from dlic_registry import DlicError, did_you_mean
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.decompress import decompress
-from lightning_dlic.pipeline.hinted import BASE, NONE, HintedSearch, parse
+from lightning_dlic.pipeline.hinted import BASE, NONE
 from lightning_dlic.pipeline.plan import find_pipeline
 from lightning_dlic.pipeline.scales import SCALES, useful, worth_trying
-from lightning_dlic.pipeline.search import Search, Settings
+from lightning_dlic.pipeline.search import Search
+from lightning_dlic.pipeline.settings import Settings
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
@@ -166,29 +166,28 @@ class OurRow:
 
     def open(self, picture: U8) -> OurSession:
         """Begins with a picture."""
-        from lightning_dlic.pipeline.scorers import scorer
-
         source, recipe = Source(picture), find_pipeline(self.pipeline)
         settings = Settings(self.codec, SCALES, self.effort, recipe)
-        hinted = None
-        if source.color and recipe.hints not in (BASE, NONE):
-            hinted = HintedSearch(source, settings, "color", parse(recipe.hints))
-        return OurSession(Search(source, settings, scorer(source, "ssim")), hinted)
+        hints = recipe.hints if source.color and recipe.hints != NONE else BASE
+        metrics = ("ssim" if hints == BASE else "color", "psnr")
+        return OurSession([Search(source, settings, metric, hints) for metric in metrics])
 
 
 @dataclass
 class OurSession:
-    """A picture's bitstreams, each made once whatever the number of budgets."""
+    """A picture's bitstreams, each encoded once whatever the number of budgets and metrics."""
 
-    search: Search
-    hinted: HintedSearch | None = None
+    searches: list[Search]
 
     def samples(self, limit: int) -> Iterator[Sample]:
-        """The bitstreams among which `compress` would choose by a metric."""
-        for candidate in chain(self.search.all_within(limit), self.hinted.within(limit) if self.hinted else ()):
-            data = candidate.stream.to_bytes()
+        """The bitstreams that `compress` would make by a metric."""
+        found = {}
+        for search in self.searches:
+            for candidate in search.all_within(limit):
+                found[candidate.stream.to_bytes()] = candidate
+        for data, candidate in found.items():
             start = time.perf_counter()
-            decoded = decompress(data, pipeline=self.search.settings.pipeline)
+            decoded = decompress(data, pipeline=self.searches[0].settings.pipeline)
             seconds = time.perf_counter() - start
             setting = f"{candidate.stream.codec} quality {candidate.quality}"
             yield Sample(len(data), decoded, candidate.stream.scale, setting, seconds)

@@ -53,6 +53,23 @@ class BaseCodec(ABC):
             CodecError: The encoder is not installed, or cannot code this picture.
         """
 
+    def encode_between(self, planes: Planes, quality: float, effort: int = 5) -> bytes | None:
+        """Codes a picture at a quality between two steps, where the encoder weighs bits against errors by a number.
+
+        Args:
+            planes: The picture.
+            quality: In [0, steps - 1], no whole number; bytes grow with it about as evenly as with steps.
+            effort: 1, fastest, to 9, smallest.
+
+        Returns:
+            A payload like any other; None where the encoder knows whole steps only. The search then has it code a
+            picture with less or more of what the coarser step leaves out.
+
+        Raises:
+            CodecError: As `encode`.
+        """
+        return None
+
     @abstractmethod
     def decode(self, payload: bytes, height: int, width: int, color: bool) -> Planes:
         """Decodes a payload.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from importlib.util import find_spec
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -20,6 +20,7 @@ from lightning_dlic.codec.planes import Planes, chroma_size, pad
 from lightning_dlic.codec.video import decode_frame
 
 _WHERE = "vvc payload"
+_LIBRARY = "libvvenc"
 _BLOCK, _LEAST = 8, 16
 _ACCESS, _SEQUENCE, _PICTURE = b"\x00\xa1", b"\x00\x79", b"\x00\x81"
 _FILTER, _SLICE = b"\x00\x89", b"\x00\x41"
@@ -29,6 +30,9 @@ _PICTURE_TAIL = (33, 0x26033EC0)
 _LEVEL = 0x66
 # What the picture parameter set says of QPs, and bytes in which a slice's header ends.
 _INITIAL_QP, _HEADER = 35, 16
+# How many times the Lagrange multiplier is halved for as many more bytes as the next QP takes, and from how near to the
+# next that begins with more weight rather than this with less: so bytes grow without a leap.
+_LAGRANGE, _UP = 0.42, 0.3
 _SECONDS = 600
 
 
@@ -44,12 +48,17 @@ class VVC(BaseCodec):
 
     def missing(self) -> str | None:
         """See `BaseCodec.missing`."""
-        return None if find_spec("imageio_ffmpeg") else "pip install 'lightning-dlic[vvc]'"
+        return None if _encoder() else f"FFmpeg with {_LIBRARY}: pip install imageio-ffmpeg has one for most platforms"
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`; quality is 63 - QP, and the encoder knows one effort."""
+        return self.encode_between(planes, quality)
+
+    def encode_between(self, planes: Planes, quality: float, effort: int = 5) -> bytes:
+        """See `BaseCodec.encode_between`; between two QPs bits weigh less at the coarser, or more at the finer."""
         height, width = map(_padded, planes.size)
-        units = nal.split(_vvenc(planes, height, width, 63 - quality))
+        step = int(quality + _UP)
+        units = nal.split(_vvenc(planes, height, width, 63 - step, 2 ** (_LAGRANGE * (step - quality))))
         if len(units) < 4 or tuple(units[1:3]) != _parameter_sets(height, width, _level(units[1])):
             raise CodecError("this build of vvenc writes parameter sets of another form; use another base codec")
         *filters, picture = units[3:]
@@ -133,12 +142,25 @@ def _parameter_sets(height: int, width: int, level: int) -> tuple[bytes, bytes]:
     return _SEQUENCE + nal.escape(sps.bytes()), _PICTURE + nal.escape(pps.bytes())
 
 
-def _vvenc(planes: Planes, height: int, width: int, qp: int) -> bytes:
-    """A VVC byte stream of one picture."""
+@cache
+def _encoder() -> str | None:
+    """The FFmpeg that encodes VVC; None where there is none."""
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
-    except ImportError as error:
-        raise CodecError("base codec vvc needs imageio-ffmpeg to encode: pip install 'lightning-dlic[vvc]'") from error
+
+        program = str(get_ffmpeg_exe())
+        asked = [program, "-v", "error", "-h", f"encoder={_LIBRARY}"]
+        told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
+    except (ImportError, RuntimeError, OSError, subprocess.TimeoutExpired):
+        return None
+    return program if f"Encoder {_LIBRARY}".encode() in told.stdout else None
+
+
+def _vvenc(planes: Planes, height: int, width: int, qp: int, lagrange: float) -> bytes:
+    """A VVC byte stream of one picture; ``lagrange`` times the usual is what a bit costs."""
+    program = _encoder()
+    if program is None:
+        raise CodecError(f"base codec vvc needs FFmpeg with {_LIBRARY} to encode: pip install imageio-ffmpeg")
     half = chroma_size(height, width)
     chroma = (planes.cb, planes.cr) if planes.cb is not None and planes.cr is not None else ()
     parts = [pad(planes.y, height, width), *(pad(plane, *half) for plane in chroma)]
@@ -147,8 +169,9 @@ def _vvenc(planes: Planes, height: int, width: int, qp: int) -> bytes:
     raw = b"".join((part.astype("<u2") << 2).tobytes() for part in parts)
     source = ("-f", "rawvideo", "-pix_fmt", "yuv420p10le", "-s", f"{width}x{height}", "-r", "1", "-i", "-")
     settings = ["-preset", "medium", "-qp", str(qp), "-qpa", "0", "-period", "1", "-threads", "1"]
-    settings += ["-vvenc-params", "internalbitdepth=8"]
-    command = [get_ffmpeg_exe(), "-v", "error", *source, "-c:v", "libvvenc", *settings, "-f", "vvc"]
+    weighed = "" if lagrange == 1 else f":LambdaModifierI={lagrange:.4f}"
+    settings += ["-vvenc-params", f"internalbitdepth=8{weighed}"]
+    command = [program, "-v", "error", *source, "-c:v", _LIBRARY, *settings, "-f", "vvc"]
     # Not to standard output: vvenc prints its warnings there, in between the bytes.
     with TemporaryDirectory() as folder:
         out = Path(folder, "picture.266")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,10 +15,12 @@ from lightning_dlic.codec.base_layer import decode_payload
 from lightning_dlic.codec.networks import Network, alpha_chunks, networks_chunk
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.operators.layers import Layers
-from lightning_dlic.pipeline.assemble import assemble
+from lightning_dlic.pipeline.assemble import advanced, finished
+from lightning_dlic.pipeline.between import between, coding
 from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
 from lightning_dlic.pipeline.resolve import Chain
 from lightning_dlic.pipeline.source import Source
+from lightning_dlic.pipeline.spent import ENCODING, NETWORK, SCORING, Spent
 
 U8 = NDArray[np.uint8]
 Score = Callable[[U8], float]
@@ -29,7 +32,7 @@ class Candidate:
 
     Attributes:
         stream: The bitstream.
-        quality: The base codec's quality step.
+        quality: The base codec's quality step, or the one next to it.
         score: How good the decoded picture is; more is better.
         kinds: Kinds of the networks that make the picture.
     """
@@ -47,7 +50,7 @@ class Candidate:
 
 @dataclass
 class Branch:
-    """One base codec at one scale, with all that has been encoded so far.
+    """One base codec at one scale. What it has encoded stays with the source.
 
     Attributes:
         source: The picture.
@@ -58,6 +61,7 @@ class Branch:
         pipeline: Says how a bitstream names its networks.
         chain: Networks that need no hints; empty for bicubic interpolation only.
         score: Judges a decoded picture.
+        spent: Counts.
     """
 
     source: Source
@@ -68,17 +72,8 @@ class Branch:
     pipeline: Pipeline
     chain: Chain
     score: Score
-    _payloads: dict[int, bytes] = field(default_factory=dict, repr=False)
-    _scored: dict[int, Candidate] = field(default_factory=dict, repr=False)
-    _interpolated: dict[int, Candidate] = field(default_factory=dict, repr=False)
-
-    def size(self, quality: int) -> int:
-        """Bytes of the whole file at a quality, with the pipeline named where it has a network."""
-        return len(self._stream(self._payload(quality), bool(self.chain.operators)).to_bytes())
-
-    def plain_size(self, quality: int) -> int:
-        """Bytes of the whole file at a quality, without a network."""
-        return len(self._stream(self._payload(quality), False).to_bytes())
+    spent: Spent
+    _scored: dict[tuple[float, frozenset[str]], Candidate] = field(default_factory=dict, repr=False)
 
     @property
     def needs_net(self) -> bool:
@@ -86,49 +81,95 @@ class Branch:
         return bool(self.chain.operators) and self.pipeline.always
 
     @property
+    def smooth(self) -> bool:
+        """Whether the codec itself knows qualities between its steps."""
+        return type(self.codec).encode_between is not BaseCodec.encode_between
+
+    @property
+    def tried(self) -> list[float]:
+        """Qualities that have been encoded, whole ones and between."""
+        return sorted(self._payloads)
+
+    @property
     def least(self) -> Candidate:
         """The smallest file: the coarsest quality, without a network where it can be done without."""
-        return self.candidate(0) if self.needs_net else self.interpolated(0)
+        return self.networked(0) if self.needs_net else self.interpolated(0)
 
-    def _payload(self, quality: int) -> bytes:
+    def size(self, quality: float, net: bool = False) -> int:
+        """Bytes of the whole file at a quality, with its networks named where some are used."""
+        return len(self._stream(self.payload(quality), net).to_bytes())
+
+    def payload(self, quality: float) -> bytes:
+        """The encoded base layer at a quality, a fraction for one between two steps."""
         if quality not in self._payloads:
-            self._payloads[quality] = self.codec.encode(self.source.small(self.scale), quality, self.effort)
+            self._payloads[quality] = self._encode(quality)
         return self._payloads[quality]
 
-    def candidate(self, quality: int) -> Candidate:
-        """Decodes a quality's payload and scores it.
+    def planes(self, quality: float) -> Planes:
+        """The decoded base layer."""
+        return decode_payload(self.codec, self.payload(quality), self.source.small(self.scale))
 
-        By bicubic, and by the network where there is one; the better wins, or the network if the pipeline says always.
-        """
-        if quality not in self._scored:
-            self._scored[quality] = self._decode(quality)
-        return self._scored[quality]
+    def layers(self, quality: float, kinds: Iterable[str] = ()) -> Layers:
+        """The decoded base layer as the decoder begins with it, where networks of some kinds go on."""
+        planes, source = self.planes(quality), self.source
+        step = self.codec.log_step(self.payload(quality), *planes.size)
+        return Layers(planes, planes, self.scale, source.height, source.width, step, self.pipeline.told(kinds))
 
-    def interpolated(self, quality: int) -> Candidate:
-        """Decodes a quality's payload and scores it without the network, which takes most of the time."""
-        if quality not in self._interpolated:
-            self._interpolated[quality] = self._judged(quality, Chain())
-        return self._interpolated[quality]
-
-    def _decode(self, quality: int) -> Candidate:
-        if not self.chain.operators:
-            return self.interpolated(quality)
-        net = self._judged(quality, self.chain)
-        found = [net] if self.needs_net else [self.interpolated(quality), net]
+    def candidate(self, quality: float) -> Candidate:
+        """Decodes and scores by interpolation and by the network where there is one: the better, or as must be."""
+        found = [] if self.needs_net else [self.interpolated(quality)]
+        found += [self.networked(quality)] if self.chain.operators else []
         return max(found, key=lambda candidate: (candidate.score, -candidate.size))
 
-    def _planes(self, quality: int) -> Planes:
-        return decode_payload(self.codec, self._payload(quality), self.source.small(self.scale))
+    def interpolated(self, quality: float) -> Candidate:
+        """Decodes a quality's payload and scores it without the network."""
+        return self._judged(quality, Chain())
 
-    def _judged(self, quality: int, chain: Chain) -> Candidate:
-        planes, source = self._planes(quality), self.source
-        step = self.codec.log_step(self._payload(quality), *planes.size)
-        alpha = self.pipeline.told(chain.kinds)
-        layers = Layers(planes, planes, self.scale, source.height, source.width, step, alpha)
-        picture = assemble(layers, chain.operators)
-        crc = planes.crc32() if self.codec.exact else None
-        stream = replace(self._stream(self._payload(quality), bool(chain.operators)), crc=crc)
-        return Candidate(stream, quality, self.score(picture), chain.kinds)
+    def networked(self, quality: float) -> Candidate:
+        """Decodes a quality's payload and scores what the network makes of it, which takes most of the time."""
+        return self._judged(quality, self.chain)
+
+    def advance(self, layers: Layers, chain: Chain) -> Layers:
+        """What networks make of layers, counted; the very same layers where they leave those alone."""
+        if not chain.operators:
+            return layers
+        with self.spent.on(NETWORK):
+            made = advanced(layers, chain.operators)
+        if made is not layers:
+            self.spent.add(net_pixels=layers.height * layers.width)
+        return made
+
+    def stream(self, quality: float, net: bool = False) -> Bitstream:
+        """The bitstream at a quality; its checksum is that of the decoded base layer."""
+        crc = self.planes(quality).crc32() if self.codec.exact else None
+        return replace(self._stream(self.payload(quality), net), crc=crc)
+
+    def _judged(self, quality: float, chain: Chain) -> Candidate:
+        key = quality, chain.kinds
+        if key not in self._scored:
+            layers = self.advance(self.layers(quality, chain.kinds), chain)
+            with self.spent.on(SCORING):
+                score = self.score(finished(layers))
+            stream = self.stream(quality, bool(chain.operators))
+            self._scored[key] = Candidate(stream, coding(quality), score, chain.kinds)
+        return self._scored[key]
+
+    @property
+    def _payloads(self) -> dict[float, bytes]:
+        return self.source.payloads.setdefault((self.name, self.scale, self.effort), {})
+
+    def _encode(self, quality: float) -> bytes:
+        planes, step = self.source.small(self.scale), coding(quality)
+        if quality != step:
+            with self.spent.on(ENCODING):
+                found = self.codec.encode_between(planes, quality, self.effort)
+            if found is not None:
+                self.spent.add(encodings=1)
+                return found
+            planes = between(planes, self.planes(math.floor(quality)), quality)
+        self.spent.add(encodings=1)
+        with self.spent.on(ENCODING):
+            return self.codec.encode(planes, step, self.effort)
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:
         number, named = self._named if net else self._plain

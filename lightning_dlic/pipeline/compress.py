@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from lightning_dlic.codec import Bitstream
 from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.decompress import decompress
-from lightning_dlic.pipeline.hinted import BASE, NONE, hinted_within
+from lightning_dlic.pipeline.hinted import BASE, NONE
 from lightning_dlic.pipeline.looking import best_looking
 from lightning_dlic.pipeline.measures import DISTANCES, METRICS
 from lightning_dlic.pipeline.photographs import traits
@@ -23,8 +23,10 @@ from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.scales import SCALES, coarser, enough
 from lightning_dlic.pipeline.scorers import scorer
-from lightning_dlic.pipeline.search import EFFORTS, BudgetError, Search, Settings
+from lightning_dlic.pipeline.search import Search
+from lightning_dlic.pipeline.settings import EFFORTS, BudgetError, Settings
 from lightning_dlic.pipeline.source import Source
+from lightning_dlic.pipeline.spent import Spent
 
 U8 = NDArray[np.uint8]
 _DRAWN = (
@@ -43,6 +45,7 @@ class Compressed:
         quality: The base codec's quality step.
         metric: What the search was judged by.
         score: Its value for the decoded picture.
+        spent: What the search took.
     """
 
     data: bytes
@@ -50,6 +53,7 @@ class Compressed:
     quality: int
     metric: str
     score: float
+    spent: Spent = field(default_factory=Spent)
 
 
 def compress(
@@ -128,55 +132,57 @@ def compress(
         raise DlicError(f"hints {asked!r} need a number of bytes for the file: a quality or a target is not enough")
     if bytes is not None:
         spare = coarser(SCALES, settings.scales) if scale == "auto" else []
-        if metric == "look":
-            found = _looking(source, settings, spare, asked if hinted else BASE, bytes)
-        else:
-            found = _within(source, settings, spare, metric, asked if hinted else BASE, bytes)
+        hints, spent = asked if hinted else BASE, Spent()
+        within = _looking if metric == "look" else _within
+        found = within(source, settings, spare, metric, hints, bytes, spent)
     else:
-        search = Search(source, settings, scorer(source, metric))
+        search = Search(source, settings, metric)
+        spent = search.spent
         found = search.reaching(goal) if quality is None else search.fixed(quality / 100)
     if found.kinds and not traits(picture).photograph:
         warnings.warn(_DRAWN, stacklevel=2)
-    return _finish(found, metric)
+    return _finish(found, metric, spent)
 
 
-def _within(source: Source, settings: Settings, spare: list[int], metric: str, hints: str, limit: int) -> Candidate:
+def _within(
+    source: Source, settings: Settings, spare: list[int], metric: str, hints: str, limit: int, spent: Spent
+) -> Candidate:
     """The best bitstream of at most ``limit`` bytes; at a spare scale only where there is none at a usual one."""
     own = max(settings.scales)
     if not spare or enough(limit, source.base_pixels(own)):
         try:
-            if hints != BASE:
-                return hinted_within(source, settings, metric, hints, limit)
-            return Search(source, settings, scorer(source, metric)).within(limit)
+            return Search(source, settings, metric, hints, spent).within(limit)
         except BudgetError:
             if not spare:
                 raise
-    found = _within(source, replace(settings, scales=tuple(spare)), [], metric, hints, limit)
+    found = _within(source, replace(settings, scales=tuple(spare)), [], metric, hints, limit, spent)
     instead = f"so it is scale {found.stream.scale} and interpolation"
     name = settings.pipeline.name
     warnings.warn(f"pipeline {name}: {limit} bytes are too few at its scale {own}, {instead}", stacklevel=3)
     return found
 
 
-def _looking(source: Source, settings: Settings, spare: list[int], hints: str, limit: int) -> Candidate:
+def _looking(
+    source: Source, settings: Settings, spare: list[int], metric: str, hints: str, limit: int, spent: Spent
+) -> Candidate:
     """The best-looking bitstream of at most ``limit`` bytes: of each scale's best by a quicker metric."""
-    quick, score = "color" if source.color else "ssim", scorer(source, "look")
+    quick, score = "color" if source.color else "ssim", scorer(source, metric)
 
     def within(chosen: Settings) -> Candidate:
-        return _within(source, chosen, [], quick, hints, limit)
+        return _within(source, chosen, [], quick, hints, limit, spent)
 
     try:
         return best_looking(source, settings, limit, within, score)
     except BudgetError:
         if not spare:
             raise
-    found = _within(source, settings, spare, quick, hints, limit)
+    found = _within(source, settings, spare, quick, hints, limit, spent)
     return replace(found, score=score(decompress(found.stream.to_bytes(), pipeline=settings.pipeline)))
 
 
-def _finish(found: Candidate, metric: str) -> Compressed:
+def _finish(found: Candidate, metric: str, spent: Spent) -> Compressed:
     score = -found.score if metric in DISTANCES else found.score
-    return Compressed(found.stream.to_bytes(), found.stream, found.quality, metric, score)
+    return Compressed(found.stream.to_bytes(), found.stream, found.quality, metric, score, spent)
 
 
 def _goal(target: Mapping[str, float]) -> tuple[str, float]:

@@ -1,33 +1,37 @@
-"""The search for colour pictures with hints: how many bytes go to the grey base layer and how many to its colour."""
+"""Colour by hints: how many bytes go to the grey base layer and how many to its colour."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from functools import partial
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlic_registry import DlicError
-from lightning_dlic.codec import Bitstream, Chunk, decode_base
+from lightning_dlic.codec import Bitstream, Chunk
 from lightning_dlic.codec.container import HINTS_CHUNK, NETWORKS_CHUNK
-from lightning_dlic.codec.networks import networks_chunk
-from lightning_dlic.operators.layers import Advances
-from lightning_dlic.pipeline.assemble import advanced, assemble
-from lightning_dlic.pipeline.candidates import Candidate
-from lightning_dlic.pipeline.decompress import decode_layers
-from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
-from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain, reason
-from lightning_dlic.pipeline.scorers import scorer
-from lightning_dlic.pipeline.search import BudgetError, Search, Settings
+from lightning_dlic.codec.networks import alpha_chunks, networks_chunk
+from lightning_dlic.operators.layers import Layers
+from lightning_dlic.pipeline.assemble import finished
+from lightning_dlic.pipeline.between import coding
+from lightning_dlic.pipeline.budget import Rate
+from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
+from lightning_dlic.pipeline.plan import named_in_stream
+from lightning_dlic.pipeline.prospects import Prospect, Prospects, opened
+from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain
 from lightning_dlic.pipeline.source import Source
+from lightning_dlic.pipeline.spent import HINTS, NETWORK, SCORING
 
 if TYPE_CHECKING:
+    from lightning_dlic.codec.hints.aim import Aim
+    from lightning_dlic.codec.hints.base import Coloring, Hints
     from lightning_dlic.operators.colorizer import Colorizer
 
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 BASE, AUTO, NONE = "base", "auto", "none"
 # Shares of a file that hints get, the first of which tells whether more or fewer do better.
 _SHARES = (0.05, 0.09, 0.15, 0.24, 0.36)
@@ -39,6 +43,10 @@ _FRAME = 4
 _KINDS = ("segmentation", "grid")
 # Effort from which regions may name a branch of the network, and colours are corrected at the picture's own size.
 _FULL_FROM = 5
+# Effort from which a network colours by each kind of hints.
+_EVERY_KIND_FROM = 6
+# What a base layer may leave of its share where the hints take the rest, as a power of two, and encodings for that.
+_LOOSE, _LOOSE_TRIALS = 0.06, 3
 
 
 @dataclass(frozen=True)
@@ -79,201 +87,178 @@ def parse(text: str) -> Ask:
     return Ask(() if name == NONE else (name,), budget)
 
 
-def hinted_within(source: Source, settings: Settings, metric: str, text: str, limit: int) -> Candidate:
-    """The best bitstream of at most ``limit`` bytes whose colour comes from hints, or as ``text`` allows.
-
-    Args:
-        source: A colour picture.
-        settings: What may be tried for the base layer; its pipeline's network colours where there is one.
-        metric: What is best.
-        text: What `parse` reads.
-        limit: Bytes of the whole file.
-
-    Raises:
-        BudgetError: Nothing fits.
-        DlicError: The hints are unknown, or need a network that is not there.
-    """
-    ask = parse(text)
-    found = [*HintedSearch(source, settings, metric, ask).within(limit)]
-    if ask.base:
-        found += Search(source, settings, scorer(source, metric)).all_within(limit)
-    if not found:
-        raise BudgetError(f"{limit} bytes are too few for this picture with hints {text!r}.")
-    return max(found, key=lambda candidate: (candidate.score, -candidate.size))
+def usual_budget(limit: int, share: float = _SHARES[_FIRST]) -> int:
+    """Bytes that hints get of a file."""
+    return min(_MOST, max(_LEAST, round(limit * share)))
 
 
-@dataclass
-class HintedSearch:
-    """Searches for one picture.
+class Hinted:
+    """Puts hints on grey base layers of one picture."""
 
-    Attributes:
-        source: A colour picture.
-        settings: What may be tried for the base layer.
-        metric: What is best.
-        ask: The hints to try.
-    """
+    def __init__(self, source: Source, ask: Ask, gray: Prospects, score: Score) -> None:
+        """Prepares.
 
-    source: Source
-    settings: Settings
-    metric: str
-    ask: Ask
-    _chroma: NDArray[np.float32] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
+        Args:
+            source: A colour picture.
+            ask: The hints to try.
+            gray: Base layers of its luma.
+            score: Judges a decoded picture in colour.
+        """
         # Imported here: it takes Numba, which files without hints do without.
         from lightning_dlic.codec.hints.aim import Aim
-        from lightning_dlic.codec.hints.chunk import find_hints
+        from lightning_dlic.codec.hints.chunk import decode_hints, find_hints, prefix
         from lightning_dlic.codec.hints.encoder import search
 
-        self._find, self._aim, self._search = find_hints, Aim, search
-        self._chroma = np.stack(self.source.planes[1:]).astype(np.float32) - 128
-        self._score = scorer(self.source, self.metric)
-        gray = Source(self.source.luma, self.source.downsize)
-        self._gray = Search(gray, self.settings, scorer(gray, "ssim" if self.metric == "color" else self.metric))
-        self._exact = all(codec.exact for codec in self._gray.codecs.values())
-        if not self._exact and not self.ask.base:
-            raise DlicError(
-                f"hints need a base codec that decodes alike everywhere, which {self.settings.codec} does not"
-            )
+        self.source, self.ask, self.gray, self.score, self.spent = source, ask, gray, score, gray.spent
+        self._aim, self._find, self._prefix, self._search = Aim, find_hints, prefix, search
+        self._decode = decode_hints
+        self._chroma = np.stack(source.planes[1:]).astype(np.float32) - 128
         self._chains: dict[int, Chain] = {}
-        if not self.ask.kinds and self._net(self.settings.scales[0]) is None:
-            raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
+        self._last: tuple[tuple[str, int, float, frozenset[str], float], Layers] | None = None
 
-    def within(self, limit: int) -> Iterable[Candidate]:
-        """The best bitstreams of at most ``limit`` bytes, one or more for each kind of hints."""
-        if not self._exact:
-            return
-        if (not self.ask.kinds or self.ask.base) and self._net(self.settings.scales[0]) is not None:
-            yield from self._guessed(limit)
-        if not self.ask.kinds:
-            return
-        if self.ask.budget is not None:
-            yield from self._all(limit, self.ask.budget)
-            return
-        share = self._share(limit)
-        if share is not None:
-            yield from self._all(limit, self._budget(limit, share))
+    def chain(self, scale: int) -> Chain:
+        """The networks that work on hints; none for pictures on which decoders run none."""
+        if scale not in self._chains:
+            small = self.source.height * self.source.width <= NET_PIXELS
+            self._chains[scale] = opened(self.gray.settings.pipeline, scale, hints=True) if small else Chain()
+        return self._chains[scale]
 
-    def _budget(self, limit: int, share: float) -> int:
-        return min(_MOST, max(_LEAST, round(limit * share)))
+    def shared(self, scale: int, limit: int) -> tuple[int, float] | None:
+        """How many bytes of a file hints should have, and what that scores by the guided filter; None: nothing fits.
 
-    def _share(self, limit: int) -> float | None:
-        """The share of the bytes that does best for the first kind, found by walking up the hill."""
+        Both by the scout's base layer and the first kind of hints, found by walking up the hill.
+        """
         scores: dict[int, float] = {}
+        branch = self.gray.branch(next(iter(self.gray.codecs)), scale)
 
         def score(index: int) -> float:
             if index not in scores:
-                budget = self._budget(limit, _SHARES[index])
-                found = self._with(self._base(limit, budget), limit, budget, self.ask.kinds[0], effort=1)
-                scores[index] = max((candidate.score for candidate in found), default=float("-inf"))
+                scores[index] = self._sketched(branch, limit, usual_budget(limit, _SHARES[index]))
             return scores[index]
 
-        at = _FIRST if score(_FIRST) > float("-inf") else 0
+        at = _FIRST if score(_FIRST) > -math.inf else 0
         for way in (-1, 1):
             while 0 <= at + way < len(_SHARES) and score(at + way) > score(at):
                 at += way
-        return _SHARES[at] if score(at) > float("-inf") else None
+        return (usual_budget(limit, _SHARES[at]), score(at)) if score(at) > -math.inf else None
 
-    def _base(self, limit: int, budget: int) -> Candidate | None:
-        try:
-            return self._gray.within(limit - budget - _FRAME)
-        except BudgetError:
-            return None
-
-    def _all(self, limit: int, budget: int) -> Iterable[Candidate]:
-        base = self._base(limit, budget)
-        for kind in self.ask.kinds:
-            yield from self._with(base, limit, budget, kind, self.settings.effort)
-
-    def _with(self, base: Candidate | None, limit: int, budget: int, kind: str, effort: int) -> list[Candidate]:
-        """A base layer with hints of a kind: for the guided filter, and for the network where there is one."""
-        if base is None:
+    def finished(self, prospect: Prospect, limit: int, budget: int) -> list[Candidate]:
+        """Files of at most ``limit`` bytes with hints of about ``budget``, for the guided filter and for networks."""
+        branch = self.gray.branch(prospect.branch.name, prospect.branch.scale)
+        net = prospect.networked
+        quality = self._quality(branch, limit - budget - _FRAME, net, _LOOSE if self.ask.budget is None else None)
+        if quality is None and net and not branch.needs_net:
+            quality, net = self._quality(branch, limit - budget - _FRAME, False), False
+        if quality is None:
             return []
-        from lightning_dlic.codec.hints.chunk import prefix
-        from lightning_dlic.codec.hints.regions import guide
+        chain = branch.chain if net else Chain()
+        made = {kind: self._hints(branch, quality, chain, kind, limit, False) for kind in self.ask.kinds}
+        found = {kind: candidate for kind, candidate in made.items() if candidate and candidate.size <= limit}
+        kinds = sorted(found or made, key=lambda kind: found[kind].score if kind in found else 0.0)
+        if self.chain(branch.scale).operators:
+            # The network takes most of the time: it colours by the kind of hints that suits the filter.
+            kinds = kinds[-1:] if self.gray.settings.effort < _EVERY_KIND_FROM else kinds
+            networked = [self._hints(branch, quality, chain, kind, limit, True) for kind in kinds]
+            return [*found.values(), *(each for each in networked if each and each.size <= limit)]
+        return [*found.values()]
 
-        planes, hints = decode_base(base.stream), self._find(kind)
-        aim = self._aim.of(planes.y, self._chroma, base.stream.scale)
-        luma = self._luma(base)
-        ways: list[tuple[Any, Any, Any]] = [(None, None, None)]
-        net = self._net(base.stream.scale) if effort > 1 else None
-        if net is not None:
-            small = guide(planes.y)
-            full = effort >= _FULL_FROM
-            branches = partial(net.hypotheses, small) if full else None
-            final = net.final(luma, aim) if full else None
-            ways.append((net.render(small), branches, final))
-        made = []
-        for render, branches, final in ways:
-            # What the base layer has left over goes to the hints, where the user has not said how many they get.
-            frame = len(self._hinted(base, bytes(128), render is not None).head()) - 128
-            room = limit - len(base.stream.payload) - len(base.stream.tail()) - frame
-            least = room if self.ask.budget is None else min(room, budget)
-            start = prefix(hints)
-            found = self._search(hints, aim, least - len(start) + 1, effort, render, branches, final=final)
-            if found is not None:
-                stream = self._hinted(base, start + found.body, render is not None)
-                made.append(self._judged(stream, base))
-        return [candidate for candidate in made if candidate.size <= limit]
+    def guessed(self, prospect: Prospect, limit: int) -> list[Candidate]:
+        """A grey base layer whose colours the network guesses, where there is one."""
+        branch, body = self.gray.branch(prospect.branch.name, prospect.branch.scale), self._prefix(self._find(NONE))
+        if not self.chain(branch.scale).operators:
+            return []
+        chain = branch.chain if prospect.networked else Chain()
+        start = self.gray.glance(branch, limit)
+        if start is None:
+            return []
+        extra = len(self._stream(branch.stream(start.seen), chain, body, True).to_bytes()) - branch.size(start.seen)
+        quality = self.gray.fitting(branch, limit - extra, start.quality, False)
+        if quality is None:
+            return []
+        made = self._judged(branch, quality, chain, body, True)
+        return [made] if made.size <= limit else []
 
-    def _guessed(self, limit: int) -> Iterable[Candidate]:
-        """A grey base layer whose colours the network guesses."""
-        from lightning_dlic.codec.hints.chunk import prefix
+    def _sketched(self, branch: Branch, limit: int, budget: int) -> float:
+        quality = self._quality(branch, limit - budget - _FRAME, False, 2 * _LOOSE)
+        made = None if quality is None else self._hints(branch, quality, Chain(), self.ask.kinds[0], limit, False, 1)
+        return -math.inf if made is None else made.score
 
-        body = prefix(self._find(NONE))
-        base = self._base(
-            limit,
-            len(self._hinted(_empty(self.settings.scales[0]), body, True).head()),
-        )
-        if base is not None:
-            stream = self._hinted(base, body, True)
-            yield self._judged(stream, base)
+    def _quality(self, branch: Branch, limit: int, net: bool, loose: float | None = None) -> float | None:
+        start = self.gray.glance(branch, limit) if limit > 0 else None
+        if start is None:
+            return None
+        rate = None if loose is None else Rate(start.quality, branch.codec.start[1], _LOOSE_TRIALS, loose)
+        return self.gray.fitting(branch, limit, start.quality, net, rate)
 
-    def _judged(self, stream: Bitstream, base: Candidate) -> Candidate:
-        """A bitstream with hints, decoded and scored."""
-        layers = decode_layers(stream)
-        operators = self._enlargers(base)
-        if layers.coloring is not None and layers.coloring.head.net:
-            operators = (*operators, *self._chains[stream.scale].operators)
-        return Candidate(stream, base.quality, self._score(assemble(layers, operators)))
+    def _hints(
+        self, branch: Branch, quality: float, chain: Chain, kind: str, limit: int, net: bool, effort: int | None = None
+    ) -> Candidate | None:
+        """A base layer with the best hints of a kind that fit, for the network or for the guided filter."""
+        effort, hints = effort or self.gray.settings.effort, self._find(kind)
+        start, base = self._prefix(hints), branch.stream(quality)
+        # What the base layer has left over goes to the hints, where the user has not said how many they get.
+        room = limit - len(self._stream(base, chain, bytes(128), net).to_bytes()) + 128
+        room = room if self.ask.budget is None else min(room, self.ask.budget)
+        layers = branch.layers(quality)
+        aim = self._aim.of(layers.base.y, self._chroma, branch.scale)
+        with self.spent.on(HINTS):
+            if net:
+                found = self._for_net(hints, aim, room - len(start) + 1, effort, branch, quality, chain)
+            else:
+                found = self._search(hints, aim, room - len(start) + 1, effort)
+        return None if found is None else self._judged(branch, quality, chain, start + found.body, net)
 
-    def _luma(self, base: Candidate) -> NDArray[np.uint8]:
-        """Luma as the decoder has it."""
-        return advanced(decode_layers(base.stream), self._enlargers(base)).enlarged()
+    def _for_net(
+        self, hints: Hints, aim: Aim, room: int, effort: int, branch: Branch, quality: float, chain: Chain
+    ) -> Any:
+        operators: Any = self.chain(branch.scale).operators
+        colorizer: Colorizer = operators[-1]
+        small, full = aim.luma, effort >= _FULL_FROM
+        final = None
+        if full and (luma := self._enlarged(branch, quality, chain, True).enlarged()).shape != small.shape:
+            final = self._counted(lambda made: aim.shrunk(colorizer(luma, made)), luma.size)
+        render = self._counted(lambda made: colorizer(small, made), small.size)
+        branches = self._counted(lambda made: colorizer.hypotheses(small, made), small.size) if full else None
+        return self._search(hints, aim, room, effort, render, branches, final=final)
 
-    def _enlargers(self, base: Candidate) -> tuple[Advances, ...]:
-        if not base.kinds:
-            return ()
-        return open_chain(self.settings.pipeline, base.stream.scale, hints=False).operators
+    def _enlarged(self, branch: Branch, quality: float, chain: Chain, net: bool) -> Layers:
+        """A base layer that networks have enlarged, where they can without its colour; the last one is kept."""
+        layers = branch.layers(quality, self._kinds(branch.scale, chain, net))
+        key = branch.name, branch.scale, quality, chain.kinds, layers.alpha
+        if self._last is None or self._last[0] != key:
+            self._last = key, branch.advance(layers, chain)
+        return self._last[1]
 
-    def _net(self, scale: int) -> Colorizer | None:
-        """The network that makes colour of hints."""
-        operators: Any = self._coloring(scale).operators
-        return operators[-1] if operators else None
+    def _counted(self, work: Callable[[Coloring], F32], pixels: int) -> Callable[[Coloring], F32]:
+        def counting(made: Coloring) -> F32:
+            self.spent.add(net_pixels=pixels)
+            with self.spent.on(NETWORK):
+                return work(made)
 
-    def _coloring(self, scale: int) -> Chain:
-        """The networks that work on hints at a scale, loaded when that is tried."""
-        if scale not in self._chains:
-            small = self.source.height * self.source.width <= NET_PIXELS
-            self._chains[scale] = _chain(self.settings.pipeline, scale) if small else Chain()
-        return self._chains[scale]
+        return counting
 
-    def _hinted(self, base: Candidate, body: bytes, net: bool) -> Bitstream:
+    def _judged(self, branch: Branch, quality: float, chain: Chain, body: bytes, net: bool) -> Candidate:
+        """A bitstream with hints, decoded and scored as the decoder has it."""
+        layers = self._enlarged(branch, quality, chain, net)
+        layers = replace(layers, coloring=self._decode(body, layers.base.y))
+        if layers.luma is None:
+            made = branch.advance(layers, chain)
+            # What leaves a grey base layer alone need not be named.
+            layers, chain = made, chain if made is not layers else Chain()
+        layers = branch.advance(layers, self.chain(branch.scale) if net else Chain())
+        with self.spent.on(SCORING):
+            score = self.score(finished(layers))
+        stream = self._stream(branch.stream(quality), chain, body, net)
+        return Candidate(stream, coding(quality), score, self._kinds(branch.scale, chain, net))
+
+    def _kinds(self, scale: int, chain: Chain, net: bool) -> frozenset[str]:
+        return chain.kinds | (self.chain(scale).kinds if net else frozenset())
+
+    def _stream(self, base: Bitstream, chain: Chain, body: bytes, net: bool) -> Bitstream:
         """A grey stream with a chunk of hints, and with its networks named."""
-        kinds = base.kinds | (self._coloring(base.stream.scale).kinds if net else frozenset())
-        number, named = named_in_stream(self.settings.pipeline, base.stream.codec, base.stream.scale, kinds, hints=net)
-        chunks = [chunk for chunk in base.stream.chunks if chunk.tag != NETWORKS_CHUNK]
+        kinds = self._kinds(base.scale, chain, net)
+        number, named = named_in_stream(self.gray.settings.pipeline, base.codec, base.scale, kinds, hints=net)
+        chunks = [chunk for chunk in base.chunks if chunk.tag != NETWORKS_CHUNK]
         chunks += [networks_chunk(named)] if named else []
-        return replace(base.stream, pipeline=number, chunks=(*chunks, Chunk(HINTS_CHUNK, body)))
-
-
-def _empty(scale: int) -> Candidate:
-    return Candidate(Bitstream(1, 1, scale, "hevc", False, b"", 0), 0, 0.0)
-
-
-def _chain(pipeline: Pipeline, scale: int) -> Chain:
-    try:
-        return open_chain(pipeline, scale, hints=True)
-    except (DlicError, ImportError) as error:
-        warnings.warn(f"pipeline {pipeline.name}: {reason(error)} A filter instead.", stacklevel=2)
-        return Chain()
+        chunks += alpha_chunks(self.gray.settings.pipeline.told(kinds))
+        return replace(base, pipeline=number, chunks=(*chunks, Chunk(HINTS_CHUNK, body)))

@@ -12,7 +12,7 @@ from lightning_dlic.pipeline.candidates import Candidate, Score
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.plan import Pipeline
 from lightning_dlic.pipeline.scales import worth_trying
-from lightning_dlic.pipeline.search import BudgetError, Settings
+from lightning_dlic.pipeline.settings import BudgetError, Settings
 from lightning_dlic.pipeline.source import Source
 
 # What is tried beside 1, for which the search leaves room, where alpha is to be found.

@@ -1,105 +1,70 @@
-"""The encoder's search over scale, base codec and quality, by running the decoder."""
+"""The encoder's search over scale, base codec, quality, chroma and networks, by running the decoder."""
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from dlic_registry import OWN, DlicError, RegistryError, entries
-from lightning_dlic.codec import BaseCodec, CodecError, base_codec
-from lightning_dlic.pipeline.budget import coarsest_reaching, finest_within
-from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
-from lightning_dlic.pipeline.plan import Pipeline
-from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain, reason
-from lightning_dlic.pipeline.scales import SCALES, USUAL, coarser, useful, worth_trying
+from dlic_registry import DlicError
+from lightning_dlic.codec import CodecError
+from lightning_dlic.pipeline.budget import coarsest_reaching
+from lightning_dlic.pipeline.candidates import Branch, Candidate
+from lightning_dlic.pipeline.hinted import BASE, Hinted, parse, usual_budget
+from lightning_dlic.pipeline.prospects import Prospect, Prospects
+from lightning_dlic.pipeline.scales import USUAL, coarser, useful, worth_trying
+from lightning_dlic.pipeline.scorers import scorer
+from lightning_dlic.pipeline.settings import BudgetError, Settings, usable_codecs
 from lightning_dlic.pipeline.source import Source
+from lightning_dlic.pipeline.spent import Spent
 
-EFFORTS = range(1, 10)
-_SCOUT = "hevc"
-# By effort, at how many of the scout's best scales the other codecs are tried.
-_SCALES_KEPT = (1, 1, 1, 1, 1, 2, 3, 3)
-# Effort up to which codecs at one scale are compared by bicubic interpolation, and the network runs for the best.
-_GLANCES = 5
-# Pixels of a picture from which, up to that effort, this holds for all scales together: networks take seconds there.
-_LARGE = 1 << 22
+# By effort, how many of the best prospects become files.
+_FINISHED = (1, 1, 1, 1, 1, 2, 2, 3, 4)
+# Effort from which both the base codec's chroma and hints become files whatever their sketches score.
+_BOTH_FROM = 7
+# How near the two sketches must be below that effort, as a share of what twice the bytes would bring.
+_CLOSE = 0.25
 # Samples of the largest base layer that is coded only to name the least number of bytes.
 _TINY = 1 << 14
-
-
-class BudgetError(DlicError):
-    """No bitstream is small enough, or good enough; the message names the nearest."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the search may try.
-
-    Attributes:
-        codec: Name of the base codec; ``auto`` tries the exact ones that the effort allows.
-        scales: Factors of downsizing to try.
-        effort: 1, fastest, to 9, smallest.
-        pipeline: Its networks enlarge, where they are here.
-        threads: Encodings at a time; the result does not depend on it.
-    """
-
-    codec: str = "auto"
-    scales: tuple[int, ...] = SCALES
-    effort: int = 5
-    pipeline: Pipeline = field(default_factory=lambda: Pipeline("bicubic"))
-    threads: int = 2
-
-
-def usable_codecs(settings: Settings) -> dict[str, BaseCodec]:
-    """Base codecs to try, the scout first.
-
-    Raises:
-        RegistryError: The codec that was asked for is not registered.
-        DlicError: It refuses the pipeline's arguments.
-        CodecError: Its encoder is not installed.
-    """
-    if settings.codec != "auto":
-        own = settings.codec == settings.pipeline.base
-        codec = base_codec(settings.codec, settings.pipeline.base_args if own else None)
-        if codec.missing():
-            raise CodecError(f"base codec {settings.codec} cannot encode here. Install: {codec.missing()}")
-        return {settings.codec: codec}
-    found = {}
-    names = [entry.name for entry in entries("codec")]
-    for entry in entries("codec"):
-        # A name that another has too needs its distribution, but for ours, which the format knows by theirs.
-        name = entry.name if names.count(entry.name) == 1 or entry.distribution == OWN else entry.qualified
-        try:
-            codec = base_codec(name)
-        except RegistryError as error:
-            warnings.warn(str(error).splitlines()[0], stacklevel=2)
-            continue
-        allowed = codec.exact and codec.auto_effort is not None and codec.auto_effort <= settings.effort
-        if allowed and not codec.missing():
-            found[name] = codec
-    return dict(sorted(found.items(), key=lambda item: (item[0] != _SCOUT, item[0])))
 
 
 class Search:
     """Searches for one picture."""
 
-    def __init__(self, source: Source, settings: Settings, score: Score) -> None:
+    def __init__(
+        self, source: Source, settings: Settings, metric: str, hints: str = BASE, spent: Spent | None = None
+    ) -> None:
         """Prepares a search.
 
         Args:
             source: The picture.
             settings: What may be tried.
-            score: Judges a decoded picture; more is better.
+            metric: What is best: one of `scorers.METRICS`.
+            hints: How a colour picture gets its colour: ``base``, or what `hinted.parse` reads.
+            spent: Goes on counting; from nothing by default.
+
+        Raises:
+            DlicError: The hints are unknown, or need what is not there.
         """
-        self.source, self.settings, self.score = source, settings, score
+        self.source, self.settings = source, settings
+        self.spent = spent or Spent()
         self.codecs = usable_codecs(settings)
         self.scales = useful(settings.scales, source.base_pixels)
-        # By scale, how many times more bytes than usual this picture takes, as a power of two; the scout finds out.
-        self._demand: dict[int, float] = {}
-        self._known: dict[tuple[str, int], Branch] = {}
-        self._chains: dict[int, Chain] = {}
+        score = scorer(source, metric)
+        self.whole = Prospects(source, settings, self.codecs, score, self.spent)
+        self.hinted = None
+        self._ask = None if hints == BASE or not source.color else parse(hints)
+        if self._ask is None:
+            return
+        if not all(codec.exact for codec in self.codecs.values()):
+            if not self._ask.base:
+                raise DlicError(
+                    f"hints need a base codec that decodes alike everywhere, which {settings.codec} does not"
+                )
+            return
+        luma = scorer(source.gray, "ssim" if metric == "color" else metric)
+        gray = Prospects(source.gray, settings, self.codecs, luma, self.spent)
+        self.hinted = Hinted(source, self._ask, gray, score)
+        if not self._ask.kinds and not self.hinted.chain(settings.scales[0]).operators:
+            raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
 
     def within(self, limit: int) -> Candidate:
         """The best bitstream of at most ``limit`` bytes.
@@ -113,18 +78,65 @@ class Search:
         return max(found, key=lambda candidate: (candidate.score, -candidate.size))
 
     def all_within(self, limit: int) -> list[Candidate]:
-        """The finest bitstream of at most ``limit`` bytes for each codec and scale that was worth trying."""
+        """The bitstreams of at most ``limit`` bytes that the search made in full: by interpolation and by networks."""
         scales = worth_trying(self.scales, limit, self.source.base_pixels)
-        found = self._all_at(scales, limit)
-        return found or self._all_at(coarser(self.scales, scales), limit)
+        return self._all_at(scales, limit) or self._all_at(coarser(self.scales, scales), limit)
 
-    def _all_at(self, scales: list[int], limit: int) -> list[Candidate]:
-        return self._narrow(
-            scales,
-            lambda branch: self._fit(branch, limit),
-            lambda candidate: candidate.score,
-            lambda branch: self._fit(branch, limit, net=False),
-        )
+    def _all_at(self, scales: Sequence[int], limit: int) -> list[Candidate]:
+        count = _FINISHED[self.settings.effort - 1]
+        if self.hinted is not None and self._ask is not None and not self._ask.base:
+            return self._with_hints(self.hinted, scales, limit, count)
+        best = self.whole.ranked(scales, limit)
+        if self.hinted is None:
+            return self._made(best, limit, count)
+        if not best:
+            return self._with_hints(self.hinted, scales, limit, count)
+        hints, base, budget = self._ways(self.hinted, best, limit)
+        found = []
+        if hints:
+            found += [each for prospect in best[:count] for each in self.hinted.finished(prospect, limit, budget)]
+        if self.settings.effort >= _BOTH_FROM:
+            found += self.hinted.guessed(best[0], limit)
+        return found + (self._made(best, limit, count) if base or not found else [])
+
+    def _made(self, best: Sequence[Prospect], limit: int, count: int) -> list[Candidate]:
+        """Files of the best prospects; of the next ones where an estimate was wrong and none of them fits."""
+        found: list[Candidate] = []
+        for place, prospect in enumerate(best):
+            if place >= count and found:
+                break
+            found += self.whole.finished(prospect, limit)
+        return found
+
+    def _with_hints(self, hinted: Hinted, scales: Sequence[int], limit: int, count: int) -> list[Candidate]:
+        """Files whose colour comes from hints alone, or from a network's guess."""
+        ask = hinted.ask
+        budget = 0 if not ask.kinds else ask.budget or usual_budget(limit)
+        best = hinted.gray.ranked(scales, max(1, limit - budget))
+        if not best:
+            return []
+        if not ask.kinds:
+            return hinted.guessed(best[0], limit)
+        if ask.budget is None:
+            shared = hinted.shared(best[0].branch.scale, limit)
+            budget = budget if shared is None else shared[0]
+        return [each for prospect in best[:count] for each in hinted.finished(prospect, limit, budget)]
+
+    def _ways(self, hinted: Hinted, best: Sequence[Prospect], limit: int) -> tuple[bool, bool, int]:
+        """Whether hints, and whether chroma by the base codec, shall become files; and how many bytes hints get.
+
+        Both are judged by the scout's base layer at the best prospect's scale, without networks.
+        """
+        scale = best[0].branch.scale
+        scout = next(iter(self.codecs))
+        rival = next((each for each in best if each.branch.scale == scale and each.branch.name == scout), best[0])
+        shared = hinted.shared(scale, limit)
+        if shared is None:
+            return False, True, 0
+        budget, score = shared
+        close = abs(score - rival.score) <= _CLOSE * self.whole.slope(scale)
+        both = close or self.settings.effort >= _BOTH_FROM
+        return both or score > rival.score, both or score <= rival.score, hinted.ask.budget or budget
 
     def reaching(self, target: float) -> Candidate:
         """The smallest bitstream whose score reaches ``target``.
@@ -143,8 +155,12 @@ class Search:
             raise self._too_good()
         return _smallest(found)
 
-    def _all_reaching(self, scales: list[int], target: float) -> list[Candidate]:
-        return self._narrow(scales, lambda branch: self._reach(branch, target), lambda candidate: -candidate.size)
+    def _all_reaching(self, scales: Sequence[int], target: float) -> list[Candidate]:
+        scout, *others = self.codecs
+        found = self.whole.each(self.whole.branches([scout], scales), lambda branch: _reach(branch, target))
+        best = sorted(found, key=lambda candidate: candidate.size)
+        kept = [candidate.stream.scale for candidate in best[: self.whole.kept]] or list(scales)
+        return found + self.whole.each(self.whole.branches(others, kept), lambda branch: _reach(branch, target))
 
     def fixed(self, quality: float) -> Candidate:
         """The bitstream at a share of the quality steps, 0 to 1, by the first codec at the first scale.
@@ -160,167 +176,57 @@ class Search:
                 f"{name} codes sides of at most {codec.max_side}, and this picture's is {side}: "
                 f"ask for scale {least} or more, or another base codec"
             )
-        branch = self._branch(name, scale)
-        return branch.candidate(round(quality * (branch.codec.steps - 1)))
-
-    def _chain(self, scale: int) -> Chain:
-        """The networks for a scale, loaded when that is tried; none for pictures on which decoders run none."""
-        if self.source.height * self.source.width > NET_PIXELS:
-            return Chain()
-        if scale not in self._chains:
-            self._chains[scale] = _chain(self.settings.pipeline, scale)
-        return self._chains[scale]
-
-    def _branch(self, name: str, scale: int) -> Branch:
-        """The branch of a codec and a scale, with what earlier calls have encoded."""
-        if (name, scale) not in self._known:
-            settings, codec, chain = self.settings, self.codecs[name], self._chain(scale)
-            made = Branch(self.source, name, codec, scale, settings.effort, settings.pipeline, chain, self.score)
-            self._known[name, scale] = made
-        return self._known[name, scale]
-
-    def _branches(self, names: Iterable[str], scales: Iterable[int]) -> list[Branch]:
-        side = max(self.source.height, self.source.width)
-        pairs = [(name, scale) for scale in scales for name in names]
-        return [self._branch(*pair) for pair in pairs if self._suits(self.codecs[pair[0]], pair[1], side)]
-
-    def _suits(self, codec: BaseCodec, scale: int, side: int) -> bool:
-        """Whether a codec can code the base layer, and quickly enough where nobody asked for it by name."""
-        quick = self.settings.codec != "auto" or self.source.base_pixels(scale) <= codec.auto_pixels
-        return quick and -(-side // scale) <= codec.max_side
-
-    def _narrow(
-        self,
-        scales: list[int],
-        solve: Callable[[Branch], Candidate | None],
-        worth: Callable[[Candidate], float],
-        glance: Callable[[Branch], Candidate | None] | None = None,
-    ) -> list[Candidate]:
-        """One codec scouts all scales; the others try the best of them, or all of them where it found nothing.
-
-        With ``glance``, a quicker ``solve``, only the best of the others at a scale is solved at the lower efforts, and
-        of a large picture only the best of all.
-        """
-        glance = glance if self.settings.effort <= _GLANCES else None
-        frugal = glance is not None and self.source.height * self.source.width > _LARGE
-        if glance is None or not frugal:
-            return self._all_of(scales, solve, worth, glance)
-        found = self._all_of(scales, glance, worth, None)
-        networked = [candidate for candidate in found if self._chain(candidate.stream.scale).operators]
-        if networked:
-            best = max(networked, key=worth).stream
-            found += self._solve([self._branch(best.codec, best.scale)], solve)
-        if self.settings.pipeline.always:
-            found = [candidate for candidate in found if candidate not in networked]
-        return found
-
-    def _all_of(
-        self,
-        scales: list[int],
-        solve: Callable[[Branch], Candidate | None],
-        worth: Callable[[Candidate], float],
-        glance: Callable[[Branch], Candidate | None] | None,
-    ) -> list[Candidate]:
-        scout, *others = self.codecs
-        found = self._solve(self._branches([scout], scales), solve)
-        self._learn(found)
-        best = sorted(found, key=worth, reverse=True)
-        keep = _SCALES_KEPT[self.settings.effort - 1] if self.settings.effort < 9 else len(scales)
-        tried = [candidate.stream.scale for candidate in best[:keep]] or scales
-        branches = self._branches(others, tried)
-        if glance:
-            branches = self._leading(branches, glance, worth)
-        return found + self._solve(branches, solve)
-
-    def _leading(
-        self,
-        branches: list[Branch],
-        glance: Callable[[Branch], Candidate | None],
-        worth: Callable[[Candidate], float],
-    ) -> list[Branch]:
-        """The best branch of each scale, at a glance."""
-        seen = self._solve(branches, glance)
-        best = {candidate.stream.scale: candidate for candidate in sorted(seen, key=worth)}
-        return [self._branch(candidate.stream.codec, scale) for scale, candidate in best.items()]
-
-    def _solve(self, branches: list[Branch], solve: Callable[[Branch], Candidate | None]) -> list[Candidate]:
-        def guarded(branch: Branch) -> Candidate | None:
-            try:
-                return solve(branch)
-            except CodecError:
-                # An encoder that fails on one picture is out of the running, unless nothing else was asked for.
-                if self.settings.codec != "auto":
-                    raise
-                return None
-
-        # Base layers first and here: threads that wait for one another's work would do it twice.
-        for scale in {branch.scale for branch in branches}:
-            self.source.small(scale)
-        with ThreadPoolExecutor(self.settings.threads) as pool:
-            return [candidate for candidate in pool.map(guarded, branches) if candidate]
-
-    def _learn(self, found: list[Candidate]) -> None:
-        for candidate in found:
-            scale, codec = candidate.stream.scale, self.codecs[candidate.stream.codec]
-            usual = self._usual(codec, scale, candidate.size)
-            self._demand[scale] = (usual - candidate.quality) / codec.start[1]
-
-    def _usual(self, codec: BaseCodec, scale: int, size: int) -> float:
-        """Quality at which a codec usually spends so many bytes on a base layer of that size."""
-        quality, octave = codec.start
-        return quality + octave * math.log2(max(1, 8 * size) / self.source.base_pixels(scale) / 0.1)
-
-    def _fit(self, branch: Branch, limit: int, net: bool = True) -> Candidate | None:
-        octave = branch.codec.start[1]
-        guess = self._usual(branch.codec, branch.scale, limit) - octave * self._demand.get(branch.scale, 0.0)
-        if net:
-            found = finest_within(branch.size, branch.codec.steps, limit, (guess, octave))
-            if found is not None:
-                return branch.candidate(found)
-            if branch.needs_net:
-                return None
-        # Without a network there is none to be named.
-        found = finest_within(branch.plain_size, branch.codec.steps, limit, (guess, octave))
-        return None if found is None else branch.interpolated(found)
-
-    def _reach(self, branch: Branch, target: float) -> Candidate | None:
-        def score(quality: int) -> float:
-            return branch.candidate(quality).score
-
-        found = coarsest_reaching(score, branch.codec.steps, target, branch.codec.steps // 2)
-        return None if found is None else branch.candidate(found)
+        return self.whole.branch(name, scale).candidate(round(quality * (codec.steps - 1)))
 
     def _too_small(self, limit: int) -> BudgetError:
         scales = self.scales
         small = [scale for scale in scales if self.source.base_pixels(scale) <= _TINY or scale == max(scales)]
-        branches = self._branches(self.codecs, small)
-        smallest = min(self._solve(branches, lambda branch: branch.least), key=_size, default=None)
+        alone = self._ask is None or self._ask.base or self.hinted is None
+        if not alone:
+            return BudgetError(f"{limit} bytes are too few for this picture with these hints.")
+        branches = self.whole.branches(self.codecs, small)
+        smallest = min(self.whole.each(branches, lambda branch: branch.least), key=_size, default=None)
         if smallest is None:
             return BudgetError("no base codec codes a picture of this size at the scales allowed")
         what = f"{smallest.stream.codec} at scale {smallest.stream.scale}"
         return BudgetError(f"{limit} bytes are too few: the smallest possible is {smallest.size} bytes ({what}).")
 
     def _too_good(self) -> BudgetError:
-        tried = (self._branches(self.codecs, [scale]) for scale in sorted(self.scales))
+        tried = (self.whole.branches(self.codecs, [scale]) for scale in sorted(self.scales))
         branches = next((found for found in tried if found), None)
         if branches is None:
             return BudgetError("no base codec codes a picture of this size at the scales allowed")
-        finest = self._solve(branches, lambda branch: branch.candidate(branch.codec.steps - 1))
+        finest = self.whole.each(branches, lambda branch: branch.candidate(branch.codec.steps - 1))
         best = max((candidate.score for candidate in finest), default=float("nan"))
         return BudgetError(f"no bitstream reaches the target: the best possible is {abs(best):.4g}.")
+
+
+def _reach(branch: Branch, target: float) -> Candidate | None:
+    """The coarsest quality that reaches a score: networks run near it alone, interpolation says where that is."""
+    steps, gain = branch.codec.steps, 0.0
+
+    def expected(quality: int) -> float:
+        return branch.interpolated(quality).score + gain
+
+    found = coarsest_reaching(expected, steps, target, steps // 2)
+    if not branch.chain.operators:
+        return None if found is None else branch.interpolated(found)
+    near = steps - 1 if found is None else found
+    gain = branch.candidate(near).score - branch.interpolated(near).score
+    found = coarsest_reaching(expected, steps, target, near)
+    near = steps - 1 if found is None else found
+    while near < steps - 1 and branch.candidate(near).score < target:
+        near += 1
+    if branch.candidate(near).score < target:
+        return None
+    while near > 0 and branch.candidate(near - 1).score >= target:
+        near -= 1
+    return branch.candidate(near)
 
 
 def _size(candidate: Candidate) -> int:
     return candidate.size
 
 
-def _smallest(found: list[Candidate]) -> Candidate:
+def _smallest(found: Sequence[Candidate]) -> Candidate:
     return min(found, key=lambda candidate: (candidate.size, -candidate.score))
-
-
-def _chain(pipeline: Pipeline, scale: int) -> Chain:
-    try:
-        return open_chain(pipeline, scale, hints=False)
-    except (DlicError, ImportError) as error:
-        warnings.warn(f"pipeline {pipeline.name}: {reason(error)} Bicubic instead.", stacklevel=3)
-        return Chain()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ class Source:
         picture: uint8 ``[H, W, 3]`` or ``[H, W]``.
         downsize: What makes base layers, by registered name with its arguments, at the scales that it serves; None is
             MATLAB's bicubic.
+        payloads: What base layers were encoded to: by codec, scale and effort, and by quality.
     """
 
     picture: U8
     downsize: Mapping[str, Any] | None = None
+    payloads: dict[tuple[str, int, int], dict[float, bytes]] = field(init=False, repr=False, default_factory=dict)
     _planes: tuple[U8, ...] = field(init=False, repr=False)
     _small: dict[int, Planes] = field(init=False, repr=False, default_factory=dict)
 
@@ -48,6 +51,11 @@ class Source:
     def planes(self) -> tuple[U8, ...]:
         """Y', and Cb and Cr of a colour picture, each ``[H, W]``."""
         return self._planes
+
+    @cached_property
+    def gray(self) -> Source:
+        """Its luma as a picture of its own."""
+        return Source(self.luma, self.downsize) if self.color else self
 
     @property
     def height(self) -> int:

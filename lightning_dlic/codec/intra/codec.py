@@ -70,17 +70,22 @@ class IntraCodec(BaseCodec):
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`."""
+        return self.encode_between(planes, quality, effort)
+
+    def encode_between(self, planes: Planes, quality: float, effort: int = 5) -> bytes:
+        """See `BaseCodec.encode_between`; bits are weighed as at that quality, steps are those of the nearest."""
         from lightning_dlic.codec.intra.encoder import encode_planes
         from lightning_dlic.codec.intra.leaf import Trials
 
-        used = self.predictors
-        body = encode_planes(planes, quality, Trials(*_EFFORT[effort - 1]), used)
+        used, step = self.predictors, round(quality)
+        # Steps halve in eight qualities, and a bit is worth the square of a step.
+        body = encode_planes(planes, step, Trials(*_EFFORT[effort - 1]), used, 2 ** ((step - quality) / 4))
         if not used:
-            return bytes([quality]) + body
+            return bytes([step]) + body
         named = digest(used)
         if named.startswith(SHIPPED):
-            return bytes([quality | _WITH_NETS | _WITH_SHIPPED]) + body
-        return bytes([quality | _WITH_NETS]) + named[:_FINGERPRINT] + body
+            return bytes([step | _WITH_NETS | _WITH_SHIPPED]) + body
+        return bytes([step | _WITH_NETS]) + named[:_FINGERPRINT] + body
 
     def decode(self, payload: bytes, height: int, width: int, color: bool) -> Planes:
         """See `BaseCodec.decode`."""

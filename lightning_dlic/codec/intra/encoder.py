@@ -24,7 +24,9 @@ BIT_WEIGHT = 0.09
 """What a bit costs in squared error, as a share of the squared distance of two levels."""
 
 
-def encode_planes(planes: Planes, quality: int, trials: Trials, predictors: Sequence[IntegerPredictor]) -> bytes:
+def encode_planes(
+    planes: Planes, quality: int, trials: Trials, predictors: Sequence[IntegerPredictor], thrift: float = 1.0
+) -> bytes:
     """What follows the head of a payload.
 
     Args:
@@ -32,19 +34,25 @@ def encode_planes(planes: Planes, quality: int, trials: Trials, predictors: Sequ
         quality: Step.
         trials: What to try.
         predictors: Networks to use for luma.
+        thrift: What a bit costs, times the usual.
     """
     luma, chroma = picture_models(quality, bool(predictors))
     room = 4096 + 8 * sum(plane.size for plane in planes.each())
     coder = writer(room, luma)
     for index, plane in enumerate(planes.each()):
         coder = coder._replace(models=chroma if index else luma)
-        strength = encode_plane(coder, plane, quality, trials, () if index else predictors)
+        strength = encode_plane(coder, plane, quality, trials, () if index else predictors, thrift)
         code_number(coder, STRENGTH_BITS, strength)
     return coder.data[: end(coder, spare(*planes.size))].tobytes()
 
 
 def encode_plane(
-    coder: Coder, samples: U8, quality: int, trials: Trials, predictors: Sequence[IntegerPredictor]
+    coder: Coder,
+    samples: U8,
+    quality: int,
+    trials: Trials,
+    predictors: Sequence[IntegerPredictor],
+    thrift: float = 1.0,
 ) -> int:
     """Writes a plane's blocks; its models learn. Returns how strongly its edges are best smoothed."""
     plane, nets, step = new_plane(*samples.shape), flatten(predictors), int(STEP[quality])
@@ -52,7 +60,7 @@ def encode_plane(
     original = pad(samples, rows, columns).astype(np.int32)
     counting = counter(coder.models)
     # Levels of one quantiser are two steps apart, and steps count in sixteenths.
-    weight = BIT_WEIGHT * (step / 8) ** 2
+    weight = thrift * BIT_WEIGHT * (step / 8) ** 2
     numbers = [0, sizes(predictors), trials.modes, trials.predictions, step, min(max(trials.views, 1), VIEWS)]
     work = new_work(counting, plane, nets, original, numbers, weight)
     walk = new_walk(coder, plane, nets, sizes(predictors), step, work.tokens)
