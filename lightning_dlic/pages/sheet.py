@@ -92,7 +92,7 @@ def take_apart(name: str, data: bytes, original: U8 | None = None, pipeline: Pip
     networks = ", ".join(network.name for network in named_networks(stream) or ())
     through = networks or (f"pipeline {stream.pipeline}" if stream.pipeline is not None else "interpolation")
     panels = [Panel("Decoded", f"{width} × {height} pixels, through {through}", picture)]
-    facts = {"size": f"{len(data):,} bytes", "bits per pixel": f"{8 * len(data) / (width * height):.4f}"}
+    facts = {"size": f"{len(data):,} bytes", "bits per pixel": f"{8 * len(data) / (width * height):.3g}"}
     if original is not None:
         panels.insert(0, Panel("Original", f"{original.shape[1]} × {original.shape[0]} pixels", original))
         facts |= _measured(picture, original)

@@ -153,7 +153,7 @@ def test_two_visitors_at_once_and_one_who_cancels(demo: Demo, room: str) -> None
     asked = {"bytes": 700, "pipeline": "bicubic"}
     large = ask(demo, "POST", "/api/pictures", photo((1600, 1200)))[1]
     assert follow(demo, large)["state"] == "done"
-    first = ask(demo, "POST", f"/api/pictures/{large['picture']}/code", {"bytes": 8000, "pipeline": "color"})[1]
+    first = ask(demo, "POST", f"/api/pictures/{large['picture']}/code", {"bytes": 8000, "pipeline": "hints"})[1]
     second = ask(demo, "POST", f"/api/pictures/{told['picture']}/code", asked)[1]
     done = follow(demo, second)
     assert done["state"] == "done", done
