@@ -34,6 +34,7 @@ PROTOCOL = {
     "ssim_y": "on the Y of psnr_y; Gaussian 11x11, sigma 1.5, whole windows; no border cropped",
     "ms_ssim": "5 scales, on the Y of psnr_y; left out for pictures under 176 pixels",
     "lpips": "AlexNet v0.1; grey as three equal channels",
+    "over_set": "fd_alex and the like: of all pictures' files that are best by the first metric of single pictures",
     "resizer": "MATLAB bicubic, antialiased, both ways; a network enlarges where a pipeline has one",
     "seconds": "of the search over all scales, shared by the budgets and divided by their number; of a file's decoding",
     "mean": "over pictures; a budget that a codec misses on any picture has no mean",
@@ -48,7 +49,7 @@ class Task:
     Attributes:
         budgets: Bytes.
         codecs: Comma-separated names of rows.
-        metrics: Registered names.
+        metrics: Registered names, of those that judge single pictures.
         plugins: Modules that register what the names stand for, imported in each process.
         effort: Of our searches.
         pipeline: Whose networks enlarge ours.
@@ -166,7 +167,7 @@ def score(output: U8, target: U8, metrics: tuple[str, ...]) -> dict[str, float]:
     from lightning_dlic.metrics.named import figures
 
     torch.set_num_threads(1)
-    found = figures(opened(metrics), _tensor(output), _tensor(target))
+    found = figures(opened(metrics), tensor(output), tensor(target))
     return {name: counted(name, value) for name, value in found.items()}
 
 
@@ -175,14 +176,15 @@ def opened(metrics: tuple[str, ...]) -> list[NamedMetric]:
     """The metrics of these names, built once a process."""
     from lightning_dlic.metrics.named import open_metrics
 
-    return open_metrics(metrics)
+    return open_metrics(metrics, over_set=True)
 
 
 def _sign(metric: str) -> int:
     return 1 if opened((metric,))[0].higher_is_better else -1
 
 
-def _tensor(picture: U8) -> Any:
+def tensor(picture: U8) -> Any:
+    """A picture as metrics take it, uint8 ``[1, C, H, W]``."""
     import torch
 
     planes = picture[..., None] if picture.ndim == 2 else picture

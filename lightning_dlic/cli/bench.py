@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -49,34 +50,46 @@ def bench(
     from lightning_dlic.bench.bench import PROTOCOL as protocol
     from lightning_dlic.bench.bench import Task, bd_rates, measure_folder, opened, summarize
     from lightning_dlic.bench.rows import pick_rows
+    from lightning_dlic.bench.whole import add_whole
 
     pictures = _name(find_pictures(folder).files[:limit], folder)
     pick_rows(codecs, effort, pipeline)
     numbers = _budgets(budgets)
     # Built here first: weights that are missing must not wait for the first picture.
-    wanted = tuple(metric.name for metric in opened(names) if not (gray and metric.color))
+    known = [metric for metric in opened(names) if not (gray and metric.color)]
+    wanted, whole = tuple(m.name for m in known if not m.over_set), [m for m in known if m.over_set]
+    if not wanted:
+        raise DlicError("--metrics: name one of single pictures, too: it chooses the files that are judged as a set")
     for file in (json_file, plot, page):
         if file is not None:
             check_target(file)
-    keep = page.with_suffix("") if page else None
-    task = Task(numbers, codecs, wanted, effort, pipeline, gray, tuple(plugin or ()), keep)
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-    measured = measure_folder(pictures, task, workers, partial(say, err=True, lines=True))
-    records, failed = measured.records, measured.failed
-    if len(failed) == len(pictures):
-        raise DlicError(f"{folder}: no picture in it could be measured; each is named above")
+    with tempfile.TemporaryDirectory(prefix="dlic-bench-") as aside:
+        # What judges a set looks at all of its pictures again.
+        keep = page.with_suffix("") if page else Path(aside) if whole else None
+        task = Task(numbers, codecs, wanted, effort, pipeline, gray, tuple(plugin or ()), keep)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+        measured = measure_folder(pictures, task, workers, partial(say, err=True, lines=True))
+        records, failed = measured.records, measured.failed
+        if len(failed) == len(pictures):
+            raise DlicError(f"{folder}: no picture in it could be measured; each is named above")
+        summary = summarize(records, wanted, len(pictures) - len(failed))
+        if whole and keep is not None:
+            add_whole(summary, records, whole, wanted[0], keep)
+    if not page:
+        for record in records:
+            record.pop("file", None)
     result: dict[str, Any] = {
         "folder": folder.name,
         "pictures": [name for name in pictures if name not in failed],
         "failed": failed,
         "gray": gray,
-        "metrics": list(wanted),
+        "metrics": [metric.name for metric in known],
         "effort": effort,
         "pipeline": pipeline,
         "protocol": protocol,
-        "versions": versions("av", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"),
-        "summary": summarize(records, wanted, len(pictures) - len(failed)),
+        "versions": versions("av", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg", "ssimulacra2"),
+        "summary": summary,
         "records": records,
     }
     if "ours" in codecs and len(task.budgets) >= 4:

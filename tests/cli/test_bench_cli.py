@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,6 +24,20 @@ class Means(nn.Module):
 
     def forward(self, output, target):
         return 255 * (output.mean() - target.mean()).abs()
+
+@register("metric", "acme_set")
+class Apart(nn.Module):
+    higher_is_better, over_set = False, True
+
+    def __init__(self):
+        super().__init__()
+        self.made, self.real = [], []
+
+    def update(self, pictures, real):
+        (self.real if real else self.made).append(pictures.mean())
+
+    def compute(self):
+        return 255 * abs(sum(self.made) / len(self.made) - sum(self.real) / len(self.real))
 """
 
 
@@ -50,7 +65,7 @@ def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
         folder,
         *("--plugin", "acme_metrics"),
         *("--budgets", "800,1400,2400,5000", "--codecs", "webp,hevc,ours", "--effort", 2),
-        *("--metrics", "psnr_rgb,psnr_y,ssim_y,ms_ssim,acme_means", "--pipeline", "bicubic"),
+        *("--metrics", "psnr_rgb,psnr_y,ssim_y,ms_ssim,acme_means,acme_set", "--pipeline", "bicubic"),
         *("--json", out / "r.json", "--plot", out / "r.png", "--html", out / "r.html", "--compressai", out / "c"),
         path=out,
     )
@@ -79,6 +94,21 @@ def test_summary_has_means_of_each_metrics_best(result: tuple[Path, dict, str]) 
     first = [r for r in measured["records"] if (r["picture"], r["codec"], r["budget"]) == ("a.png", "webp", 2400)]
     assert min(first, key=lambda r: r["acme_means"]) in [r for r in first if "acme_means" in r["best_by"]]
     assert "means apart" in (result[0] / "r.html").read_text()
+
+
+def test_a_set_is_judged_by_the_files_of_the_first_metric(result: tuple[Path, dict, str]) -> None:
+    out, measured, printed = result
+    assert "acme_set" in printed
+    (row,) = [r for r in measured["summary"] if (r["codec"], r["budget"]) == ("webp", 2400)]
+    mine = [
+        r for r in measured["records"] if (r["codec"], r["budget"]) == ("webp", 2400) and "psnr_rgb" in r["best_by"]
+    ]
+    made, real = (
+        [np.asarray(Image.open(out / "r" / name)).mean() for name in names]
+        for names in ([record["file"] for record in mine], [f"{record['picture']}-original.png" for record in mine])
+    )
+    assert row["acme_set"] == pytest.approx(abs(np.mean(made) - np.mean(real)), abs=1e-3)
+    assert all("acme_set" not in record for record in measured["records"])
 
 
 def test_ours_spends_fewer_bytes_than_files_of_webp(result: tuple[Path, dict, str]) -> None:

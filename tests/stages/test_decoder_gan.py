@@ -86,8 +86,9 @@ def test_the_discriminator_sees_what_was_decoded_and_what_the_stage_shows(batch:
         # Of tone, fine sub-bands know nothing.
         brighter = stage.judged(inputs, target + 0.2)
         assert torch.allclose(brighter, seen, atol=1e-4) is bands
-    plain = _stage(discriminator={"name": "srgan_discriminator", "width": 4, "dense": 8})
-    assert plain.judged(*plain.task(batch)).shape == (2, 3, 32, 48)
+    others: dict[str, Any] = {"discriminator": {"name": "srgan_discriminator", "width": 4, "dense": 8}}
+    for plain in (_stage(**others), _stage(conditioned=False)):
+        assert torch.equal(plain.judged(*plain.task(batch)), target)
 
 
 def test_artefacts_are_told_by_what_the_least_strength_makes(batch: dict[str, torch.Tensor]) -> None:

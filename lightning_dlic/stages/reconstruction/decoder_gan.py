@@ -45,6 +45,7 @@ class DecoderGAN(Adversarial, Reconstruction):
         discriminator: Discriminator = None,
         ramp: int = 0,
         bands: bool = False,
+        conditioned: bool = True,
     ) -> None:
         """Builds both networks.
 
@@ -55,6 +56,7 @@ class DecoderGAN(Adversarial, Reconstruction):
             ramp: Batches over which the discriminator's part grows to its full weight.
             bands: Shows the discriminator the fine sub-bands of luma alone (Korkmaz et al. 2024, WGSR): of tone it then
                 has no say.
+            conditioned: Shows it the decoded base layer, too, where it takes conditions.
 
         Raises:
             ValueError: A strength is out of range, there is none, or the ramp is negative.
@@ -63,7 +65,7 @@ class DecoderGAN(Adversarial, Reconstruction):
         if ramp < 0:
             raise ValueError(f"ramp must be at least 0, not {ramp}")
         self.ramp, self.bands = ramp, bands
-        self.add_discriminator(discriminator or {"name": "unet_sn"}, 3, conditions=3)
+        self.add_discriminator(discriminator or {"name": "unet_sn"}, 3, conditions=3 if conditioned else 0)
 
     def share(self, inputs: Inputs) -> float:
         """The batch's strength, less at the start."""
