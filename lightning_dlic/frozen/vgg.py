@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dlic_registry import DlicError
+from lightning_dlic.frozen.memory import recall
 from lightning_dlic.weights import find_weights
 
 FILE = "vgg19_features.safetensors"
@@ -117,6 +119,20 @@ class VGG(nn.Module):
         state = {key.removeprefix("features."): value for key, value in weights.items()}
         self.layers.load_state_dict({key: state[key] for key in wanted})
         return _TORCHVISION
+
+    def activations(self, picture: Tensor, ends: Sequence[int]) -> list[Tensor]:
+        """What stands at the ends of several slices of the layers, those of `remembered` pictures looked up.
+
+        Args:
+            picture: ``[B, 3|1, H, W]`` in [0, 1].
+            ends: In ascending order.
+        """
+        known = recall(type(self), picture)
+        for end in ends:
+            if end not in known:
+                start = max((each for each in known if each < end), default=0)
+                known[end] = self.layers[start:end](known[start] if start else self.normalised(picture))
+        return [known[end] for end in ends]
 
     def normalised(self, picture: Tensor) -> Tensor:
         """The picture ``[B, 3|1, H, W]`` in [0, 1] as the first layer wants it."""

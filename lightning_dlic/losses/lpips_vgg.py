@@ -39,12 +39,10 @@ class LPIPSVGG(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compares RGB (or grey) pictures ``[B, 3|1, H, W]`` in [0, 1]; a scalar, the mean over pictures."""
-        x, y = (self.vgg.normalised(picture) for picture in jittered(output, target.detach(), self.jitter))
-        total, start = x.new_zeros(()), 0
-        for end, head in zip(self.ends, self.heads, strict=True):
-            x, y = self.vgg.layers[start:end](x), self.vgg.layers[start:end](y)
-            total = total + ((_unit(x) - _unit(y)).square() * head).sum(1).mean()
-            start = end
+        x, y = (self.vgg.activations(p, self.ends) for p in jittered(output, target.detach(), self.jitter))
+        total = output.new_zeros(())
+        for head, a, b in zip(self.heads, x, y, strict=True):
+            total = total + ((_unit(a) - _unit(b)).square() * head).sum(1).mean()
         return total
 
 

@@ -55,12 +55,10 @@ class LPIPSVGG19(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Compares RGB (or grey) pictures ``[B, 3|1, H, W]`` in [0, 1]; a scalar in [0, 4]."""
-        x, y = (self.vgg.normalised(picture) for picture in jittered(output, target.detach(), self.jitter))
-        total, start = x.new_zeros(()), 0
-        for end, weight in zip(self.ends, self.weights, strict=True):
-            x, y = self.vgg.layers[start:end](x), self.vgg.layers[start:end](y)
-            total = total + weight * (_unit(x) - _unit(y)).square().sum(1).mean()
-            start = end
+        x, y = (self.vgg.activations(p, self.ends) for p in jittered(output, target.detach(), self.jitter))
+        total = output.new_zeros(())
+        for weight, a, b in zip(self.weights, x, y, strict=True):
+            total = total + weight * (_unit(a) - _unit(b)).square().sum(1).mean()
         return total
 
 

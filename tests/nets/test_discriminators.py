@@ -40,18 +40,21 @@ def test_each_judges_pictures_and_shows_what_it_saw(
     name: str, arguments: dict[str, object], shapes: list[tuple[int, ...]], vgg: None
 ) -> None:
     net = load("net", name)(**arguments).eval()
-    x = torch.rand(2, 3 + int(str(arguments.get("conditions", 0))), 37, 44, requires_grad=True)
-    logits, inside = net.judge(x)
-    asked = _logits(net, x)
+    x = torch.rand(2, 3, 37, 44, requires_grad=True)
+    told = torch.rand(2, 3, 37, 44, requires_grad=True) if "conditions" in arguments else None
+    logits, inside = net.judge(x, told)
+    found = net(x, told)
+    asked = found if isinstance(found, tuple) else (found,)
     assert [tuple(each.shape) for each in asked] == shapes
     assert all(
         torch.equal(a, b) for a, b in zip(asked, logits if isinstance(logits, tuple) else (logits,), strict=True)
     )
     assert len(inside) > 1
     torch.stack([each.mean() for each in asked]).sum().backward()
-    # All that it is shown counts: the condition, too.
-    assert x.grad is not None
-    assert (x.grad.abs().amax((0, 2, 3)) > 0).all()
+    # All counts: the condition, too.
+    for given in (x, told) if told is not None else (x,):
+        assert given.grad is not None
+        assert (given.grad.abs().amax((0, 2, 3)) > 0).all()
 
 
 @pytest.mark.parametrize("name", ["unet_sn", "projected"])

@@ -79,16 +79,17 @@ def test_the_discriminator_sees_what_was_decoded_and_what_the_stage_shows(batch:
     for bands in (False, True):
         stage = _stage(bands=bands)
         inputs, target = stage.task(batch)
-        seen = stage.judged(inputs, target)
-        assert seen.shape == (2, 6, 32, 48)
-        assert torch.equal(seen[:, 3:], stage.baseline(inputs))
-        assert torch.equal(seen[:, :3], target) is not bands
+        seen, told = stage.judged(inputs, target), stage.told(inputs)
+        assert seen.shape == (2, 3, 32, 48)
+        assert told is not None
+        assert torch.equal(told, stage.baseline(inputs))
+        assert torch.equal(seen, target) is not bands
         # Of tone, fine sub-bands know nothing.
         brighter = stage.judged(inputs, target + 0.2)
         assert torch.allclose(brighter, seen, atol=1e-4) is bands
     others: dict[str, Any] = {"discriminator": {"name": "srgan_discriminator", "width": 4, "dense": 8}}
     for plain in (_stage(**others), _stage(conditioned=False)):
-        assert torch.equal(plain.judged(*plain.task(batch)), target)
+        assert plain.told(plain.task(batch)[0]) is None
 
 
 def test_artefacts_are_told_by_what_the_least_strength_makes(batch: dict[str, torch.Tensor]) -> None:

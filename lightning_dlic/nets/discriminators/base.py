@@ -13,21 +13,22 @@ class Discriminator(nn.Module):
     """Tells real pictures (positive logits) from made ones.
 
     Any network that gives logits of pictures serves as one. What this class adds is a look inside, for losses that
-    compare activations, and conditions: a constructor that takes ``conditions`` is told how many further channels,
-    such as the decoded base layer's, stand behind the picture's.
+    compare activations, and conditions: one whose constructor takes ``conditions`` is told of how many channels they
+    are, and is called with them as well.
     """
 
-    def judge(self, x: Tensor) -> tuple[Logits, list[Tensor]]:
+    def judge(self, x: Tensor, told: Tensor | None = None) -> tuple[Logits, list[Tensor]]:
         """Logits of pictures, and the activations on the way to them.
 
         Args:
-            x: ``[B, channels + conditions, H, W]``, pictures in [0, 1].
+            x: Pictures ``[B, channels, H, W]`` in [0, 1].
+            told: What they were made of, such as the decoded base layer enlarged, ``[B, conditions, H, W]``.
         """
         raise NotImplementedError
 
-    def forward(self, x: Tensor) -> Logits:
+    def forward(self, x: Tensor, told: Tensor | None = None) -> Logits:
         """The logits alone: of whole pictures ``[B, 1]``, or of places ``[B, 1, h, w]``, perhaps at several depths."""
-        return self.judge(x)[0]
+        return self.judge(x, told)[0]
 
 
 def normed(inside: int, outside: int, side: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:

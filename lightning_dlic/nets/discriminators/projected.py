@@ -53,7 +53,7 @@ class Projected(Discriminator):
             channels: Of the pictures: 3, or 1 for grey ones.
             layers: Convolutions whose activations are judged, as ``block_convolution``, in VGG's order.
             width: Channels of each head.
-            conditions: Further channels behind the pictures', which tell what they were made of.
+            conditions: Channels of what tells what the pictures were made of.
 
         Raises:
             ValueError: Pictures have another number of channels.
@@ -62,7 +62,6 @@ class Projected(Discriminator):
         super().__init__()
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 or 3 for projected, which looks through VGG-19, not {channels}")
-        self.channels = channels
         self.ends = [convolution_index(layer) + 2 for layer in layers]
         if not self.ends or sorted(set(self.ends)) != self.ends:
             raise DlicError(f"projected: layers must be in VGG's order, not {', '.join(layers)}")
@@ -72,19 +71,11 @@ class Projected(Discriminator):
         widths = [_channels(self._frozen[0], end) for end in self.ends]
         self.heads = nn.ModuleList(_Head(features, width, conditions) for features in widths)
 
-    def judge(self, x: Tensor) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+    def judge(self, x: Tensor, told: Tensor | None = None) -> tuple[tuple[Tensor, ...], list[Tensor]]:
         """Gives logits ``[B, 1, h, w]`` and activations of each depth, for pictures of at least 16x16."""
-        picture, told = x[:, : self.channels], x[:, self.channels :]
-        vgg = self._frozen[0].to(x.device)
-        features, start = vgg.normalised(picture), 0
-        logits, inside = [], []
-        for end, level, head in zip(self.ends, self.levels, self.heads, strict=True):
-            features = vgg.layers[start:end](features)
-            found, seen = head(features / level, told if told.shape[1] else None)
-            logits.append(found)
-            inside.append(seen)
-            start = end
-        return tuple(logits), inside
+        features = self._frozen[0].to(x.device).activations(x, self.ends)
+        found = [head(each / level, told) for each, level, head in zip(features, self.levels, self.heads, strict=True)]
+        return tuple(logits for logits, _ in found), [inside for _, inside in found]
 
 
 def _channels(vgg: VGG19, end: int) -> int:
@@ -100,10 +91,6 @@ def _levels(vgg: VGG19, ends: Sequence[int]) -> list[float]:
         for side in (1, 2, 4, 8, 16, 32, 64):
             noise = torch.rand(1, 3, side, side, generator=draw) / 7
             picture += F.interpolate(noise, size=(64, 64), mode="nearest")
-        x, start, found = vgg.normalised(picture), 0, []
-        for end in ends:
-            x = vgg.layers[start:end](x)
-            # Rounded, so that no other order of sums changes it.
-            found.append(float(f"{x.square().mean().sqrt().item():.2g}") or 1.0)
-            start = end
-    return found
+        strengths = [each.square().mean().sqrt().item() for each in vgg.activations(picture, ends)]
+    # Rounded, so that no other order of sums changes them.
+    return [float(f"{strength:.2g}") or 1.0 for strength in strengths]

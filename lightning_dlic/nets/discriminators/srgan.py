@@ -37,7 +37,7 @@ class SRGANDiscriminator(Discriminator):
             nn.Linear(before * 36, dense), nn.LeakyReLU(0.2, inplace=True), nn.Linear(dense, 1)
         )
 
-    def judge(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def judge(self, x: Tensor, told: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """Gives logits ``[B, 1]`` for pictures ``[B, C, H, W]`` in [0, 1] of at least 16x16, and activations."""
         x, inside = x * 2.0 - 1.0, []
         for layer in self.features:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +18,7 @@ class UNetSN(Discriminator):
         Args:
             channels: Of the pictures.
             width: Channels of the first convolution; the coarsest level has eight times as many.
-            conditions: Further channels behind the pictures', which tell what they were made of.
+            conditions: Channels of what tells what the pictures were made of.
         """
         super().__init__()
         widths = [width * 2**level for level in range(4)]
@@ -27,9 +28,9 @@ class UNetSN(Discriminator):
         self.last = nn.ModuleList(normed(width, width, bias=False) for _ in range(2))
         self.tail = nn.Conv2d(width, 1, 3, padding=1)
 
-    def judge(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def judge(self, x: Tensor, told: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """Gives logits ``[B, 1, H, W]`` for pictures of at least 8x8, and the activations of the way up."""
-        kept = [F.leaky_relu(self.head(x), SLOPE)]
+        kept = [F.leaky_relu(self.head(x if told is None else torch.cat((x, told), dim=1)), SLOPE)]
         for layer in self.down:
             kept.append(F.leaky_relu(layer(kept[-1]), SLOPE))
         x, inside = kept.pop(), []

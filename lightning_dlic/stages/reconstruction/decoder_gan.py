@@ -23,7 +23,7 @@ Discriminator = Annotated[Mapping[str, Any] | None, Component("net", provides=("
 class DecoderGAN(Adversarial, Reconstruction):
     """The codec's decoder against a discriminator, by a strength: at 0 faithful and left alone, at 1 vivid.
 
-    The discriminator is shown, where it takes conditions, the decoded base layer as well, enlarged by bicubic: it asks
+    The discriminator is told, where it takes conditions, the decoded base layer as well, enlarged by bicubic: it asks
     whether this picture may have become that base layer. What a batch's strength is, its term counts; so do losses that
     look into it. One that wants a steadier picture as a reference gets what the network makes at the least strength.
     """
@@ -56,7 +56,7 @@ class DecoderGAN(Adversarial, Reconstruction):
             ramp: Batches over which the discriminator's part grows to its full weight.
             bands: Shows the discriminator the fine sub-bands of luma alone (Korkmaz et al. 2024, WGSR): of tone it then
                 has no say.
-            conditioned: Shows it the decoded base layer, too, where it takes conditions.
+            conditioned: Tells it the decoded base layer, too, where it takes conditions.
 
         Raises:
             ValueError: A strength is out of range, there is none, or the ramp is negative.
@@ -73,13 +73,16 @@ class DecoderGAN(Adversarial, Reconstruction):
         return grown * float(inputs.alpha[0])
 
     def judged(self, inputs: Inputs, made: Tensor) -> Tensor:
-        """The picture, or its fine sub-bands, and behind it the base layer enlarged."""
-        seen = made
-        if self.bands:
-            _, (details,) = stationary_wavelets(luma(made), 1)
-            # Signed and small: brought to the size and the middle that pictures have.
-            seen = details[:, 0] * 2.0 + 0.5
-        return torch.cat((seen, self.baseline(inputs).to(seen)), dim=1) if self.shown else seen
+        """The picture, or its fine sub-bands."""
+        if not self.bands:
+            return made
+        _, (details,) = stationary_wavelets(luma(made), 1)
+        # Signed and small: brought to the size and the middle that pictures have.
+        return details[:, 0] * 2.0 + 0.5
+
+    def told(self, inputs: Inputs) -> Tensor | None:
+        """The base layer enlarged by bicubic."""
+        return self.baseline(inputs).to(inputs.ycbcr) if self.shown else None
 
     def terms(self, inputs: Inputs, produced: Tensor, target: Tensor) -> dict[str, Tensor]:
         """All terms that compare, those with a reference beside what the network makes at the least strength."""
