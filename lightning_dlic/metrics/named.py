@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, load
+from dlic_registry.building import building
 from lightning_dlic.metrics.gathering import Gathering, gathers, judges_alone
 from lightning_dlic.metrics.protocol import crop_border
 from lightning_dlic.metrics.running import PictureMetric
@@ -40,11 +41,8 @@ class NamedMetric:
         Raises:
             DlicError: There is no such metric, it refuses the arguments, or its weights are not to be found.
         """
-        try:
+        with building(f"metric {name!r}"):
             self._module: nn.Module = load("metric", name)(**arguments)
-        except (TypeError, ValueError, ImportError) as error:
-            # torchmetrics tells what to install by an ImportError.
-            raise DlicError(f"metric {name!r}: {error}") from error
         self.name = name
         self.over_set, self._alone = gathers(self._module), judges_alone(self._module)
         told: Any = self._module

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, load
+from dlic_registry.building import building
 from lightning_dlic.imaging.color import luma
 from lightning_dlic.kinds.order import in_order
 from lightning_dlic.metrics.protocol import score
@@ -225,10 +226,8 @@ class Chain(Adversarial):
 
 
 def _part(kind: str, spec: Mapping[str, Any]) -> Stage:
-    try:
+    with building(f"stages.{kind}.args"):
         part: Stage = load(kind, spec["name"])(**(spec.get("args") or {}))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{kind}.args: {error}") from error
     if type(part).link is Stage.link:
         raise DlicError(f"stage {spec['name']!r} of kind {kind!r} has no part in chains: its class has no link")
     return part

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from dlic_registry import DlicError
+from dlic_registry.building import building
 from lightning_dlic.imaging.finite import unfinite
 from lightning_dlic.stages import carry
 from lightning_dlic.stages.averages import ScheduleFree, awake
@@ -157,13 +158,11 @@ class Loop(pl.LightningModule):
             DlicError: One of them refuses a value; the message names the role.
         """
         spec = self.optimizer_spec(role)
-        try:
+        with building(f"optim.{role}"):
             optimizer = build_optimizer(spec, self.named_role_parameters(role))
             if not spec.get("schedule"):
                 return optimizer, None
             return optimizer, build_schedule(spec["schedule"], optimizer, self.total_steps, self.monitor_sign)
-        except (ValueError, TypeError) as error:
-            raise DlicError(f"optim.{role}: {error}") from error
 
     @property
     def monitor_sign(self) -> int:
@@ -221,7 +220,8 @@ class Loop(pl.LightningModule):
         for schedule in self._all(self.lr_schedulers()):
             # Those of plateaus step after validations.
             if schedule.optimizer is optimizer.optimizer and not isinstance(schedule, ReduceLROnPlateau):
-                schedule.step()
+                with building(f"optim.{role}.schedule"):
+                    schedule.step()
 
     def _uncounted(self, optimizer: LightningOptimizer) -> None:
         """Lets Lightning count the first role's steps alone: ``max_steps`` means the same for one network and a GAN."""

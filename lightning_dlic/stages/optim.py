@@ -26,10 +26,14 @@ def build_optimizer(spec: Spec, parameters: Iterable[tuple[str, torch.nn.Paramet
         The optimizer; its first group is of the parameters that match none, where there are such.
 
     Raises:
-        ValueError: A group matches no parameter.
+        ValueError: A group matches no parameter, or has a negative rate.
     """
     arguments = _arguments(spec, "name", "schedule", "groups")
     groups: Mapping[str, Spec] = spec.get("groups") or {}
+    for group, spec_of in groups.items():
+        # Of groups optimizers check nothing.
+        if isinstance(rate := spec_of.get("lr", 0.0), int | float) and not rate >= 0:
+            raise ValueError(f"groups.{group}: Invalid learning rate: {rate}")
     members: dict[str, list[torch.nn.Parameter]] = {group: [] for group in ("", *groups)}
     known = list(parameters)
     for name, parameter in known:

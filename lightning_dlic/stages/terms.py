@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dlic_registry import DlicError, load
+from dlic_registry.building import building
 from lightning_dlic.losses.kinds import of_discriminator
 from lightning_dlic.stages.settings import Spec
 
@@ -22,13 +23,14 @@ def build_losses(specs: Mapping[str, Spec | None]) -> tuple[dict[str, nn.Module]
         specs: ``{term: {"name": ..., "weight": ..., ...}}``; None switches a term off.
 
     Raises:
-        DlicError: A loss looks into a discriminator where none is trained against.
+        DlicError: A loss refuses its arguments, or looks into a discriminator where none is trained against.
     """
     losses, weights = {}, {}
     for term, spec in specs.items():
         if spec is not None:
             arguments = {key: value for key, value in spec.items() if key not in ("name", "weight")}
-            losses[term] = load("loss", spec["name"], own_first=True)(**arguments)
+            with building(f"losses.{term}"):
+                losses[term] = load("loss", spec["name"], own_first=True)(**arguments)
             weights[term] = float(spec.get("weight", 1.0))
     for term, loss in losses.items():
         if of_discriminator(loss) and ADVERSARIAL not in losses:

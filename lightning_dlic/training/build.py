@@ -12,6 +12,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_registry import DlicError, load
+from dlic_registry.building import building
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.stages.chain import Chain
@@ -38,11 +39,10 @@ def build_stage(recipe: Recipe, kind: str, *, initial: bool = True) -> Stage:
     """
     spec = recipe.stages[kind]
     pl.seed_everything(recipe.seed, verbose=False)
-    try:
-        with bounded():
-            stage: Stage = load(kind, spec.name)(**spec.args)
-    except (ValueError, TypeError) as error:
-        raise DlicError(f"{recipe.where(f'stages.{kind}.args')}: stages.{kind}.args: {error}") from error
+    place = f"{recipe.where(f'stages.{kind}.args')}: stages.{kind}.args"
+    with building(place), bounded():
+        stage: Stage = load(kind, spec.name)(**spec.args)
+    _refuse_nothing(stage, place)
     if initial:
         _start(recipe, kind, stage)
     return _configured(recipe, stage)
@@ -63,10 +63,10 @@ def build_chain(recipe: Recipe, *, initial: bool = True) -> Chain:
     """
     pl.seed_everything(recipe.seed, verbose=False)
     stages = {kind: {"name": spec.name, "args": spec.args} for kind, spec in recipe.stages.items()}
-    try:
+    place = f"{recipe.where('stages')}: stages"
+    with building(place):
         chain = Chain(stages, recipe.train, recipe.discriminator)
-    except (ValueError, TypeError) as error:
-        raise DlicError(f"{recipe.where('stages')}: stages: {error}") from error
+    _refuse_nothing(chain, place)
     if initial:
         for kind, part in chain.parts.items():
             _start(recipe, kind, part)
@@ -82,6 +82,13 @@ def build(recipe: Recipe, *, initial: bool = True) -> Stage:
         if recipe.is_chain
         else build_stage(recipe, recipe.train[0], initial=initial)
     )
+
+
+def _refuse_nothing(stage: Stage, place: str) -> None:
+    """Refuses a network with a layer of no width, which fails when first used."""
+    empty = next((name for name, parameter in stage.named_parameters() if not parameter.numel()), None)
+    if empty is not None:
+        raise DlicError(f"{place}: {empty} has no elements: one of its sizes is nought")
 
 
 def _start(recipe: Recipe, kind: str, stage: Stage) -> None:
@@ -126,10 +133,8 @@ def build_data(recipe: Recipe) -> PictureDataModule:
     Raises:
         DlicError: An argument is refused.
     """
-    try:
+    with building(f"{recipe.where('data.args')}: data.args"):
         data: PictureDataModule = load("data", recipe.data.name)(**recipe.data.args)
-    except (ValueError, TypeError) as error:
-        raise DlicError(f"{recipe.where('data.args')}: data.args: {error}") from error
     return data
 
 
@@ -141,10 +146,8 @@ def build_loggers(recipe: Recipe, run: Run) -> list[pl.loggers.Logger]:
     """
     loggers = []
     for named in recipe.loggers:
-        try:
+        with building(f"{recipe.where(named.key)}: {named.key}"):
             logger: pl.loggers.Logger = load("logger", named.name)(save_dir=str(run.folder), **named.args)
-        except (ValueError, TypeError, ModuleNotFoundError) as error:
-            raise DlicError(f"{recipe.where(named.key)}: {named.key}: {str(error).splitlines()[0]}") from error
         logger.log_hyperparams(recipe.resolved())
         loggers.append(logger)
     return loggers
@@ -196,7 +199,7 @@ def build_trainer(
             callbacks=callbacks,
             plugins=[CheckpointFiles()],
         )
-    except (MisconfigurationException, TypeError, ValueError) as error:
+    except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
         raise DlicError(f"{recipe.where('trainer')}: trainer: {str(error).splitlines()[0]}") from error
 
 

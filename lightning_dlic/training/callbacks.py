@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytorch_lightning as pl
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from dlic_registry import DlicError, load, suggest
+from dlic_registry.building import building
 from lightning_dlic.recipe import Recipe
 from lightning_dlic.recipe.named import Named
 from lightning_dlic.stages.base import Stage
@@ -141,10 +141,8 @@ def build_callbacks(recipe: Recipe) -> list[pl.Callback]:
 
 
 def _build(recipe: Recipe, named: Named) -> pl.Callback:
-    try:
+    with building(f"{recipe.where(named.key)}: {named.key}"):
         callback: pl.Callback = load("callback", named.name)(**named.args)
-    except (ValueError, TypeError, MisconfigurationException, ModuleNotFoundError) as error:
-        raise DlicError(f"{recipe.where(named.key)}: {named.key}: {str(error).splitlines()[0]}") from error
     return callback
 
 

@@ -43,6 +43,10 @@ def explained(run: Run, stage: Stage) -> Iterator[None]:
         place = error.filename if error.filename is not None else run.folder
         raise MachineError(f"{place}: {error.strerror or _line(error)}\n{go_on(run)}") from error
     except (MemoryError, RuntimeError) as error:
+        if "without overflow" in str(error):
+            # A number that a step is made of, such as a rate over a correction.
+            text = f"a step after batch {stage.batches} is beyond single precision: lower its rate, optim.ROLE.lr"
+            raise DivergedError(f"{text}\n{go_on(run, suspect=stage.batches)}") from error
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
             raise
         remedy = "Lower data.args.batch_size or data.args.crop."

@@ -145,3 +145,21 @@ def test_norms_of_half_precision_do_not_overflow_by_themselves() -> None:
     parameter.grad[0] = math.inf
     with pytest.raises(DivergedError, match="gradient of net is inf at batch 1"):
         watch.look(1, "net", {}, [parameter])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["optim.net.lr=1e38"], r"after batch \d.*beyond single precision: lower its rate"),
+        (["optim.net.schedule={name: cosine, T_max: 0}"], r"optim\.net\.schedule: ZeroDivisionError"),
+        (["optim.net.groups={a: {match: 'tail*', lr: -1}}"], r"optim\.net: groups\.a: Invalid learning rate: -1"),
+        (["losses.pixel={name: l1_lattice, period: 0}"], r"losses\.pixel: period must be at least 2"),
+        (["stages.sr.args.width=0"], r"stages\.sr\.args: net\.head\.weight has no elements"),
+        (["stages.sr.args.width=-1"], r"stages\.sr\.args: Trying to create tensor with negative dimension"),
+        (["trainer.accelerator=tpu"], r"trainer: .*torch_xla"),
+    ],
+)
+def test_numbers_that_no_class_checks_end_in_a_sentence(write_recipe: Write, overrides: list[str], told: str) -> None:
+    body = "optim: {net: {name: adam, lr: 0.001}}\nlosses: {pixel: {name: l1}}"
+    with pytest.raises(DlicError, match=told):
+        fit(load_recipe(write_recipe(body=body), [*overrides, *QUIET]))
