@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def make_app(folder: Path, crew: Crew) -> Starlette:
         folder: An empty one for what visitors give; whoever made it removes it.
         crew: Does the work.
     """
+    # Where a system's tables say otherwise, browsers would refuse the page's modules.
+    mimetypes.add_type("text/javascript", ".js")
     site = _Site(Album(folder, crew.stop), crew)
     routes = [
         Route("/", site.page),

@@ -1,8 +1,8 @@
-// What sticks out to the right, and text that is paler than it may be on what is behind it.
+// What sticks out to the right of the page (what scrolls by itself may), and text paler than it may be on what is behind it.
 const start = (element) => element.outerHTML.slice(0, 80);
 const everything = [...document.querySelectorAll("body *")].filter((each) => each.checkVisibility());
 const outside = everything
-  .filter((each) => !each.closest(".unseen, thead") && each.getBoundingClientRect().right > innerWidth + 1)
+  .filter((each) => !each.closest(".unseen, thead, .wide, pre") && each.getBoundingClientRect().right > innerWidth + 1)
   .map(start);
 if (document.documentElement.scrollWidth > innerWidth) outside.push("the page");
 

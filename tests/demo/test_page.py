@@ -1,4 +1,4 @@
-"""The page in a real browser: Debian's Chromium, without a window. Its pictures go to DLIC_SHOTS, where that is set."""
+"""Pages in a real browser, Debian's Chromium without a window. DLIC_SHOTS names a folder for what they look like."""
 
 import base64
 import io
@@ -16,6 +16,8 @@ from conftest import Demo
 from PIL import Image
 from skimage import data
 
+from lightning_dlic.pages.report import report
+from lightning_dlic.pages.runs import read_run
 from lightning_dlic.pipeline.decompress import decompress
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (it is in the extra test)")
@@ -134,7 +136,7 @@ def page(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]
     # Whatever the tests have done: nobody else was asked for anything, and nothing went wrong unseen.
     urls = [m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"]
     assert len(urls) > 20
-    assert [url for url in urls if not url.startswith((demo.address, "data:", "blob:"))] == []
+    assert [url for url in urls if not url.startswith((demo.address, "data:", "blob:", "file:"))] == []
     assert told == []
 
 
@@ -253,6 +255,28 @@ def test_a_bad_file_is_a_sentence_and_leaves_the_desk_as_it_was(
     assert page.find("#desk").is_displayed()
     page.look("error") if name == "notes.txt" else None
     page.find("#error button").click()
+
+
+def test_a_report_shows_samples_as_they_were_at_a_batch(page: Page, tmp_path: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "recipe.yaml").write_text("name: x\ntrain: [sr]\nstages: {sr: {name: compact}}\n")
+    rows = "".join(f"{step},{30 + step / 1000},{2 / step}\n" for step in (100, 200, 300))
+    (tmp_path / "metrics.csv").write_text(f"step,val/psnr_y,train/net_pixel\n{rows}")
+    for step in (100, 300):
+        shade = Image.new("RGB", (60, 20), (step // 2, 0, 0))
+        shade.save(tmp_path / "samples" / f"0-step-{step:08d}.png")
+    (tmp_path / "report.html").write_bytes(report([read_run(tmp_path)]))
+    page.driver.get((tmp_path / "report.html").as_uri())
+    newest = page.find(".samples img").get_attribute("src")
+    assert page.text("#step-words") == "batch 300"
+    page.keys("#step", Keys.HOME)
+    assert page.text("#step-words") == page.text(".samples [data-at]") == "batch 100"
+    assert page.find(".samples img").get_attribute("src") != newest
+    page.look("report")
+    page.driver.get(page.demo.address)
+    page.until(lambda: page.driver.find_elements("css selector", "#samples button"), "the beginning")
 
 
 def test_work_can_be_cancelled_and_begun_again(page: Page) -> None:
