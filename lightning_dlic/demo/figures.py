@@ -47,11 +47,10 @@ def lpips(output: U8, target: U8) -> float | None:
 
 @cache
 def _distance() -> Callable[[U8, U8], float] | None:
-    from lightning_dlic.frozen.alexnet import FILE
-
-    if find_weights(FILE) is None:
-        return None
     try:
-        return lpips_distance()
-    except DlicError:
+        from lightning_dlic.frozen.alexnet import FILE
+
+        return None if find_weights(FILE) is None else lpips_distance()
+    except (DlicError, ImportError):
+        # Its heads are missing, or torch is.
         return None

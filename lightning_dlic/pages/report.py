@@ -8,7 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from lightning_dlic.pages.curves import COLORS, Curve, chart
+from lightning_dlic.pages.curves import Curve, chart
+from lightning_dlic.pages.figures import figures, mark, told
 from lightning_dlic.pages.html import Html, embedded, number, page, table, tag
 from lightning_dlic.pages.runs import RunRecord, flat
 
@@ -27,13 +28,9 @@ def report(runs: Sequence[RunRecord]) -> bytes:
     title = runs[0].name if len(runs) == 1 else f"{len(runs)} runs beside each other"
     samples, shown = _samples(runs)
     steps = sorted({step for made in shown.values() for step, _ in made})
-    body = [_overview(runs), _figures(runs), _curves(runs), *([samples] if steps else []), _recipes(runs)]
+    body = [_overview(runs), figures(runs), _curves(runs), *([samples] if steps else []), _recipes(runs)]
     data = {"steps": steps, "samples": shown}
     return page(title, *body, script="report.js", data=data)
-
-
-def _mark(index: int) -> Html:
-    return tag("span", class_=f"run c{index % COLORS}")
 
 
 def _overview(runs: Sequence[RunRecord]) -> Html:
@@ -42,15 +39,11 @@ def _overview(runs: Sequence[RunRecord]) -> Html:
         state = "ended" if run.result else "has not ended"
         if run.result.get("stopped"):
             state = f"stopped: {run.result['stopped']}"
-        name = tag("span", *([_mark(index)] if len(runs) > 1 else []), run.name)
+        name = tag("span", *([mark(index)] if len(runs) > 1 else []), run.name)
         seconds, parameters = run.result.get("seconds"), run.result.get("parameters")
-        rows.append([name, _stage(run), f"{run.batches:,}", _told(parameters), _duration(seconds), state])
+        rows.append([name, _stage(run), f"{run.batches:,}", told(parameters), _duration(seconds), state])
     head = ["run", "trains", "batches", "parameters", "time", "state"]
     return tag("section", table(head, rows))
-
-
-def _told(value: Any) -> str:
-    return "–" if value is None else number(value)
 
 
 def _duration(seconds: Any) -> str:
@@ -70,38 +63,6 @@ def _stage(run: RunRecord) -> str:
     return ", ".join(named) or "–"
 
 
-def _figures(runs: Sequence[RunRecord]) -> Html:
-    """Final figures of each run under what does the task without a network."""
-    names = list(dict.fromkeys(name for run in runs for name in run.figures("net")))
-    if not names:
-        return tag("section", tag("h2", "Figures"), tag("p", "None yet: no run has ended.", class_="hint"))
-    rows: list[list[str | Html]] = []
-    for index, run in enumerate(runs):
-        net, before = run.figures("net"), run.figures("initial") or run.figures("baseline")
-        if not net:
-            continue
-        for which, label in (("baseline", run.result.get("baseline") or "baseline"), ("initial", "initial weights")):
-            values = run.figures(which)
-            if values and (index == 0 or values != runs[index - 1].figures(which)):
-                rows.append([str(label), *(_told(values.get(name)) for name in names)])
-        label = tag("span", *([_mark(index)] if len(runs) > 1 else []), run.name if len(runs) > 1 else "trained")
-        rows.append([label, *(_gained(net.get(name), before.get(name)) for name in names)])
-    pictures = {run.result["figures"].get("pictures") for run in runs if run.figures("net")}
-    words = f"Means over {' or '.join(map(str, sorted(map(str, pictures))))} validation pictures; in brackets the gain."
-    return tag("section", tag("h2", "Figures"), table(["", *names], rows), tag("p", words, class_="hint"))
-
-
-def _gained(value: float | None, before: float | None) -> Html:
-    if value is None:
-        return tag("span", "–")
-    if before is None:
-        return tag("b", number(value))
-    gain = value - before
-    return tag(
-        "span", tag("b", number(value)), " ", tag("small", f"({gain:+.4f})" if abs(gain) < 0.1 else f"({gain:+.2f})")
-    )
-
-
 def _curves(runs: Sequence[RunRecord]) -> Html:
     """A chart for each column: validations first, then losses, then rates."""
     columns = list(dict.fromkeys(key for run in runs for key in run.curves))
@@ -119,10 +80,11 @@ def _group(key: str) -> str:
 
 def _chart(key: str, runs: Sequence[RunRecord]) -> Html:
     metric, train = key.rpartition("/")[2], key.startswith("train/")
+    of = key.removeprefix("val/").removesuffix(metric).rstrip("/")
     curves = []
     for index, run in enumerate(runs):
         if key in run.curves:
-            baseline = run.figures("baseline").get(metric) if key == f"val/{metric}" else None
+            baseline = run.figures("baseline", of).get(metric) if key.startswith("val/") else None
             curves.append(Curve(run.name if len(runs) > 1 else "last", run.curves[key], index, train, baseline))
     return chart(key, curves, _better(metric) if key.startswith("val/") else None)
 
@@ -136,7 +98,7 @@ def _better(metric: str) -> bool | None:
 def _samples(runs: Sequence[RunRecord]) -> tuple[Html, dict[str, list[tuple[int, str]]]]:
     """Pictures by run and number, and what the slider chooses from."""
     shown: dict[str, list[tuple[int, str]]] = {}
-    figures = []
+    shots = []
     for number_ in sorted({each for run in runs for each in run.samples}):
         for index, run in enumerate(runs):
             made = _embedded(run, number_)
@@ -145,8 +107,8 @@ def _samples(runs: Sequence[RunRecord]) -> tuple[Html, dict[str, list[tuple[int,
             key = f"{index}-{number_}"
             shown[key] = made
             image = tag("img", alt=f"Sample {number_} of {run.name}", data_sample=key, src=made[-1][1])
-            title = tag("strong", *([_mark(index), run.name, ", "] if len(runs) > 1 else []), f"sample {number_}")
-            figures.append(tag("figure", image, tag("figcaption", title, tag("span", data_at=""))))
+            title = tag("strong", *([mark(index), run.name, ", "] if len(runs) > 1 else []), f"sample {number_}")
+            shots.append(tag("figure", image, tag("figcaption", title, tag("span", data_at=""))))
     steps = len({step for made in shown.values() for step, _ in made})
     slider = tag(
         "input", type="range", id="step", min=0, max=max(0, steps - 1), value=max(0, steps - 1), aria_label="Batch"
@@ -156,7 +118,7 @@ def _samples(runs: Sequence[RunRecord]) -> tuple[Html, dict[str, list[tuple[int,
         "section",
         tag("h2", "Samples over time"),
         tag("div", slider, tag("output", id="step-words", for_="step"), class_="slide"),
-        tag("div", *figures, class_="samples"),
+        tag("div", *shots, class_="samples"),
         tag("p", f"{words} Packed as WebP.", class_="hint"),
     )
     return block, shown

@@ -17,6 +17,7 @@ from dlic_registry import DlicError
 from lightning_dlic.bounded_yaml import MISREAD, read_text
 
 _SAMPLE = re.compile(r"(\d+)-step-(\d+)\.png")
+_OWN = "valid"
 _RECIPE, _METRICS, _RESULT, _SAMPLES = "recipe.yaml", "metrics.csv", "result.json", "samples"
 
 
@@ -48,10 +49,18 @@ class RunRecord:
         told = self.result.get("batches")
         return told if isinstance(told, int) else int(max((c[-1][0] for c in self.curves.values()), default=0))
 
-    def figures(self, which: str) -> dict[str, float]:
-        """Final figures: ``net``, ``baseline`` or ``initial``; empty where there are none."""
-        found = self.result.get("figures")
-        values = found.get(which) if isinstance(found, Mapping) else None
+    @property
+    def sets(self) -> dict[str, Mapping[str, Any]]:
+        """Final figures by the name of their set; the empty one where sets have no names."""
+        found = self.result.get("sets")
+        named = found if isinstance(found, Mapping) else {"": self.result.get("figures")}
+        return {str(name): values for name, values in named.items() if isinstance(values, Mapping)}
+
+    def figures(self, which: str, of: str = "") -> dict[str, float]:
+        """Final figures of a set: ``net``, ``baseline`` or ``initial``; empty where there are none."""
+        found = self.sets
+        # A run's own set has a name beside others only.
+        values = found.get(of or (_OWN if _OWN in found else ""), {}).get(which)
         return {k: float(v) for k, v in values.items() if _finite(v)} if isinstance(values, Mapping) else {}
 
 

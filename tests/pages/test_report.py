@@ -122,6 +122,26 @@ def test_what_is_no_run_is_refused_and_an_empty_one_is_shown(tmp_path: Path, inl
     assert "None yet" in (tmp_path / "report.html").read_text()
 
 
+def test_named_sets_have_a_table_each_and_their_baselines_are_drawn(tmp_path: Path, inline: Inline) -> None:
+    (tmp_path / "recipe.yaml").write_text("name: x\n")
+    (tmp_path / "metrics.csv").write_text("step,val/kodak/psnr_y,val/psnr_y\n5,31,31\n9,32,32\n")
+    made = {
+        name: {"pictures": count, "net": {"psnr_y": 32.0}, "baseline": {"psnr_y": 30.0 + count}}
+        for name, count in {"kodak": 24, "valid": 1}.items()
+    }
+    (tmp_path / "result.json").write_text(json.dumps({"sets": made, "figures": made["valid"], "baseline": "bicubic"}))
+    inline("report", tmp_path)
+    read = Reader((tmp_path / "report.html").read_text())
+    assert {"kodak", "valid"} <= set(read.titles)
+    assert [row[1] for row in read.rows if row[0] in ("bicubic", "trained")] == [
+        *("54.00", "32.00 (-22.00)"),
+        *("31.00", "32.00 (+1.00)"),
+    ]
+    drawn = (tmp_path / "report.html").read_text()
+    assert "dashed: baseline 54.00" in drawn
+    assert "dashed: baseline 31.00" in drawn
+
+
 def test_charts_draw_what_they_are_given_and_escape_it() -> None:
     drawn = chart("a<b", [Curve("run", [(1, 1.0), (2, 100.0), (3, 10.0)], 0, flat=50.0)], higher_is_better=True)
     assert "a&lt;b (logarithmic)" in drawn
