@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lightning_dlic.pipeline.decompress import decompress as decompress
     from lightning_dlic.pipeline.plan import find_pipeline as find_pipeline
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {
     "compress": "lightning_dlic.pipeline.compress",

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import struct
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from dlic_registry import DlicError, load
 from lightning_dlic.imaging.finite import unfinite
 from lightning_dlic.zoo import WeightsError, inspect_net, load_net, save_net
 
+OURS = version("lightning-dlic")
 META = {"kind": "sr", "stage": "compact", "scale": 2, "channels": 1, "steps": 7}
 ARGS = {"width": 8, "blocks": 1}
 
@@ -40,7 +42,7 @@ def test_a_network_comes_back_with_its_record(saved, net):
     assert not back.training
     assert meta == inspect_net(saved)
     assert {key: meta[key] for key in META} == META
-    assert meta["net"] == {"name": "compact", "args": ARGS, "distribution": "lightning-dlic", "version": "0.1.0"}
+    assert meta["net"] == {"name": "compact", "args": ARGS, "distribution": "lightning-dlic", "version": OURS}
 
 
 def test_the_file_holds_the_network_only_and_is_the_same_each_time(saved, net, tmp_path):
