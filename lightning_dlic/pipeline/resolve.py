@@ -107,9 +107,22 @@ def open_place(place: Place) -> Advances:
     """
     # Before torch is imported, which takes seconds: there may be nothing to load.
     locate(place.target)
-    from lightning_dlic.operators.base import load_operator
-
+    try:
+        from lightning_dlic.operators.base import load_operator
+    except ImportError as error:
+        return _without_torch(place, error)
     return load_operator(place.target)
+
+
+def _without_torch(place: Place, missing: ImportError) -> Advances:
+    """The same by ONNX Runtime, which is smaller."""
+    from lightning_dlic.operators.without_torch import load_graph_operator
+
+    try:
+        return load_graph_operator(place.target)
+    except ImportError:
+        name = missing.name or "torch"
+        raise DlicError(f"networks need {name} or onnxruntime, and neither can be imported here.") from missing
 
 
 def _places(stream: Bitstream, given: Pipeline | None, colored: bool, complain: Complain) -> list[Place]:

@@ -80,6 +80,12 @@ def shipped_weights(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def shipped_graph(name: str) -> Path | None:
+    """The graph of that name that ships for ONNX Runtime; None where there is none."""
+    path = _HERE / "graphs" / f"{name}.onnx"
+    return path if path.is_file() else None
+
+
 def cards() -> dict[str, Card]:
     """All cards by name; where two folders have one name, the first folder's counts.
 

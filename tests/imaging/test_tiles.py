@@ -6,7 +6,8 @@ from skimage import data
 from torch import Tensor, nn
 
 from dlic_registry import load
-from lightning_dlic.imaging.tiles import enlarge, measure_halo, net_halo, spans
+from lightning_dlic.imaging.spans import spans
+from lightning_dlic.imaging.tiles import enlarge, measure_halo, net_halo
 
 
 def _net(name: str, scale: int, channels: int = 3, **arguments: int) -> nn.Module:
