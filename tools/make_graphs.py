@@ -19,12 +19,13 @@ import torch
 from torch import Tensor, nn
 
 import lightning_dlic.zoo
+from lightning_dlic.imaging.hint_planes import PLANES
 from lightning_dlic.operators.base import Operator, load_operator
 from lightning_dlic.operators.graphs import graph_name
 from lightning_dlic.pipeline.plan import find_pipeline, numbers
 
 FOLDER = Path(lightning_dlic.zoo.__file__).parent / "graphs"
-KINDS = ("sr", "reconstruction")
+KINDS = ("sr", "colorization", "reconstruction")
 # Of a size that no stride divides, so that none is taken for granted.
 EXAMPLE = (1, 37, 50)
 
@@ -41,6 +42,18 @@ class _Scaled(nn.Module):
         return made
 
 
+class _Branches(nn.Module):
+    """All maps of a network for colour."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, base: Tensor, hints: Tensor) -> Tensor:
+        made: Tensor = self.net.hypotheses(base, hints)  # type: ignore[operator]
+        return made
+
+
 def wanted() -> Iterator[tuple[Operator, int]]:
     """Networks of numbered pipelines, at each of their scales."""
     seen = set()
@@ -49,25 +62,30 @@ def wanted() -> Iterator[tuple[Operator, int]]:
             for scale, target in roles.items():
                 if kind in KINDS and (target, scale) not in seen:
                     seen.add((target, scale))
-                    yield load_operator(target), scale
+                    yield load_operator(target), scale or 1
 
 
 def write(operator: Operator, scale: int) -> Path:
     """Writes a graph without its weights, and beside it what it takes from where."""
     net = operator.net.to(memory_format=torch.contiguous_format)
-    whole = operator.kind == "reconstruction"
-    base = torch.rand(1, 3 if whole else operator.facts.channels, *EXAMPLE[1:])
-    told = (torch.tensor([math.nan]), torch.tensor([0.0])) if whole else ()
+    base = torch.rand(1, 3 if operator.kind == "reconstruction" else operator.facts.channels, *EXAMPLE[1:])
+    forms: dict[str, tuple[nn.Module, dict[str, Tensor]]] = {
+        "sr": (net, {}),
+        "reconstruction": (_Scaled(net, scale), {"quality": torch.tensor([math.nan]), "alpha": torch.tensor([0.0])}),
+        "colorization": (_Branches(net), {"hints": torch.rand(1, PLANES, *EXAMPLE[1:])}),
+    }
+    module, told = forms[operator.kind]
+    axes = {"base": (2, 3), "hints": (2, 3), "made": (3, 4) if "hints" in told else (2, 3)}
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            (_Scaled(net, scale) if whole else net).eval(),
-            (base, *told),
+            module.eval(),
+            (base, *told.values()),
             file,  # type: ignore[arg-type]
-            input_names=["base", "quality", "alpha"][: 1 + len(told)],
+            input_names=["base", *told],
             output_names=["made"],
-            dynamic_axes={name: {2: f"{name} rows", 3: f"{name} columns"} for name in ("base", "made")},
+            dynamic_axes={n: {a[0]: f"{n} rows", a[1]: f"{n} columns"} for n, a in axes.items()},
             do_constant_folding=False,
             dynamo=False,
         )
@@ -75,7 +93,7 @@ def write(operator: Operator, scale: int) -> Path:
     names = _strip(model, set(net.state_dict()))
     target = FOLDER / f"{graph_name(operator.meta, scale)}.onnx"
     target.write_bytes(model.SerializeToString())
-    facts = {"halo": operator.facts.halo, "multiple": getattr(operator, "multiple", 1), "weights": names}
+    facts = {"halo": operator.facts.halo or 0, "multiple": getattr(operator, "multiple", 1), "weights": names}
     target.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
     return target
 

@@ -15,22 +15,16 @@ from torch.nn import functional as F
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.base import Coloring
 from lightning_dlic.codec.hints.paint import enlarged, paint
-from lightning_dlic.codec.hints.spread import bilinear
 from lightning_dlic.imaging.chroma import to_cbcr
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.guided import guided_lines
-from lightning_dlic.imaging.numpy.resize import row_strips
 from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.operators.base import Facts, Operator
-from lightning_dlic.operators.color import color
+from lightning_dlic.operators.color import EPSILON, RADIUS, along, color, copy_factor
 from lightning_dlic.operators.layers import Layers
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
-# Larger pictures get the colours of a smaller copy: a network with strides cannot be tiled.
-LARGEST = 1 << 19
-# The guided filter that fits the copy's colours to the whole picture's edges.
-_RADIUS, _EPSILON = 1, 1e-4
 
 
 class Colorizer(Operator):
@@ -55,9 +49,7 @@ class Colorizer(Operator):
         Returns:
             Cb and Cr in levels about 0, ``[2, H, W]``; perhaps out of gamut.
         """
-        factor = 1
-        while -(-luma.shape[0] // factor) * -(-luma.shape[1] // factor) > LARGEST:
-            factor += 1
+        factor = copy_factor(luma)
         small = self._luma(luma)
         if factor > 1:
             small = F.avg_pool2d(small, factor, ceil_mode=True, count_include_pad=False)
@@ -123,12 +115,5 @@ class Colorizer(Operator):
 
 def _enlarged(chroma: Tensor, small: Tensor, luma: U8, factor: int) -> F32:
     """Levels of chroma of a small copy of luma for the whole, as lines of luma; strip by strip."""
-    found = torch.cat(guided_lines(small, chroma, torch.ones_like(small), _RADIUS, _EPSILON), dim=1)
-    lines = found[0].nan_to_num(0.0).cpu().numpy()
-    out = np.empty((2, *luma.shape), np.float32)
-    for rows in row_strips(*luma.shape):
-        light, place = luma[rows].astype(np.float32), np.arange(rows.start, rows.stop)
-        for plane in range(2):
-            slope, offset = (bilinear(line, place, luma.shape[1], (factor, factor)) for line in lines[plane::2])
-            out[plane, rows] = slope * light + np.float32(255) * offset
-    return out
+    found = torch.cat(guided_lines(small, chroma, torch.ones_like(small), RADIUS, EPSILON), dim=1)
+    return along(found[0].nan_to_num(0.0).cpu().numpy(), luma, factor)

@@ -1,25 +1,31 @@
-"""What `enlarger` and `reconstructor` do in the decoder, by ONNX Runtime: within a level of what PyTorch makes."""
+"""What `enlarger`, `reconstructor` and `colorizer` do in the decoder, by ONNX Runtime, within a level of PyTorch's."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlic_registry import DlicError
 from lightning_dlic.imaging.numpy.color import luma
+from lightning_dlic.imaging.numpy.guided import guided_lines
 from lightning_dlic.imaging.numpy.resize import resize_uint8
 from lightning_dlic.imaging.numpy.tiles import enlarge
 from lightning_dlic.operators.graphs import Graph
 from lightning_dlic.operators.layers import Advances, Layers
 from lightning_dlic.zoo.files import inspect_net
 
+if TYPE_CHECKING:
+    # It imports Numba, which pictures without hints do without.
+    from lightning_dlic.codec.hints.base import Coloring
+
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
 _TILE = 384
 
 
@@ -84,12 +90,59 @@ class GraphReconstructor:
         return self._graphs[scale]
 
 
+class GraphColorizer:
+    """Colours the enlarged luma by hints."""
+
+    def __init__(self, target: str, meta: Mapping[str, Any]) -> None:
+        """Loads the network; see `Graph`."""
+        self._graph = Graph(target, meta, 1)
+
+    def advance(self, layers: Layers) -> Layers:
+        """See `operators.colorizer.Colorizer.advance`."""
+        if layers.coloring is None or not layers.coloring.head.net:
+            return layers
+        from lightning_dlic.operators.color import color
+
+        made = color(layers.enlarged(), layers.base.y, layers.coloring, layers.scale, self._chroma)
+        return replace(layers, picture=made)
+
+    def _chroma(self, light: U8, hints: Coloring) -> F32:
+        """Cb and Cr in levels about 0, ``[2, H, W]``."""
+        from lightning_dlic.codec.hints.paint import enlarged, paint
+        from lightning_dlic.operators.color import EPSILON, RADIUS, along, copy_factor
+
+        factor = copy_factor(light)
+        small = _means(light.astype(np.float32) / np.float32(255), factor)
+        maps = self._graph(base=small[None, None], hints=paint(hints, small.shape)[None])[0]
+        branches = np.clip(enlarged(hints.branches[hints.labels], small.shape), 0, len(maps) - 1)
+        chroma: F32 = np.take_along_axis(maps, branches[None, None].repeat(2, axis=1).astype(np.int64), axis=0)[0]
+        if factor == 1:
+            return chroma * np.float32(255)
+        return along(np.concatenate(guided_lines(small[None], chroma, RADIUS, EPSILON)), light, factor)
+
+
+def _means(plane: F32, factor: int) -> F32:
+    """Means over squares; those at the right and at the bottom may be smaller."""
+    if factor == 1:
+        return plane
+    height, width = plane.shape
+    rows, columns = np.arange(0, height, factor), np.arange(0, width, factor)
+    sums = np.add.reduceat(np.add.reduceat(plane, rows, axis=0, dtype=np.float64), columns, axis=1)
+    count = np.diff(np.append(rows, height))[:, None] * np.diff(np.append(columns, width))
+    means: F32 = (sums / count).astype(np.float32)
+    return means
+
+
 def _levels(made: NDArray[np.float32]) -> U8:
     levels: U8 = np.clip(np.rint(made[0] * np.float32(255)), 0, 255).astype(np.uint8)
     return levels
 
 
-_KINDS = {"sr": GraphEnlarger, "reconstruction": GraphReconstructor}
+_KINDS: Mapping[str, Callable[[str, Mapping[str, Any]], Advances]] = {
+    "sr": GraphEnlarger,
+    "colorization": GraphColorizer,
+    "reconstruction": GraphReconstructor,
+}
 
 
 @lru_cache(maxsize=8)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_dlic.imaging import color, resize
+from lightning_dlic.imaging import color, guided, resize
 from lightning_dlic.imaging.numpy import color as color_np
+from lightning_dlic.imaging.numpy import guided as guided_np
 from lightning_dlic.imaging.numpy import resize as resize_np
 
 
@@ -19,6 +20,22 @@ def test_shrink_equals_the_exact_resizer(size: tuple[int, int], factor: int) -> 
     plane = noise(*size)
     wanted = resize.resize_uint8(torch.from_numpy(plane)[None], scale=1 / factor)[0].numpy()
     np.testing.assert_array_equal(resize_np.shrink(plane, factor), wanted)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (64, 48)])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_enlarging_8_bits_equals_the_exact_resizer(size: tuple[int, int], factor: int) -> None:
+    plane = noise(*size)
+    wanted = resize.resize_uint8(torch.from_numpy(plane)[None], scale=float(factor))[0].numpy()
+    np.testing.assert_array_equal(resize_np.resize_uint8(plane, factor), wanted)
+
+
+def test_the_guided_filters_lines_are_torchs() -> None:
+    guide, known = (noise(count, 40, 31).astype(np.float32) / 255 for count in (1, 2))
+    mask = torch.ones(1, 1, 40, 31)
+    wanted = guided.guided_lines(torch.from_numpy(guide)[None], torch.from_numpy(known)[None], mask, 1, 1e-4)
+    for one, other in zip(guided_np.guided_lines(guide, known, 1, 1e-4), wanted, strict=True):
+        np.testing.assert_allclose(one, other[0].numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4, 8])
