@@ -188,6 +188,8 @@ def _loader_rate(name: str, overrides: Iterable[str], workers: int) -> float:
 def _fit(name: str, overrides: list[str], what: str) -> dict[str, Any]:
     begun = time.perf_counter()
     result = fit(load_recipe(name, [*overrides, f"run.name={name.rpartition('/')[2]}-{what}-{os.getpid()}"]))
+    if not result.run.weights.is_file():
+        sys.exit(f"interrupted; goes on by dlic-fit --resume {result.run.folder}")
     seen = dict(Clock.seen)
     around = time.perf_counter() - begun - seen["seconds"]
     figures = {} if result.figures is None else {"trained": result.figures.net, "bicubic": result.figures.baseline}
