@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
 
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.checkpoint_file import give_second_name
@@ -93,9 +95,7 @@ class Checkpoints(pl.callbacks.Checkpoint):
         """Writes the metrics up to and with this batch, whose losses Lightning logs only after its callbacks."""
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
-                if stage.batches % stage.settings.log_every == 0:
-                    losses = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.startswith("val/")}
-                    logger.log_metrics(losses, stage.batches - 1)
+                log_batch(trainer, stage, [logger])
                 logger.flush()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -108,6 +108,14 @@ class Checkpoints(pl.callbacks.Checkpoint):
     def _prune(self, spare: int = 0) -> None:
         for old in sorted(self.run.checkpoints.glob("step-*.ckpt"))[: -max(1, self.keep) - spare]:
             old.unlink(missing_ok=True)
+
+
+def log_batch(trainer: pl.Trainer, stage: Stage, loggers: Iterable[Logger]) -> None:
+    """Logs the losses of the batch at work, where they are due, before Lightning comes to it."""
+    if stage.batches % stage.settings.log_every == 0:
+        losses = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.startswith("val/")}
+        for logger in loggers:
+            logger.log_metrics(losses, stage.batches - 1)
 
 
 def validate(trainer: pl.Trainer) -> None:

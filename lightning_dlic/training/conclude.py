@@ -23,7 +23,7 @@ from lightning_dlic.training.places import placed
 from lightning_dlic.training.provenance import network_state
 from lightning_dlic.training.report import Figures, measure, print_table, write_result
 from lightning_dlic.training.run import Run
-from lightning_dlic.zoo import save_net, sha256
+from lightning_dlic.zoo import inspect_net, save_net, sha256
 
 
 def describe_stage(recipe: Recipe, kind: str) -> dict[str, Any]:
@@ -106,6 +106,18 @@ def conclude(
             title = f"{recipe.name}: {each.pictures} {of}, {stage.batches} batches"
             print_table(each, title, stage.baseline_name or "baseline")
     return figures
+
+
+def concluding_figures(recipe: Recipe, run: Run, figures: Figures, monitor: str) -> dict[str, float]:
+    """A finished run's figures as loggers have them: final, of the baseline, and the best of all validations."""
+    rows = {"final": figures.net, "baseline": figures.baseline, "initial": figures.initial or {}}
+    told = {f"{which}/{name}": float(value) for which, row in rows.items() for name, value in row.items()}
+    best = next(iter(best_files(recipe, run).values()))
+    if best.is_file():
+        facts = inspect_net(best)
+        told |= {"best/batch": float(facts["steps"])}
+        told |= {f"best/{monitor}": float(facts[monitor])} if monitor in facts else {}
+    return told
 
 
 def _in_pipeline(

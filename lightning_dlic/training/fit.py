@@ -13,6 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.loggers import Logger
 
 from dlic_datamodules.base import PictureDataModule
 from dlic_datamodules.files import write_file
@@ -27,12 +28,13 @@ from lightning_dlic.training.build import build, build_data, build_loggers, buil
 from lightning_dlic.training.callbacks import build_callbacks, reason_to_stop
 from lightning_dlic.training.changes import Change, check_fit, take_changes, tell_changes
 from lightning_dlic.training.checkpoints import Checkpoints
-from lightning_dlic.training.conclude import best_files, conclude, describe_stage
+from lightning_dlic.training.conclude import best_files, conclude, concluding_figures, describe_stage
 from lightning_dlic.training.ema import EMA
 from lightning_dlic.training.failures import explained
 from lightning_dlic.training.interrupt import Interrupt, Interrupted
 from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank, ranks
 from lightning_dlic.training.lock import hold
+from lightning_dlic.training.loggers import Concluding, ended
 from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
@@ -136,8 +138,17 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
         limit=recipe.trainer.limit_train,
     )
     stage.follows = _follow(recipe, data)
-    metrics = MetricsFile(run.metrics, start)
-    loggers = [metrics, *build_loggers(recipe, run)]
+    loggers = build_loggers(recipe, run)
+    with ended(loggers) as ending:
+        result = _train_logged(recipe, run, stage, data, point, [MetricsFile(run.metrics, start), *loggers])
+        if result.signal is not None:
+            ending.status = 128 + result.signal
+    return result
+
+
+def _train_logged(
+    recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, point: Point | None, loggers: list[Logger]
+) -> Result:
     ema = EMA(recipe.trainer.ema) if recipe.trainer.ema is not None else None
     provenance = {**record(placed(recipe).resolved()), "defaults": unsaid(recipe), "batch_size": data.batch_size}
     checkpoints = Checkpoints(run, recipe.trainer.checkpoint_every, recipe.trainer.keep, provenance)
@@ -147,6 +158,9 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
     if recipe.trainer.compile:
         for module in stage.compiled():
             module.compile()
+    for logger in loggers:
+        if isinstance(logger, Concluding):
+            logger.watch_net(stage.net, recipe.trainer.log_every)
     begun = time.monotonic()
     with quiet(), explained(run, stage):
         trainer = build_trainer(recipe, run, stage, loggers, callbacks)
@@ -162,6 +176,10 @@ def _train(recipe: Recipe, run: Run, stage: Stage, data: PictureDataModule, poin
         with explained(run, stage):
             seconds = time.monotonic() - begun
             figures = conclude(recipe, run, stage, data, final, trainer.strategy.root_device, seconds, stopped)
+            told = concluding_figures(recipe, run, figures, stage.monitor)
+            for logger in loggers:
+                if isinstance(logger, Concluding):
+                    logger.conclude(told, batches, run)
     except KeyboardInterrupt:
         return Result(run, batches, None, signal.SIGINT)
     return Result(run, batches, figures, stopped=stopped)

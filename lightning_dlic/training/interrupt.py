@@ -12,7 +12,8 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lightning_dlic.stages.base import Stage
-from lightning_dlic.training.checkpoints import Checkpoints
+from lightning_dlic.training.checkpoints import Checkpoints, log_batch
+from lightning_dlic.training.metrics_file import MetricsFile
 
 
 class Interrupted(BaseException):
@@ -34,7 +35,7 @@ class Interrupt(pl.Callback):
         """
         self.checkpoints = checkpoints
         self.received: int | None = None
-        self._at_once = False
+        self._at_once = self._after_batch = False
         self._previous: dict[int, Any] = {}
         self._trainer: pl.Trainer | None = None
 
@@ -74,7 +75,9 @@ class Interrupt(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Stops after the batch in which a signal came, on all ranks at the same batch."""
+        self._after_batch = True
         self._stop(trainer)
+        self._after_batch = False
 
     def on_validation_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Breaks a validation off between two pictures, on all ranks between the same."""
@@ -94,6 +97,9 @@ class Interrupt(pl.Callback):
         assert isinstance(pl_module, Stage)
         if isinstance(exception, Interrupted) and not self._at_once:
             self.checkpoints.save(trainer, pl_module)
+            if self._after_batch:
+                others = [logger for logger in trainer.loggers if not isinstance(logger, MetricsFile)]
+                log_batch(trainer, pl_module, others)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""

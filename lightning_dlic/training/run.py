@@ -48,6 +48,12 @@ class Run:
         """Folder of the validation pictures."""
         return self.folder / "samples"
 
+    def last_samples(self) -> list[Path]:
+        """The pictures of the last validation."""
+        every = sorted(self.samples.glob("*-step-*.png"), key=lambda path: path.name.rpartition("-")[2])
+        last = every[-1].name.rpartition("-")[2] if every else ""
+        return [path for path in every if path.name.endswith(f"-{last}")]
+
     @property
     def weights(self) -> Path:
         """The trained network alone, averaged where the recipe asks for it."""

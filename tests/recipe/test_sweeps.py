@@ -45,6 +45,18 @@ _SMALL = {
         "trainer.ema": None,
     },
     "compact": {"trainer.clip_norm": None},
+    "chain": {
+        "stages.colorization.init": None,
+        "stages.colorization.args.net": {
+            "name": "multihypothesis_compact",
+            "branches": 2,
+            "widths": [8, 8],
+            "blocks": 1,
+        },
+        "train": ["sr", "colorization"],
+        "data.args.transform": {"degrade": {"codec": "webp", "scale": 2}, "hinted": {}},
+        "trainer.ema": None,
+    },
 }
 
 
@@ -87,7 +99,7 @@ def test_the_schema_is_not_toothless() -> None:
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_whatever_is_drawn_makes_a_valid_recipe(path: Path) -> None:
     config = _config(path)
-    for _ in range(10):
+    for _ in range(4):
         drawn = [f"{name}={value}" for name, value in _drawn(config).items()]
         recipe = load_recipe(config["command"][2], drawn)
         check(recipe, weights=False)
@@ -95,8 +107,9 @@ def test_whatever_is_drawn_makes_a_valid_recipe(path: Path) -> None:
         assert all(end <= recipe.trainer.max_steps for end in ends)
 
 
+# Hyperband's is of the same recipe as compact's.
 @pytest.mark.slow
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in SWEEPS if path.stem != "hyperband"], ids=lambda path: path.stem)
 def test_an_agent_runs_it(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}")
@@ -117,7 +130,7 @@ def test_an_agent_runs_it(path: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     for name, value in parameters.items():
         if not isinstance(value, dict) and name != "data.args":
             assert _at(resolved, name) == pytest.approx(value), name
-    assert (folder / "weights.safetensors").is_file()
+    assert list(folder.glob("weights*/*.safetensors")) or (folder / "weights.safetensors").is_file()
     assert config["metric"]["name"] in (folder / "metrics.csv").read_text().splitlines()[0].split(",")
     assert list(tmp_path.rglob("run-run0.wandb")), "no W&B run was written offline"
 
