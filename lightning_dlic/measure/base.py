@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from lightning_dlic.measure.sets import TestSet
 from lightning_dlic.metrics.protocol import summarize
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from lightning_dlic.metrics.gathering import Gathering
     from lightning_dlic.metrics.named import NamedMetric
+    from lightning_dlic.operators.base import Operator
+
+AnyOperator = TypeVar("AnyOperator", bound="Operator")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,24 @@ class Subject:
     net: nn.Module | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)
+
+    def operator(self, wanted: type[AnyOperator], device: torch.device) -> AnyOperator:
+        """The network at work.
+
+        Args:
+            wanted: The class of operators that is measured here.
+            device: Where it computes.
+
+        Raises:
+            DlicError: The network is for another operator, or its kind has none.
+        """
+        from lightning_dlic.operators.base import open_operator
+
+        assert self.net is not None
+        found = open_operator(self.name, self.net, self.meta, device)
+        if not isinstance(found, wanted):
+            raise found.refusal(f"kind {found.kind!r}")
+        return found
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from lightning_dlic.metrics.functional import psnr
 from lightning_dlic.metrics.named import NamedMetric, open_metrics
 from lightning_dlic.metrics.named import figures as named
 from lightning_dlic.nets.colorization.bins import BinNet
-from lightning_dlic.operators.base import open_operator
 from lightning_dlic.operators.colorizer import Colorizer
 
 U8 = NDArray[np.uint8]
@@ -153,9 +152,7 @@ class ColorizationMeasure(PictureMeasure):
     def _ways(self, subject: Subject, request: MeasureRequest) -> list[Way]:
         if subject.net is None:
             return floors(subject.text, self.asked)
-        operator = open_operator(subject.name, subject.net, subject.meta, request.device)
-        if not isinstance(operator, Colorizer):
-            raise operator.refusal(f"kind {operator.kind!r}")
+        operator = subject.operator(Colorizer, request.device)
         if isinstance(operator.net, BinNet):
             operator.net.temperature = self.temperature or operator.net.temperature
             operator.net.rebalance = self.rebalance or operator.net.rebalance

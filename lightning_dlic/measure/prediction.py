@@ -19,7 +19,6 @@ from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.measure.base import Column, Measure, Measurement, MeasureRequest, Row, Subject
 from lightning_dlic.measure.sets import TestSet, each_picture
 from lightning_dlic.metrics.terms import decibels
-from lightning_dlic.operators.base import open_operator
 from lightning_dlic.operators.predictor import QP, BlockPredictor, HEVCPredictor, NetPredictor
 
 PROTOCOL: Mapping[str, str] = {
@@ -125,7 +124,7 @@ class PredictionMeasure(Measure):
 
     def run(self, subjects: Sequence[Subject], request: MeasureRequest) -> Measurement:
         """See `Measure.run`."""
-        nets = [_network(subject, request.device) for subject in subjects]
+        nets = [subject.operator(NetPredictor, request.device) for subject in subjects]
         rows = evaluate_prediction(nets, request.sets, self.downsizes, request.progress, request.failed)
         targets = {
             net.name: {**subject.identity, "m": net.m, "parameters": net.parameters, "meta": net.meta}
@@ -145,14 +144,6 @@ class PredictionMeasure(Measure):
             for row in rows
             if isinstance(row, BlockRow) and row.downsize > 1
         }
-
-
-def _network(subject: Subject, device: torch.device) -> NetPredictor:
-    assert subject.net is not None
-    operator = open_operator(subject.name, subject.net, subject.meta, device)
-    if not isinstance(operator, NetPredictor):
-        raise operator.refusal(f"kind {operator.kind!r}")
-    return operator
 
 
 def evaluate_prediction(

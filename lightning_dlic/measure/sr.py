@@ -17,7 +17,6 @@ from lightning_dlic.measure.pictures import Metrics, PictureMeasure, keep
 from lightning_dlic.measure.sets import TestSet, each_picture
 from lightning_dlic.metrics.named import NamedMetric, figures, open_metrics
 from lightning_dlic.metrics.protocol import Protocol
-from lightning_dlic.operators.base import open_operator
 from lightning_dlic.operators.downsizer import Downsizer, bicubic, learned, registered
 from lightning_dlic.operators.enlarger import Enlarger, NetEnlarger, kernel_enlarger
 from lightning_dlic.operators.upscale import to_pixels
@@ -135,7 +134,7 @@ class EnlargingMeasure(PictureMeasure):
 
     def _open(self, subjects: Sequence[Subject], device: torch.device) -> list[Enlarger]:
         """Enlargers in the order of the subjects; a rival once for each scale that occurs."""
-        nets = {s.name: _network(s, device) for s in subjects if s.net is not None}
+        nets = {s.name: s.operator(NetEnlarger, device) for s in subjects if s.net is not None}
         for enlarger in nets.values():
             if self.scale not in (None, enlarger.scale):
                 raise DlicError(f"{enlarger.name} enlarges x{enlarger.scale}, not x{self.scale} as --scale says")
@@ -157,14 +156,6 @@ class EnlargingMeasure(PictureMeasure):
         """PSNR and SSIM on Y, and LPIPS."""
         lpips = f" / {figures['lpips']:.3f}" if "lpips" in figures else ""
         return f"{figures['psnr_y']:.2f} / {figures['ssim_y']:.4f}{lpips}"
-
-
-def _network(subject: Subject, device: torch.device) -> NetEnlarger:
-    assert subject.net is not None
-    operator = open_operator(subject.name, subject.net, subject.meta, device)
-    if not isinstance(operator, NetEnlarger):
-        raise operator.refusal(f"kind {operator.kind!r}")
-    return operator
 
 
 def _downsizer(text: str, request: MeasureRequest) -> Callable[[int], Downsizer]:
