@@ -41,19 +41,15 @@ from dlic_datamodules.policy import check_failures
 from dlic_datamodules.progress import Progress, progress_bar
 from dlic_datamodules.sizes import check_disk, readable_size
 from dlic_datamodules.source import Source
+from dlic_datamodules.work_processes import cores
 
-__all__ = ["build_workers", "join_caches", "open_cache", "present"]
+__all__ = ["join_caches", "open_cache", "present"]
 
 _log = logging.getLogger("dlic.data")
 # Decoded pictures that may wait for an earlier one to be written.
 _PENDING_BYTES = 1 << 28
 _PROBED = 64
 _WORTH_A_PROCESS = 8
-
-
-def build_workers() -> int:
-    """Decoding processes: one a core this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_cache(
@@ -90,7 +86,7 @@ def open_cache(
             with locked(lock_path(base, folder.name), f"building the cache {folder.name}") as alone:
                 pictures = present(folder, digest, tell=True)
                 if pictures is None:
-                    build = _Build(source, options, folder, on_error, max_failed, workers or build_workers())
+                    build = _Build(source, options, folder, on_error, max_failed, workers or cores())
                     build.run(digest, alone)
                     pictures = CachedPictures(folder)
     except OSError as error:

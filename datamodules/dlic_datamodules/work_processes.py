@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -14,7 +15,15 @@ from typing import Any
 
 from dlic_registry import import_plugins, imported_plugins
 
-__all__ = ["KilledError", "end_with", "run_jobs"]
+__all__ = ["KilledError", "cores", "end_with", "run_jobs"]
+
+# What libraries of numbers read, when they are loaded, as how many threads they shall work with.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class KilledError(Exception):
@@ -34,13 +43,15 @@ def run_jobs(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
     Args:
         work: Does one; it must be picklable. What it raises is raised here, and ends all.
         jobs: What it is called with.
-        workers: Processes at most.
+        workers: Processes at most. Each has an even share of the cores for threads of its own, or what the
+            environment says.
 
     Yields:
         A job's number and what came of it, as they get done: a `KilledError` where the process ended meanwhile.
     """
     # Forking a process that has threads, as decoders and torch have, may deadlock.
     context = multiprocessing.get_context("spawn")
+    threads = max(1, cores() // max(1, min(workers, len(jobs))))
     waiting = list(range(len(jobs)))[::-1]
     idle: list[_Worker] = []
     busy: list[_Worker] = []
@@ -48,7 +59,7 @@ def run_jobs(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
         while waiting or busy:
             while waiting and len(busy) < workers:
                 job = waiting.pop()
-                busy.append(_give(idle.pop() if idle else None, job, jobs[job], lambda: _start(context, work)))
+                busy.append(_give(idle.pop() if idle else None, job, jobs[job], lambda: _start(context, work, threads)))
             ready = wait([worker.pipe for worker in busy])
             for worker in [worker for worker in busy if worker.pipe in ready]:
                 busy.remove(worker)
@@ -90,13 +101,29 @@ def _give(worker: _Worker | None, number: int, job: Any, start: Callable[[], _Wo
     return worker
 
 
-def _start(context: Any, work: Callable[[Any], Any]) -> _Worker:
+def _start(context: Any, work: Callable[[Any], Any], threads: int) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work, os.getpid(), imported_plugins()), daemon=True)
-    process.start()
+    with _environment(threads):
+        process.start()
     # With our copy of its end open, we would never see that it is gone.
     theirs.close()
     return _Worker(process, ours)
+
+
+@contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """What a process that begins here takes over: it must know before it loads anything."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    try:
+        os.environ.update({name: str(threads) for name, value in before.items() if not value or not value.isdecimal()})
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _serve(pipe: Connection, work: Callable[[Any], Any], parent: int, plugins: list[str]) -> None:

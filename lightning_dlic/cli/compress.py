@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dlic_datamodules.work_processes import cores
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable_json, say
 from lightning_dlic.cli.notes import notes
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lightning_dlic.pipeline.plan import Pipeline
 
 _TRANSPARENCY = ("flatten", "refuse")
+# Encodings at a time of a single picture.
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Options:
     alpha: float | str | None
     gray: bool
     transparency: str
+    threads: int = _THREADS
 
 
 def compress(
@@ -134,7 +137,7 @@ def compress(
             f"{source if '://' in source else target}: addresses are for folders that are shared out: --on ray"
         )
     if is_folder(source):
-        _folder(Path(source), target, options, workers or os.cpu_count() or 1, overwrite, as_json)
+        _folder(Path(source), target, options, workers or cores(), overwrite, as_json)
         return
     target = place(source, target, ".dlic", overwrite)
     with notes():
@@ -236,7 +239,9 @@ def _folder(source: Path, target: str, options: Options, workers: int, overwrite
     if target == STANDARD:
         raise DlicError(f"{source} is a folder; name a folder for its bitstreams, not standard output")
     found = plan(source, Path(target), PICTURE_SUFFIXES, SUFFIX)
-    run_folder(found, partial(_work, options, as_json), workers, overwrite)
+    # Encodings at a time: what is left of the cores for each process.
+    threads = max(1, cores() // max(1, min(workers, len(found.pairs))))
+    run_folder(found, partial(_work, replace(options, threads=min(threads, _THREADS)), as_json), workers, overwrite)
 
 
 def _remote(source: str, target: str, options: Options, on: str, workers: int, overwrite: bool, as_json: bool) -> None:
@@ -248,7 +253,7 @@ def _remote(source: str, target: str, options: Options, on: str, workers: int, o
         raise DlicError("--on shares out a folder, not standard input")
     address = engine_address(on)
     found = plan_remote(source, target, PICTURE_SUFFIXES, SUFFIX)
-    outcomes = run_on_ray(found, partial(_work, options, as_json), address, workers, overwrite)
+    outcomes = run_on_ray(found, partial(_work, replace(options, threads=1), as_json), address, workers, overwrite)
     tell_outcomes(outcomes, len(found.pairs), found.others)
 
 

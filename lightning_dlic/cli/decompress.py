@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dlic_datamodules.work_processes import cores
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import say
 from lightning_dlic.cli.notes import notes
@@ -58,7 +58,7 @@ def decompress(
         if target == STANDARD:
             raise DlicError(f"{source} is a folder; name a folder for its pictures, not standard output")
         found = plan(Path(source), Path(target), frozenset({SUFFIX}), ending)
-        run_folder(found, work, workers or os.cpu_count() or 1, overwrite)
+        run_folder(found, work, workers or cores(), overwrite)
         return
     target = place(source, target, ending, overwrite)
     picture_form("standard output.png" if target == STANDARD else target, quality)

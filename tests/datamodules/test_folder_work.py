@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dlic_datamodules.folder_work import run
+from dlic_datamodules.work_processes import cores, run_jobs
 from dlic_registry import DlicError
 
 
@@ -63,3 +64,13 @@ def test_a_result_older_than_its_source_is_said(tmp_path: Path) -> None:
     os.utime(target, (1, 1))
     (outcome,) = run([(source, target)], fragile, 1)
     assert "older than its source (--overwrite" in outcome.message
+
+
+def test_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+    monkeypatch.delenv(names[0], raising=False)
+    monkeypatch.setenv(names[1], "7")
+    told = dict(run_jobs(os.getenv, names, 2))
+    # What the user says stands.
+    assert told == {0: str(max(1, cores() // 2)), 1: "7"}
+    assert names[0] not in os.environ
