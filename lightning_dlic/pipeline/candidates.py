@@ -18,7 +18,7 @@ from lightning_dlic.operators.layers import Layers
 from lightning_dlic.pipeline.assemble import advanced, finished
 from lightning_dlic.pipeline.between import between, coding
 from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
-from lightning_dlic.pipeline.resolve import Chain
+from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain
 from lightning_dlic.pipeline.source import Source
 from lightning_dlic.pipeline.spent import ENCODING, NETWORK, SCORING, Spent
 
@@ -59,7 +59,8 @@ class Branch:
         scale: Factor of downsizing.
         effort: Given to the encoder.
         pipeline: Says how a bitstream names its networks.
-        chain: Networks that need no hints; empty for bicubic interpolation only.
+        open: Gives the networks that need no hints; an empty chain for bicubic interpolation only. It is asked once
+            they are to work: what they take is not for searches in which none does.
         score: Judges a decoded picture.
         spent: Counts.
     """
@@ -70,15 +71,26 @@ class Branch:
     scale: int
     effort: int
     pipeline: Pipeline
-    chain: Chain
+    open: Callable[[], Chain]
     score: Score
     spent: Spent
     _scored: dict[tuple[float, frozenset[str]], Candidate] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def chain(self) -> Chain:
+        """Networks that need no hints."""
+        return self.open()
+
+    @property
+    def has_net(self) -> bool:
+        """Whether the pipeline has networks for this scale, and decoders run them on pictures of this size."""
+        small = self.source.height * self.source.width <= NET_PIXELS
+        return small and bool(self.pipeline.places(self.scale, hints=False))
+
     @property
     def needs_net(self) -> bool:
         """Whether the network must be used."""
-        return bool(self.chain.operators) and self.pipeline.always
+        return self.pipeline.always and self.has_net and bool(self.chain.operators)
 
     @property
     def smooth(self) -> bool:
@@ -118,7 +130,7 @@ class Branch:
     def candidate(self, quality: float) -> Candidate:
         """Decodes and scores by interpolation and by the network where there is one: the better, or as must be."""
         found = [] if self.needs_net else [self.interpolated(quality)]
-        found += [self.networked(quality)] if self.chain.operators else []
+        found += [self.networked(quality)] if self.has_net and self.chain.operators else []
         return max(found, key=lambda candidate: (candidate.score, -candidate.size))
 
     def interpolated(self, quality: float) -> Candidate:

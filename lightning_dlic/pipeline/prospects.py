@@ -14,7 +14,7 @@ from lightning_dlic.codec import BaseCodec, CodecError
 from lightning_dlic.pipeline.budget import Rate, approach
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.plan import Pipeline
-from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain, open_chain, reason
+from lightning_dlic.pipeline.resolve import Chain, open_chain, reason
 from lightning_dlic.pipeline.settings import Settings
 from lightning_dlic.pipeline.source import Source
 from lightning_dlic.pipeline.spent import Spent
@@ -66,8 +66,7 @@ class Prospect:
     @property
     def networked(self) -> bool:
         """Whether networks are worth running."""
-        known = self.gain is None or self.gain > 0 or self.branch.needs_net
-        return known and bool(self.branch.chain.operators)
+        return self.branch.has_net and (self.gain is None or self.gain > 0 or self.branch.needs_net)
 
 
 class Prospects:
@@ -101,9 +100,13 @@ class Prospects:
     def branch(self, name: str, scale: int) -> Branch:
         """The branch of a codec and a scale."""
         if (name, scale) not in self._known:
-            settings, codec, chain = self.settings, self.codecs[name], self._chain(scale)
+            settings, codec = self.settings, self.codecs[name]
+
+            def opening() -> Chain:
+                return self._chain(scale)
+
             made = Branch(
-                self.source, name, codec, scale, settings.effort, settings.pipeline, chain, self.score, self.spent
+                self.source, name, codec, scale, settings.effort, settings.pipeline, opening, self.score, self.spent
             )
             self._known[name, scale] = made
         return self._known[name, scale]
@@ -121,7 +124,7 @@ class Prospects:
         scout, *others = self.codecs
         seen = self._looked(self._scouted(scout, scales, limit))
         kept = self._kept(sorted(seen, key=_worth, reverse=True)) or list(scales)
-        gains = {prospect.branch.scale: prospect.gain for prospect in seen}
+        gains = {prospect.branch.scale: prospect.gain for prospect in seen if prospect.branch.has_net}
         rest = self.each(self.branches(others, kept), lambda branch: self.glance(branch, limit))
         seen += [replace(prospect, gain=gains.get(prospect.branch.scale)) for prospect in rest]
         return sorted(seen, key=_worth, reverse=True)
@@ -230,12 +233,11 @@ class Prospects:
                 break
             best = max((each.score + max(0.0, gains.get(each.branch.scale, 0.0)) for each in seen), default=0.0)
             hope = 2 * max(gains.values(), default=math.inf)
-            if prospect.branch.chain.operators and (prospect.score + hope >= best or prospect.branch.needs_net):
+            if prospect.branch.has_net and (prospect.score + hope >= best or prospect.branch.needs_net):
                 gains[prospect.branch.scale] = self._gain(prospect)
         least = min(gains.values(), default=None)
         return [
-            replace(each, gain=gains.get(each.branch.scale, least)) if each.branch.chain.operators else each
-            for each in seen
+            replace(each, gain=gains.get(each.branch.scale, least)) if each.branch.has_net else each for each in seen
         ]
 
     def _kept(self, best: Sequence[Prospect]) -> list[int]:
@@ -265,9 +267,7 @@ class Prospects:
         return quality + octave * math.log2(max(1, 8 * size) / self.source.base_pixels(branch.scale) / 0.1)
 
     def _chain(self, scale: int) -> Chain:
-        """The networks for a scale, loaded when that is tried; none for pictures on which decoders run none."""
-        if self.source.height * self.source.width > NET_PIXELS:
-            return Chain()
+        """The networks for a scale, loaded when they are first to work."""
         if scale not in self._chains:
             self._chains[scale] = opened(self.settings.pipeline, scale, hints=False)
         return self._chains[scale]

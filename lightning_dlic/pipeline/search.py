@@ -209,7 +209,7 @@ def _reach(branch: Branch, target: float) -> Candidate | None:
         return branch.interpolated(quality).score + gain
 
     found = coarsest_reaching(expected, steps, target, steps // 2)
-    if not branch.chain.operators:
+    if not branch.has_net or not branch.chain.operators:
         return None if found is None else branch.interpolated(found)
     near = steps - 1 if found is None else found
     gain = branch.candidate(near).score - branch.interpolated(near).score
