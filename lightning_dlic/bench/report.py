@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import html
 import io
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dlic_datamodules.files import write_file
+from dlic_registry import DlicError
 from lightning_dlic.bench.bench import kept_name, opened
 from lightning_dlic.metrics.strict_json import strict_json
 
 Record = dict[str, Any]
+
+
+_OURS = "lightning-dlic bench"
+
+
+def _mean_pixels(result: Record) -> float:
+    pixels: dict[str, int] = {record["picture"]: record["pixels"] for record in result["records"]}
+    return sum(pixels.values()) / max(1, len(pixels))
 
 
 def write_json(path: Path, result: Record) -> None:
@@ -26,8 +37,7 @@ def write_compressai(folder: Path, result: Record) -> list[Path]:
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pixels = {record["picture"]: record["pixels"] for record in result["records"]}
-    mean_pixels = sum(pixels.values()) / max(1, len(pixels))
+    mean_pixels = _mean_pixels(result)
     written = []
     for codec in dict.fromkeys(row["codec"] for row in result["summary"]):
         rows = [row for row in result["summary"] if row["codec"] == codec and not row["missed"]]
@@ -37,20 +47,60 @@ def write_compressai(folder: Path, result: Record) -> list[Path]:
                 lists[metric.replace("_", "-")] = [row[metric] for row in rows]
         lists["encoding_time"] = [row["encode_seconds"] for row in rows]
         lists["decoding_time"] = [row["decode_seconds"] for row in rows]
-        content = {"name": codec, "description": f"lightning-dlic bench on {result['folder']}", "results": lists}
+        content = {"name": codec, "description": f"{_OURS} on {result['folder']}", "results": lists}
         path = folder / f"{codec}.json"
         write_file(path, (strict_json(content, indent=2) + "\n").encode())
         written.append(path)
     return written
 
 
-def write_plot(path: Path, result: Record) -> None:
-    """Draws a rate-distortion plot for each metric, side by side."""
+def read_published(path: Path) -> Record:
+    """Reads figures in CompressAI's layout: a name, and under ``results`` lists of bpp and metrics.
+
+    Returns:
+        ``name``, and ``results`` by our names of metrics. PSNR of theirs is of RGB; their MS-SSIM, of RGB too, is none
+        of ours, and is left out.
+
+    Raises:
+        DlicError: The file is not of that layout.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        lists = {name: [float(value) for value in values] for name, values in content["results"].items()}
+        ours = str(content.get("description", "")).startswith(_OURS)
+        metrics = {_published_name(name): values for name, values in lists.items() if ours or not _of_rgb(name)}
+        if not lists["bpp"] or any(len(values) != len(lists["bpp"]) for values in metrics.values()):
+            raise ValueError("lists of other lengths than bpp")
+        return {"name": str(content["name"]), "results": metrics}
+    except OSError as error:
+        raise DlicError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else error
+        raise DlicError(f"{path}: no figures in CompressAI's layout ({what}): a name, and results with bpp") from error
+
+
+def _of_rgb(name: str) -> bool:
+    return name.startswith("ms-ssim")
+
+
+def _published_name(name: str) -> str:
+    return "psnr_rgb" if name == "psnr" else name.replace("-", "_")
+
+
+def write_plot(path: Path, result: Record, published: Sequence[Record] = ()) -> None:
+    """Draws a rate-distortion plot for each metric, side by side.
+
+    Args:
+        path: The picture.
+        result: What was measured.
+        published: Figures of others on the same pictures, as `read_published` gives them, which are drawn dashed.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    mean_pixels = _mean_pixels(result)
     metrics = [m for m in result["metrics"] if any(m in row for row in result["summary"])]
     figure, axes = pyplot.subplots(1, max(1, len(metrics)), figsize=(5 * max(1, len(metrics)), 4), squeeze=False)
     for axis, metric in zip(axes[0], metrics, strict=False):
@@ -58,6 +108,10 @@ def write_plot(path: Path, result: Record) -> None:
             rows = [row for row in result["summary"] if row["codec"] == codec and metric in row]
             width = 2.5 if codec == "ours" else 1.2
             axis.plot([r["bytes"] for r in rows], [r[metric] for r in rows], marker="o", label=codec, linewidth=width)
+        for other in published:
+            if metric in other["results"]:
+                sizes = [bpp * mean_pixels / 8 for bpp in other["results"]["bpp"]]
+                axis.plot(sizes, other["results"][metric], "--", marker=".", label=other["name"], linewidth=1.0)
         axis.set(xlabel="bytes of the file", ylabel=_title(metric), xscale="log")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlic_registry import DlicError, did_you_mean
+from dlic_registry import DlicError, did_you_mean, entries
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.decompress import decompress
@@ -80,7 +84,16 @@ class FileRow:
         """Begins with a picture.
 
         Raises:
-            DlicError: The plug-in is not installed.
+            DlicError: What writes the format is not installed.
+        """
+        self.check()
+        return FileSession(self, picture)
+
+    def check(self) -> None:
+        """Loads what writes the format.
+
+        Raises:
+            DlicError: It is not installed.
         """
         module, attribute = self.plugin
         if module:
@@ -90,7 +103,50 @@ class FileRow:
                 raise DlicError(f"bench: {self.format} needs {module}: pip install 'lightning-dlic[bench]'") from error
             if attribute:
                 getattr(found, attribute)()
-        return FileSession(self, picture)
+
+    def write(self, image: Image.Image, quality: int) -> bytes:
+        """A file of the picture."""
+        out = io.BytesIO()
+        image.save(out, self.format, quality=quality, **self.options)
+        return out.getvalue()
+
+    def read(self, data: bytes, mode: str) -> U8:
+        """What a file holds, in ``L`` or ``RGB``."""
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert(mode))
+
+
+class MiniRow(FileRow):
+    """AVIF with the smallest header, by libavif's own programs where they were built to write it."""
+
+    def check(self) -> None:
+        """See `FileRow.check`."""
+        program = which("avifenc")
+        told = subprocess.run([program, "--help"], capture_output=True, check=False).stdout if program else b""
+        if b"--mini" not in told or which("avifdec") is None:
+            what = f"{program} was built without --mini" if program else "there is no avifenc on the PATH"
+            raise DlicError(
+                f"bench: avif-mini needs libavif's avifenc and avifdec with the minimised header, and {what}. "
+                "Build libavif with -DAVIF_ENABLE_EXPERIMENTAL_MINI=ON, or leave the row out."
+            )
+
+    def write(self, image: Image.Image, quality: int) -> bytes:
+        """See `FileRow.write`."""
+        with TemporaryDirectory() as folder:
+            source, target = Path(folder, "a.png"), Path(folder, "a.avif")
+            image.save(source)
+            subsampling = "400" if image.mode == "L" else "420"
+            asked = ["avifenc", "--mini", "-q", str(quality), "-s", "4", "-y", subsampling, str(source), str(target)]
+            subprocess.run(asked, capture_output=True, check=True)
+            return target.read_bytes()
+
+    def read(self, data: bytes, mode: str) -> U8:
+        """See `FileRow.read`."""
+        with TemporaryDirectory() as folder:
+            source, target = Path(folder, "a.avif"), Path(folder, "a.png")
+            source.write_bytes(data)
+            subprocess.run(["avifdec", str(source), str(target)], capture_output=True, check=True)
+            return super().read(target.read_bytes(), mode)
 
 
 @dataclass
@@ -129,16 +185,13 @@ class FileSession:
 
     def small(self, file: Coded) -> U8:
         """What a file holds, at its own size."""
-        with Image.open(io.BytesIO(file.data)) as image:
-            return np.asarray(image.convert("L" if self.picture.ndim == 2 else "RGB"))
+        return self.row.read(file.data, "L" if self.picture.ndim == 2 else "RGB")
 
     def _file(self, scale: int, quality: int) -> bytes:
         if scale not in self._small:
             self._small[scale] = Image.fromarray(_each_plane(self.picture, lambda plane: shrink(plane, scale)))
         if (scale, quality) not in self._files:
-            out = io.BytesIO()
-            self._small[scale].save(out, self.row.format, quality=quality, **self.row.options)
-            self._files[scale, quality] = out.getvalue()
+            self._files[scale, quality] = self.row.write(self._small[scale], quality)
         return self._files[scale, quality]
 
     def _at(self, scale: int, limit: int) -> Coded | None:
@@ -202,6 +255,7 @@ def rows(effort: int, pipeline: str) -> dict[str, Row]:
         "jpeg": FileRow("JPEG", {"optimize": True, "progressive": True, "subsampling": 2}, finest=95),
         "webp": FileRow("WEBP", {"method": 6}),
         "avif": FileRow("AVIF", {"speed": 4}),
+        "avif-mini": MiniRow("AVIF"),
         "jxl": FileRow("JXL", {"effort": 7}, ("pillow_jxl", "")),
         "heic": FileRow("HEIF", {}, ("pillow_heif", "register_heif_opener")),
         "hevc": OurRow("hevc", "bicubic", effort),
@@ -210,21 +264,29 @@ def rows(effort: int, pipeline: str) -> dict[str, Row]:
 
 
 def pick_rows(names: str, effort: int, pipeline: str) -> dict[str, Row]:
-    """The rows of a comma-separated list; ``ours:NAME`` is ours with the pipeline of that name.
+    """The rows of a comma-separated list.
+
+    ``ours:NAME`` is ours with the pipeline of that name; ``codec:NAME``, or a name that no file has, a registered base
+    codec in our container, searched as ours is and enlarged by interpolation.
 
     Raises:
         DlicError: One of the names is unknown.
     """
     known = rows(effort, pipeline)
     wanted = [name.strip() for name in names.split(",") if name.strip()]
+    codecs = {entry.name for entry in entries("codec")}
     for name in wanted:
         if name.startswith("ours:"):
             own = name.removeprefix("ours:")
             find_pipeline(own)
             known[name] = OurRow("auto", own, effort)
+        elif name not in known and name.removeprefix("codec:") in codecs:
+            known[name] = OurRow(name.removeprefix("codec:"), "bicubic", effort)
         elif name not in known:
-            hint = did_you_mean(name, known)
-            raise DlicError(f"bench: unknown codec {name!r}.{hint} Known: {', '.join(known)}.")
+            hint = did_you_mean(name, [*known, *codecs])
+            raise DlicError(
+                f"bench: unknown codec {name!r}.{hint} Known: {', '.join(dict.fromkeys([*known, *sorted(codecs)]))}."
+            )
     return {name: known[name] for name in wanted}
 
 

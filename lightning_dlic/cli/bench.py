@@ -25,7 +25,11 @@ def bench(
     folder: Annotated[Path, typer.Argument(help="A folder of pictures.")],
     budgets: Annotated[str, typer.Option(help="Bytes, separated by commas.")] = "500,1000,2000,4000",
     codecs: Annotated[
-        str, typer.Option(help="Rows: jpeg, webp, avif, jxl, heic (files), hevc, ours, ours:PIPELINE.")
+        str,
+        typer.Option(
+            help="Rows: jpeg, webp, avif, avif-mini, jxl, heic (files), ours, ours:PIPELINE, "
+            "hevc, vvc or any base codec; codec:NAME for one whose name a file has."
+        ),
     ] = ("jpeg,webp,avif,jxl,heic,hevc,ours"),
     metrics: Annotated[str, typer.Option(help="Registered metrics: see dlic list metric.")] = METRICS,
     effort: Annotated[int, typer.Option(min=1, max=9, help="Of our search.")] = 5,
@@ -37,6 +41,9 @@ def bench(
     plot: Annotated[Path | None, typer.Option(help="Write rate-distortion plots there, as PNG.")] = None,
     page: Annotated[Path | None, typer.Option("--html", help="Write a page with pictures and a slider there.")] = None,
     compressai: Annotated[Path | None, typer.Option(help="Write files in CompressAI's layout to that folder.")] = None,
+    published: Annotated[
+        list[Path] | None, typer.Option(help="Figures in CompressAI's layout, drawn into the plots; again for more.")
+    ] = None,
     plugin: Plugins = None,
 ) -> None:
     """Measure codecs at byte budgets: table, plots, page.
@@ -49,6 +56,7 @@ def bench(
     from dlic_datamodules.folder_work import find_pictures
     from lightning_dlic.bench.bench import PROTOCOL as protocol
     from lightning_dlic.bench.bench import Task, bd_rates, measure_folder, opened, summarize
+    from lightning_dlic.bench.report import read_published
     from lightning_dlic.bench.rows import pick_rows
     from lightning_dlic.bench.whole import add_whole
 
@@ -60,6 +68,9 @@ def bench(
     wanted, whole = tuple(m.name for m in known if not m.over_set), [m for m in known if m.over_set]
     if not wanted:
         raise DlicError("--metrics: name one of single pictures, too: it chooses the files that are judged as a set")
+    others = [read_published(file) for file in published or ()]
+    if others and plot is None:
+        raise DlicError("--published draws figures into a plot: say where by --plot FILE")
     for file in (json_file, plot, page):
         if file is not None:
             check_target(file)
@@ -94,7 +105,7 @@ def bench(
     }
     if "ours" in codecs and len(task.budgets) >= 4:
         result["bd_rate"] = bd_rates(records, "ours", wanted)
-    _write(result, json_file, plot, page, compressai)
+    _write(result, json_file, plot, page, compressai, others)
     _print(result)
     if failed:
         say(f"{len(failed)} of {len(pictures)} pictures could not be measured; each is named above", err=True)
@@ -124,14 +135,19 @@ def _name(paths: list[Path], folder: Path) -> dict[str, Path]:
 
 
 def _write(
-    result: dict[str, Any], json_file: Path | None, plot: Path | None, page: Path | None, compressai: Path | None
+    result: dict[str, Any],
+    json_file: Path | None,
+    plot: Path | None,
+    page: Path | None,
+    compressai: Path | None,
+    published: list[dict[str, Any]],
 ) -> None:
     from lightning_dlic.bench.report import write_compressai, write_json, write_page, write_plot
 
     if json_file:
         write_json(json_file, result)
     if plot:
-        write_plot(plot, result)
+        write_plot(plot, result, published)
     if page:
         write_page(page, result, page.with_suffix(""))
     if compressai:

@@ -34,6 +34,8 @@ _INITIAL_QP, _HEADER = 35, 16
 # next that begins with more weight rather than this with less: so bytes grow without a leap.
 _LAGRANGE, _UP = 0.42, 0.3
 _SECONDS = 600
+# For FFmpeg to say whether it has the encoder.
+_ANSWER = 60
 
 
 class VVC(BaseCodec):
@@ -48,7 +50,7 @@ class VVC(BaseCodec):
 
     def missing(self) -> str | None:
         """See `BaseCodec.missing`."""
-        return None if _encoder() else f"FFmpeg with {_LIBRARY}: pip install imageio-ffmpeg has one for most platforms"
+        return None if encoder() else f"FFmpeg with {_LIBRARY}: pip install imageio-ffmpeg has one for most platforms"
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`; quality is 63 - QP, and the encoder knows one effort."""
@@ -143,14 +145,14 @@ def _parameter_sets(height: int, width: int, level: int) -> tuple[bytes, bytes]:
 
 
 @cache
-def _encoder() -> str | None:
+def encoder() -> str | None:
     """The FFmpeg that encodes VVC; None where there is none."""
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 
         program = str(get_ffmpeg_exe())
         asked = [program, "-v", "error", "-h", f"encoder={_LIBRARY}"]
-        told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
+        told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER, check=False)
     except (ImportError, RuntimeError, OSError, subprocess.TimeoutExpired):
         return None
     return program if f"Encoder {_LIBRARY}".encode() in told.stdout else None
@@ -158,7 +160,7 @@ def _encoder() -> str | None:
 
 def _vvenc(planes: Planes, height: int, width: int, qp: int, lagrange: float) -> bytes:
     """A VVC byte stream of one picture; ``lagrange`` times the usual is what a bit costs."""
-    program = _encoder()
+    program = encoder()
     if program is None:
         raise CodecError(f"base codec vvc needs FFmpeg with {_LIBRARY} to encode: pip install imageio-ffmpeg")
     half = chroma_size(height, width)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from dlic_registry import entries
-from lightning_dlic.codec import BaseCodec, Bitstream, BitstreamError, CodecError, Planes, base_codec, decode_base
+from lightning_dlic.codec import BaseCodec, Bitstream, BitstreamError, CodecError, Planes, base_codec, decode_base, vvc
+from lightning_dlic.pipeline.settings import Settings, usable_codecs
 
 MakePlanes = Callable[[int, int, bool], Planes]
 NAMES = [entry.name for entry in entries("codec")]
@@ -183,10 +184,15 @@ def test_a_damaged_payload_never_passes_for_the_picture(named: tuple[str, BaseCo
 
 
 def test_a_missing_encoder_names_its_remedy(monkeypatch: pytest.MonkeyPatch, make_planes: MakePlanes) -> None:
-    for name, module in (("jxl", "pillow_jxl"), ("vvc", "imageio_ffmpeg")):
+    remedies = ("jxl", "pillow_jxl", r"'lightning-dlic\[jxl\]'"), ("vvc", "imageio_ffmpeg", "imageio-ffmpeg")
+    for name, module, remedy in remedies:
         monkeypatch.setitem(sys.modules, module, None)
-        with pytest.raises(CodecError, match=rf"pip install 'lightning-dlic\[{name}\]'"):
+        vvc.encoder.cache_clear()
+        with pytest.raises(CodecError, match=f"pip install {remedy}"):
             base_codec(name).encode(make_planes(16, 16, False), 10)
+    with pytest.warns(UserWarning, match="auto goes without base codec vvc, which needs FFmpeg with libvvenc"):
+        assert "vvc" not in usable_codecs(Settings())
+    vvc.encoder.cache_clear()
 
 
 def test_an_encoder_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch, make_planes: MakePlanes) -> None:
