@@ -20,7 +20,16 @@ order they act in."""
 
 
 class BatchTransform(ABC):
-    """Adds to a batch, in the loader's workers. Picklable, and draws from nothing but the keys."""
+    """Adds to a batch, in the loader's workers. Picklable, and draws from nothing but the keys.
+
+    Batch number s of a run is then the same in every worker, on every rank and after resuming. What cannot be pickled
+    (an encoder, a model) is opened when it is first needed, in the process that needs it. Names that stages look for:
+    ``base``, the decoded small picture, uint8 ``[B, 1 or 3, h, w]``, with ``quality`` float32 ``[B]``; ``luma`` and
+    ``hints``, what a colour network is shown. ``image`` may be cropped, and is otherwise left as it is.
+
+    Attributes:
+        dlic_api: Version of this interface.
+    """
 
     dlic_api: ClassVar[int] = 1
 

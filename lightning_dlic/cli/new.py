@@ -13,7 +13,9 @@ from lightning_dlic.cli.plugins import Plugins
 
 
 def new(
-    what: Annotated[str, typer.Argument(help="stage, net, codec, hints, data or kind.", show_default=False)],
+    what: Annotated[
+        str, typer.Argument(help="stage, net, codec, hints, data, kind, loss, metric or transform.", show_default=False)
+    ],
     name: Annotated[
         str, typer.Argument(help="Name to register: lower-case letters, digits, underscores.", show_default=False)
     ],

@@ -16,7 +16,7 @@ from dlic_datamodules.files import write_file
 from dlic_registry import KINDS, DlicError, did_you_mean, entries, load, stage_kinds
 from dlic_registry.kinds import check_name
 
-MAKES = ("stage", "net", "codec", "hints", "data", "kind")
+MAKES = ("stage", "net", "codec", "hints", "data", "kind", "loss", "metric", "transform")
 """What packages can be written of."""
 
 _USES = {
@@ -25,6 +25,9 @@ _USES = {
     "codec": "dlic compress photo.jpg photo.dlic --bytes 20k --pipeline NAME.yaml",
     "hints": "dlic compress photo.jpg photo.dlic --bytes 2000 --pipeline NAME.yaml",
     "data": "dlic-fit NAME.yaml data.args.root=DIR",
+    "loss": "dlic-fit NAME.yaml data.args.root=DIR",
+    "metric": "dlic eval compact_x4 bicubic --data DIR --metrics NAME",
+    "transform": "dlic-fit NAME.yaml data.args.root=DIR",
     "kind": "dlic-fit NAME.yaml data.args.root=DIR",
 }
 
