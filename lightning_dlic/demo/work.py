@@ -27,6 +27,8 @@ def serve(pipe: Connection, plugins: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     import_plugins(plugins)
+    # Threads that spin while they wait for each other would take the cores that the other visitors' processes need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Imported while nobody waits for it yet.
     from lightning_dlic.demo import tasks
 

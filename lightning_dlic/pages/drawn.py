@@ -16,6 +16,7 @@ _COLORS = {
     "base": "#0b6e62",
     "hints": "#c8752a",
     "networks": "#6a5fa8",
+    "alpha": "#a3261c",
     "header": "#a5a49c",
     "checksum": "#cfcdc4",
     "other": "#cfcdc4",

@@ -26,6 +26,7 @@ TITLES = {
     "base": "Base layer",
     "hints": "Hints",
     "networks": "Networks",
+    "alpha": "Alpha",
     "header": "Header",
     "checksum": "Checksum",
     "other": "Other",

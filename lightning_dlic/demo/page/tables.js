@@ -4,7 +4,7 @@ import { NAMES, at, bytes, count, make, rate, seconds } from "./words.js";
 import { figure } from "./view.js";
 import { file } from "./server.js";
 
-const PARTS = { base: "Base layer", hints: "Hints", networks: "Networks", header: "Header", checksum: "Checksum", other: "Other" };
+const PARTS = { base: "Base layer", hints: "Hints", networks: "Networks", alpha: "Alpha", header: "Header", checksum: "Checksum", other: "Other" };
 
 // Columns: title, value of an entry, how it is written, and which way is better.
 function columns(lines) {
