@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Base layers of up to so many pixels a side go through a network whole; tiles of larger ones, whose halo is wide, keep
+# so many: with larger ones a picture of 12 megapixels takes 300 MB more.
+WHOLE, TILE = 512, 192
+
 
 @dataclass(frozen=True)
 class Span:
@@ -21,6 +25,11 @@ class Span:
     def target(self, scale: int) -> slice:
         """The kept part within the whole enlargement."""
         return slice(self.keep.start * scale, self.keep.stop * scale)
+
+
+def wide_tile(height: int, width: int) -> int:
+    """Side of tiles for networks with wide halos."""
+    return max(height, width) if max(height, width) <= WHOLE else TILE
 
 
 def spans(length: int, halo: int, tile: int, align: int = 1) -> Iterator[Span]:

@@ -16,13 +16,12 @@ from lightning_dlic.codec.planes import Planes
 from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.numpy.color import luma
 from lightning_dlic.imaging.resize import resize_uint8
+from lightning_dlic.imaging.spans import wide_tile
 from lightning_dlic.imaging.tiles import enlarge, net_halo
 from lightning_dlic.operators.base import Facts, Operator
 from lightning_dlic.operators.layers import Layers
 
 U8 = NDArray[np.uint8]
-# Inside of a tile: the halo of a network with strides is wide, and base layers of screen-sized pictures fit whole.
-_TILE = 384
 
 
 class _Fixed(nn.Module):
@@ -100,7 +99,7 @@ class Reconstructor(Operator):
             base,
             scale,
             halo=self.facts.halo,
-            tile=_TILE,
+            tile=wide_tile(rows, columns),
             align=self.multiple,
             prepare=self._prepare,
             finish=_finish,

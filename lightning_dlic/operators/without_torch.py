@@ -16,6 +16,7 @@ from lightning_dlic.imaging.numpy.color import luma
 from lightning_dlic.imaging.numpy.guided import guided_lines
 from lightning_dlic.imaging.numpy.resize import resize_uint8
 from lightning_dlic.imaging.numpy.tiles import enlarge
+from lightning_dlic.imaging.spans import wide_tile
 from lightning_dlic.operators.graphs import Graph
 from lightning_dlic.operators.layers import Advances, Layers
 from lightning_dlic.zoo.files import inspect_net
@@ -81,7 +82,8 @@ class GraphReconstructor:
             unit[1:] -= np.float32(128 / 255)
             return _levels(graph(base=unit[None], **told))
 
-        made = enlarge(net, np.stack(planes), layers.scale, halo=graph.halo, tile=_TILE, align=graph.multiple)
+        whole, tile = np.stack(planes), wide_tile(*planes[0].shape)
+        made = enlarge(net, whole, layers.scale, halo=graph.halo, tile=tile, align=graph.multiple)
         return np.ascontiguousarray(made[:, : layers.height, : layers.width].transpose(1, 2, 0))
 
     def _at(self, scale: int) -> Graph:

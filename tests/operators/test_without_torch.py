@@ -9,9 +9,9 @@ from skimage import data
 
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.codec.planes import Planes, downsized
+from lightning_dlic.imaging import spans
 from lightning_dlic.imaging.numpy.color import luma, split
 from lightning_dlic.imaging.numpy.resize import enlarge
-from lightning_dlic.operators import reconstructor, without_torch
 from lightning_dlic.operators.base import load_operator
 from lightning_dlic.operators.graphs import graph_name
 from lightning_dlic.operators.layers import Layers
@@ -34,8 +34,8 @@ def test_every_network_of_a_numbered_pipeline_has_its_graphs() -> None:
 
 
 def test_whole_pictures_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (reconstructor, without_torch):
-        monkeypatch.setattr(module, "_TILE", 48)
+    monkeypatch.setattr(spans, "WHOLE", 64)
+    monkeypatch.setattr(spans, "TILE", 48)
     picture = data.astronaut()[:361, :66]
     planes = downsized(picture, split(picture), 2)
     for base in (planes, Planes(planes.y)):
