@@ -60,6 +60,9 @@ def bench(
     from lightning_dlic.bench.rows import pick_rows
     from lightning_dlic.bench.whole import add_whole
 
+    others = [read_published(file) for file in published or ()]
+    if others and plot is None:
+        raise DlicError("--published draws figures into a plot: say where by --plot FILE")
     pictures = _name(find_pictures(folder).files[:limit], folder)
     pick_rows(codecs, effort, pipeline)
     numbers = _budgets(budgets)
@@ -68,9 +71,6 @@ def bench(
     wanted, whole = tuple(m.name for m in known if not m.over_set), [m for m in known if m.over_set]
     if not wanted:
         raise DlicError("--metrics: name one of single pictures, too: it chooses the files that are judged as a set")
-    others = [read_published(file) for file in published or ()]
-    if others and plot is None:
-        raise DlicError("--published draws figures into a plot: say where by --plot FILE")
     for file in (json_file, plot, page):
         if file is not None:
             check_target(file)

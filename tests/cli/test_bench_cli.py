@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,12 +62,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, str]:
     out = tmp_path_factory.mktemp("out")
     (out / "acme_metrics.py").write_text(ACME)
+    theirs = {"name": "theirs", "results": {"bpp": [0.2, 0.4], "psnr": [20.0, 24.0], "ms-ssim": [0.9, 0.95]}}
+    (out / "theirs.json").write_text(json.dumps(theirs))
     done = bench(
         folder,
         *("--plugin", "acme_metrics"),
-        *("--budgets", "800,1400,2400,5000", "--codecs", "webp,hevc,ours", "--effort", 2),
+        *("--budgets", "800,1400,2400,5000", "--codecs", "webp,hevc,codec:webp,ours", "--effort", 2),
         *("--metrics", "psnr_rgb,psnr_y,ssim_y,ms_ssim,acme_means,acme_set", "--pipeline", "bicubic"),
-        *("--json", out / "r.json", "--plot", out / "r.png", "--html", out / "r.html", "--compressai", out / "c"),
+        *(
+            "--published",
+            out / "theirs.json",
+            "--json",
+            out / "r.json",
+            "--plot",
+            out / "r.png",
+            "--html",
+            out / "r.html",
+            "--compressai",
+            out / "c",
+        ),
         path=out,
     )
     assert done.returncode == 0, done.stderr
@@ -119,6 +133,26 @@ def test_ours_spends_fewer_bytes_than_files_of_webp(result: tuple[Path, dict, st
     assert "BD-rate of ours against webp" in result[2]
 
 
+def test_a_base_codec_is_a_row_in_our_container(result: tuple[Path, dict, str]) -> None:
+    mine = [record for record in result[1]["records"] if record["codec"] == "codec:webp"]
+    assert {(record["picture"], record["budget"]) for record in mine} >= {("a.png", 800), ("b.png", 5000)}
+    assert all(record["setting"].startswith("webp quality") for record in mine)
+
+
+def test_avif_with_the_smallest_header_is_written_or_refused(folder: Path) -> None:
+    from dlic_registry import DlicError
+    from lightning_dlic.bench.rows import MiniRow
+
+    with Image.open(folder / "a.png") as image:
+        picture = np.asarray(image)
+    if shutil.which("avifenc") is None:
+        with pytest.raises(DlicError, match="avif-mini needs libavif's avifenc and avifdec"):
+            MiniRow("AVIF").open(picture)
+        return
+    session = MiniRow("AVIF").open(picture)
+    assert all(sample.size <= 900 and sample.picture.shape == picture.shape for sample in session.samples(900))
+
+
 def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
     out, measured, _ = result
     with Image.open(out / "r.png") as image:
@@ -128,6 +162,10 @@ def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
     assert files <= {path.name for path in (out / "r").glob("*.png")}
     assert all(name in page for name in files)
     assert 'type="range"' in page
+    from lightning_dlic.bench.report import read_published
+
+    # MS-SSIM of theirs is of RGB, which is none of ours.
+    assert read_published(out / "theirs.json")["results"].keys() == {"bpp", "psnr_rgb"}
     export = json.loads((out / "c" / "ours.json").read_text())
     assert export["name"] == "ours"
     assert len(export["results"]["bpp"]) == len(export["results"]["psnr-rgb"]) == 4
@@ -139,6 +177,7 @@ def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
         (["--codecs", "jpg"], "Did you mean 'jpeg'"),
         (["--budgets", "1kk"], "--budgets"),
         (["--metrics", "psnr_rbg"], "Did you mean 'psnr_rgb'"),
+        (["--published", __file__, "--plot", "p.png"], "no figures in CompressAI's layout"),
     ],
 )
 def test_mistakes_are_named(folder: Path, arguments: list[str], message: str) -> None:
