@@ -16,7 +16,7 @@ def seeds(only: str | None = None) -> list[bytes]:
     """Streams of one codec, or all that can encode here: grey and colour, of three sizes, with and without chunks."""
     from dlic_registry import entries
     from lightning_dlic.codec import Bitstream, Chunk, base_codec
-    from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
+    from lightning_dlic.codec.container import ALPHA_CHUNK, HINTS_CHUNK, PIPELINE_CHUNK
     from lightning_dlic.pipeline.source import Source
 
     random = np.random.default_rng(7)
@@ -36,7 +36,8 @@ def seeds(only: str | None = None) -> list[bytes]:
                     stream = Bitstream(width, height, 1, entry.name, planes.color, payload, crc)
                     found.append(stream.to_bytes())
                     record = bytes([1, 3]) + b"abc" + bytes(8)
-                    chunks = (Chunk(PIPELINE_CHUNK, record), Chunk(HINTS_CHUNK, bytes(9)), Chunk(99, b"x"))
+                    others = Chunk(ALPHA_CHUNK, b"\x80"), Chunk(99, b"x")
+                    chunks = (Chunk(PIPELINE_CHUNK, record), Chunk(HINTS_CHUNK, bytes(9)), *others)
                     found.append(replace(stream, pipeline=1).to_bytes())
                     found.append(replace(stream, chunks=chunks).to_bytes())
     return found
