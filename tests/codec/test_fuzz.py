@@ -11,16 +11,16 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 
 def test_damaged_streams_end_in_one_error_quickly_and_in_little_memory() -> None:
-    command = [sys.executable, str(SCRIPT), "--campaign", "11", "1500"]
+    command = [sys.executable, str(SCRIPT), "--campaign", "11", "900"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["wrong"] == []
-    assert sum(found["tally"].values()) == 1500
+    assert sum(found["tally"].values()) == 900
     assert found["megabytes"] < 300
     # The campaign must reach the decoders and the checksum, not only the header's parser.
     assert found["tally"]["base"] > 100
-    assert found["tally"]["decoded"] > 10
+    assert found["tally"]["decoded"] > 5
 
 
 @pytest.mark.slow
