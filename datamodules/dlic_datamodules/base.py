@@ -200,7 +200,7 @@ class PictureDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Finds and caches what the stage (``fit``, ``validate``, ``test`` or all) needs."""
         valid = ("valid", *self.valid_sets)
-        wanted = {"fit": ("train", *valid), "validate": valid, "test": ("test",), "predict": ()}
+        wanted = {"fit": ("train", *valid), "validate": valid, "test": ("test",), "predict": ("test",)}
         for split in wanted.get(stage or "fit", ()):
             self.pictures(split)
 
@@ -258,7 +258,9 @@ class PictureDataModule(LightningDataModule):
         )
         if self._steps is None:
             epoch = math.ceil(stream.count / (self.batch_size * world_size))
-            return self._loader(stream, self.workers, StepSampler(epoch, rolling=True))
+            # Who overfits some batches wants the same ones in each epoch.
+            rolling = not (self.trainer is not None and self.trainer.overfit_batches)  # type: ignore[attr-defined]
+            return self._loader(stream, self.workers, StepSampler(epoch, rolling=rolling))
         return self._loader(stream, self.workers, StepSampler(self._steps, self._start))
 
     def val_dataloader(self) -> PictureLoader | Rounds | list[Any]:
@@ -279,6 +281,10 @@ class PictureDataModule(LightningDataModule):
     def test_dataloader(self) -> PictureLoader | list[Any]:
         """Whole test pictures; the validation ones where the set has no test part."""
         return self._whole("test")
+
+    def predict_dataloader(self) -> PictureLoader | list[Any]:
+        """The same pictures as for a test."""
+        return self.test_dataloader()
 
     def summary(self) -> dict[str, Any]:
         """What the set holds, in plain types, for a run's records: pictures a split, cache keys, skipped ones."""

@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler, get_worker_info
+from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.stream import Failure
@@ -26,11 +26,12 @@ __all__ = ["PictureLoader", "StepSampler", "as_is"]
 _AHEAD = 4
 
 
-class StepSampler(DistributedSampler[int]):
+class StepSampler(DistributedSampler[int], SequentialSampler):
     """Numbers of the batches still to be made.
 
     It is a `DistributedSampler` because ranks are already told apart by `CropStream`: Lightning replaces any other
-    kind by its own, which would deal the batches out a second time.
+    kind by its own, which would deal the batches out a second time; and a `SequentialSampler` because it replaces any
+    other where it is to overfit some batches.
 
     Args:
         steps: Batches of the whole run.

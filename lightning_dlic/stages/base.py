@@ -234,10 +234,18 @@ class Stage(Loop):
         """Names of the terms that compare what was made with the target: all but a discriminator's."""
         return [name for name, loss in self.losses.items() if name != ADVERSARIAL and not of_discriminator(loss)]
 
-    def on_fit_start(self) -> None:
-        """Moves what is not part of the module's state to the device; a stage that nobody configured has defaults."""
-        if not self.configured:
+    def setup(self, stage: str) -> None:
+        """A stage that nobody configured has defaults, before callbacks begin: some of them train by themselves."""
+        if stage == "fit" and not self.configured:
             self.configure(self.settings)
+
+    def on_train_start(self) -> None:
+        """Losses are on the device by now, whoever has started the training."""
+        self.on_fit_start()
+        super().on_train_start()
+
+    def on_fit_start(self) -> None:
+        """Moves what is not part of the module's state to the device."""
         for loss in self.losses.values():
             loss.to(self.device)
 
@@ -257,6 +265,17 @@ class Stage(Loop):
         inputs, target = self.task(batch)
         for name, value in self.figures(inputs, self(inputs), target).items():
             self.log_valid(batch, name, counted(name, value), prog_bar=name == self.monitor)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Scores one whole picture and logs the mean over pictures, as ``test/NAME``."""
+        inputs, target = self.task(batch)
+        for name, value in self.figures(inputs, self(inputs), target).items():
+            self.log(f"test/{name}", counted(name, value), on_epoch=True, batch_size=1, sync_dist=True)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """What the network makes of a batch: pictures as `pictures` has them, in [0, 1]."""
+        inputs, target = self.task(batch)
+        return self.pictures(inputs, self(inputs), target)[0].clamp(0.0, 1.0)
 
     def log_valid(self, batch: Batch, name: str, value: float, prog_bar: bool = False) -> None:
         """Logs a figure of a validation picture, under the name of its set where it has one."""
