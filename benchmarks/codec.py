@@ -1,6 +1,6 @@
 """Times ``dlic compress`` and ``dlic decompress`` on a photograph, and prints what a flat picture costs.
 
-python benchmarks/codec.py [PICTURE] [--bytes 2000] [--pipeline photo]
+python benchmarks/codec.py [PICTURE] [--bytes 2000] [--pipeline photo] [--hints auto] [--efforts 1,5]
 
 Without a picture one is taken from scikit-image and brought to 768x512. Times are of the work itself after one warm-up
 of each kind, so without start-up.
@@ -27,15 +27,17 @@ def main() -> None:
     parser.add_argument("picture", nargs="?")
     parser.add_argument("--bytes", type=int, default=2000)
     parser.add_argument("--pipeline", default="photo")
+    parser.add_argument("--hints", default=None)
+    parser.add_argument("--efforts", default="1,3,5,7")
     asked = parser.parse_args()
     warnings.simplefilter("once")
     picture = load_picture(asked.picture) if asked.picture else _photograph()
     # What is imported and loaded on first use is start-up.
     decompress(compress(picture, bytes=asked.bytes, pipeline=asked.pipeline).data)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {picture.shape[1]}x{picture.shape[0]} pixels")
-    for effort in (1, 3, 5, 7):
+    for effort in map(int, asked.efforts.split(",")):
         start = time.perf_counter()
-        made = compress(picture, bytes=asked.bytes, effort=effort, pipeline=asked.pipeline)
+        made = compress(picture, bytes=asked.bytes, effort=effort, pipeline=asked.pipeline, hints=asked.hints)
         middle = time.perf_counter()
         decompress(made.data)
         end = time.perf_counter()
@@ -44,6 +46,10 @@ def main() -> None:
             f"effort {effort}: {len(made.data)} bytes ({how}); "
             f"encode {middle - start:.2f} s, decode {end - middle:.3f} s"
         )
+        spent, pixels = made.spent, picture.shape[0] * picture.shape[1]
+        stages = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in spent.seconds.items())
+        counts = f"{spent.encodings} encodings, {spent.net_pixels / pixels:.1f} pictures by networks"
+        print(f"  {counts}; threads' time: {stages}")
     flat = compress(np.full((96, 128), 128, np.uint8), bytes=100, pipeline="bicubic")
     print(f"flat grey 128x96: {len(flat.data)} bytes, of which {len(flat.stream.payload)} are the base layer's")
 
