@@ -31,7 +31,13 @@ def bench(
             "hevc, vvc or any base codec; codec:NAME for one whose name a file has."
         ),
     ] = ("jpeg,webp,avif,jxl,heic,hevc,ours"),
-    metrics: Annotated[str, typer.Option(help="Registered metrics: see dlic list metric.")] = METRICS,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Registered metrics: see dlic list metric. By default lpips only where its weights are found.",
+            show_default=METRICS,
+        ),
+    ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="Of our search.")] = 5,
     pipeline: Annotated[str, typer.Option(help="Pipeline of the row ours.")] = "photo",
     gray: Annotated[bool, typer.Option("--gray", help="Compare on the luma alone.")] = False,
@@ -52,7 +58,7 @@ def bench(
     file at scales 1 to 4, and for each metric its best file counts.
     """
     import_plugins(plugin or [])
-    names = _metrics(metrics)
+    names = _metrics(METRICS if metrics is None else metrics)
     from dlic_datamodules.folder_work import find_pictures
     from lightning_dlic.bench.bench import PROTOCOL as protocol
     from lightning_dlic.bench.bench import Task, bd_rates, measure_folder, opened, summarize
@@ -66,6 +72,8 @@ def bench(
     pictures = _name(find_pictures(folder).files[:limit], folder)
     pick_rows(codecs, effort, pipeline)
     numbers = _budgets(budgets)
+    if metrics is None:
+        names = _found(names)
     # Built here first: weights that are missing must not wait for the first picture.
     known = [metric for metric in opened(names) if not (gray and metric.color)]
     wanted, whole = tuple(m.name for m in known if not m.over_set), [m for m in known if m.over_set]
@@ -125,6 +133,18 @@ def _metrics(text: str) -> tuple[str, ...]:
         raise DlicError("--metrics: name one at least; see dlic list metric")
     for name in names:
         get("metric", name)
+    return names
+
+
+def _found(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Without LPIPS, and with a note, where its weights are not found: nobody asked for it by name."""
+    from lightning_dlic.bench.bench import opened
+
+    try:
+        opened(("lpips",))
+    except DlicError as error:
+        say(f"note: LPIPS left out: {error}", err=True, lines=True)
+        return tuple(name for name in names if name != "lpips")
     return names
 
 

@@ -74,7 +74,9 @@ def compress(
         typer.Option(help="What --bytes is best by: ssim, psnr, color, lpips or look. Default: the pipeline's."),
     ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="1 is fastest, 9 smallest.")] = 5,
-    pipeline: Annotated[str, typer.Option(help="Name or recipe of a pipeline, a run's folder, or auto.")] = "photo",
+    pipeline: Annotated[
+        str, typer.Option(help="Name (see dlic list pipeline) or recipe of a pipeline, a run's folder, or auto.")
+    ] = "photo",
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the pipeline as resolved, check it, code nothing.")
     ] = False,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def fit(
     recipe: Annotated[
-        str | None, typer.Argument(help="Recipe: a path, or the name of one that ships, such as quickstart.")
+        str | None, typer.Argument(help="Recipe: a path, or a name of dlic list recipe, such as quickstart.")
     ] = None,
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Values in place of the recipe's: trainer.max_steps=1000 ...")

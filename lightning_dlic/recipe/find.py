@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 
 from dlic_registry import suggest
@@ -38,6 +40,27 @@ def shipped_names() -> list[str]:
         return []
     paths = (path.relative_to(folder) for path in folder.rglob("*.yaml"))
     return sorted(path.with_suffix("").as_posix() for path in paths if path.parts[0] != "sweeps")
+
+
+def shipped_summaries(pipelines: bool) -> dict[str, str]:
+    """The first sentence of each recipe or pipeline that ships, by the name that finds it; what recipes extend is none.
+
+    Args:
+        pipelines: Pipelines rather than recipes.
+    """
+    folder, start = shipped_folder(), f"{PIPELINES}/"
+    return {
+        name.removeprefix(start): _first_sentence(folder / f"{name}.yaml")
+        for name in shipped_names()
+        if folder is not None and name.startswith(start) == pipelines and not name.startswith("base/")
+    }
+
+
+def _first_sentence(path: Path) -> str:
+    """The first sentence of the comment that a file begins with."""
+    lines = takewhile(lambda line: line.startswith("#"), path.read_text("utf-8").splitlines())
+    comment = " ".join(line.lstrip("# ") for line in lines)
+    return re.split(r"\.(?:\s|$)", comment, maxsplit=1)[0]
 
 
 def split_step(text: str) -> tuple[str, int | None]:

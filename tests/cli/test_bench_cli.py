@@ -42,9 +42,11 @@ class Apart(nn.Module):
 """
 
 
-def bench(*arguments: object, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def bench(
+    *arguments: object, path: Path | None = None, more: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", "bench"]
-    env = {**os.environ, "PYTHONPATH": str(path or "")}
+    env = {**os.environ, "PYTHONPATH": str(path or ""), **(more or {})}
     return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=env)
 
 
@@ -184,6 +186,19 @@ def test_mistakes_are_named(folder: Path, arguments: list[str], message: str) ->
     done = bench(folder, *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_lpips_is_left_out_with_a_note_unless_asked_for(folder: Path, tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("DLIC_WEIGHTS", "DLIC_DATA", "TORCH_HOME"), str(tmp_path))
+    nothing |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    few = (folder, "--codecs", "jpeg", "--budgets", 2400, "--limit", 1)
+    done = bench(*few, more=nothing)
+    assert (done.returncode, done.stderr.count("LPIPS left out")) == (0, 1), done.stderr
+    assert "psnr_rgb" in done.stdout
+    assert " lpips " not in done.stdout
+    asked = bench(*few, "--metrics", "psnr_rgb,lpips", more=nothing)
+    assert asked.returncode != 0
+    assert "alexnet" in asked.stderr.lower()
 
 
 def test_info_of_a_bitstream(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from plugin_maker import DLIC, run_dlic, run_python, write_plugin
 
 from lightning_dlic import __version__
+from lightning_dlic.recipe.find import find
 
 BROKEN = "raise RuntimeError('no licence')\n"
 
@@ -62,6 +63,25 @@ def test_check_as_json_has_the_error_of_each(acme: Path) -> None:
     assert result.returncode == 1
     assert errors["novel"] == "loss 'novel' of acme 1.0 is broken: RuntimeError: no licence"
     assert errors["l1"] is None
+
+
+def test_recipes_and_pipelines_that_ship_are_listed_by_the_names_that_find_them() -> None:
+    for kind, names, others in (
+        ("recipe", {"quickstart", "zoo/compact_x4", "photo_joint"}, {"base/sr", "photo", "sweeps/chain"}),
+        ("pipeline", {"photo", "look", "faithful", "past/photo_1"}, {"quickstart", "pipelines/photo"}),
+    ):
+        rows = {row["name"]: row for row in json.loads(run_dlic("list", kind, "--json").stdout)}
+        assert names <= set(rows), kind
+        assert not others & set(rows), kind
+        for name, row in rows.items():
+            assert find(name).is_file()
+            assert (row["kind"], row["version"]) == (kind, __version__)
+            assert len(row["summary"]) > 10, name
+    lines = run_dlic("list", "recipe").stdout.splitlines()
+    assert any(line.split()[:2] == ["recipe", "quickstart"] and "A first training" in line for line in lines)
+    refused = run_dlic("list", "pipelines", "--check")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--print-recipe" in refused.stderr
 
 
 @pytest.mark.slow
