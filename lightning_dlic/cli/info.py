@@ -117,7 +117,9 @@ def list_zoo(as_json: bool) -> None:
     table = Table("name", "stage", "scale", "parameters", "steps", "summary", box=None, header_style="bold")
     for card in found.values():
         counts = f"{card.parameters:,}", f"{card.steps:,}"
-        table.add_row(*cells(card.name, card.stage, f"x{card.scale}", *counts, card.summary))
+        # Networks of one size, or of several, have none to show.
+        scale = f"x{card.scale}" if card.scale > 1 else ""
+        table.add_row(*cells(card.name, card.stage, scale, *counts, card.summary))
     console().print(table if found else "The zoo is empty.")
 
 

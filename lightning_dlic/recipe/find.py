@@ -128,4 +128,4 @@ def _remedy(text: str, folder: Path) -> str:
         spelled.update({f"{start}{file.stem}": file.stem for file in folder.glob("*.y*ml")})
     near = suggest(text.removesuffix(suffix), spelled)
     meant = f"Did you mean {near + suffix!r}?" if near else "Give a path, or the name of a recipe that ships."
-    return f"{meant}\nShipped: {', '.join(name for name in names if '/' not in name)}."
+    return f"{meant}\nThose that ship: dlic list recipe, dlic list pipeline."
