@@ -15,6 +15,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes of ``-n auto``: each loads torch, and the tests start processes of their own."""
+    return min(os.cpu_count() or 1, 6)
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeps the tests' picture caches out of the user's."""

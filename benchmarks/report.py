@@ -1,0 +1,135 @@
+"""Every table and plot of README and docs, from one run on one machine.
+
+    python benchmarks/report.py            # measures, keeps the JSON, writes plots and the tables of the pages
+    python benchmarks/report.py --quick    # two small pictures, into a folder of its own; pages stay as they are
+    python benchmarks/report.py --write    # the pages again, from the JSON that is kept
+    python benchmarks/report.py --check    # fails where a page differs from the JSON that is kept
+
+Sets: four photographs that come with scikit-image, and Kodak where `$DLIC_DATA/benchmarks/kodak` is. What is measured,
+and how, is `dlic bench`'s; the JSON beside this script holds every figure of every picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reporting.pages import ROOT, filled, pages
+from reporting.sets import PARTS, QUICK, Part
+from reporting.sets import pictures as pictures_of
+from reporting.sheet import draw_sheet
+
+from lightning_dlic.bench.bench import PROTOCOL, Task, bd_rates, measure_folder, summarize
+from lightning_dlic.bench.report import write_json, write_plot
+from lightning_dlic.versions import versions
+from lightning_dlic.zoo import read_card
+
+METRICS = ("psnr_rgb", "psnr_y", "ms_ssim", "lpips")
+KEPT = ROOT / "benchmarks" / "results" / "report.json"
+
+
+def cpu() -> str:
+    """The processor's name and the number of cores that this process may use."""
+    import os
+
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def stamp() -> dict[str, Any]:
+    """What the figures depend on besides the pictures."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    zoo = ROOT / "lightning_dlic" / "zoo"
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": commit.stdout.strip(),
+        "cpu": cpu(),
+        "versions": versions("av", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"),
+        "weights": {path.stem: read_card(path).sha256 for path in sorted(zoo.glob("*.yaml"))},
+    }
+
+
+def measure(part: Part, workers: int, scratch: Path, metrics: tuple[str, ...]) -> dict[str, Any] | None:
+    """One set, measured; None where it is not at hand."""
+    pictures = pictures_of(part, scratch)
+    if not pictures:
+        print(f"{part.name}: not at hand, left out", file=sys.stderr)
+        return None
+    task = Task(part.budgets, part.rows, metrics)
+    found = measure_folder(pictures, task, workers, partial(print, file=sys.stderr))
+    if found.failed:
+        raise SystemExit(f"{part.name}: {found.failed}")
+    result = {
+        "pictures": list(pictures),
+        "budgets": list(part.budgets),
+        "metrics": list(metrics),
+        "summary": summarize(found.records, metrics, len(pictures)),
+        "records": found.records,
+    }
+    if len(part.budgets) >= 4:
+        result["bd_rate"] = bd_rates(found.records, "ours", metrics)
+    return result
+
+
+def run(parts: Iterable[Part], workers: int, out: Path, metrics: tuple[str, ...]) -> dict[str, Any]:
+    """Measures the sets one after the other; what is there already is written after each."""
+    report: dict[str, Any] = {"stamp": stamp(), "protocol": PROTOCOL, "parts": {}}
+    with tempfile.TemporaryDirectory() as scratch:
+        for part in parts:
+            if result := measure(part, workers, Path(scratch), metrics):
+                report["parts"][part.name] = result
+                write_json(out, report)
+    return report
+
+
+def changed(report: dict[str, Any]) -> dict[Path, str]:
+    """Pages that differ from the report, with the text they should have."""
+    texts = {path: path.read_text(encoding="utf-8") for path in pages()}
+    return {path: new for path, text in texts.items() if (new := filled(text, report)) != text}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--workers", type=int, default=1, help="processes; seconds are honest with one a free core")
+    parser.add_argument("--limit", type=int, help="pictures of each set, the first by name")
+    parser.add_argument("--sets", default="shipped,kodak", help="which, separated by commas")
+    parser.add_argument("--out", type=Path, help=f"where the JSON goes; {KEPT.name} of benchmarks/results by default")
+    options = parser.parse_args()
+    if options.check or options.write:
+        differing = changed(json.loads(KEPT.read_text(encoding="utf-8")))
+        if options.check and differing:
+            raise SystemExit("these pages differ from the report: " + ", ".join(map(str, differing)))
+        for path, text in differing.items():
+            path.write_text(text, encoding="utf-8")
+        return
+    if options.quick:
+        out = options.out or Path("report-quick.json")
+        run(QUICK, options.workers, out, ("psnr_rgb", "psnr_y"))
+        return
+    parts = [Part(p.name, p.budgets, p.rows, options.limit) for p in PARTS if p.name in options.sets.split(",")]
+    out = options.out or KEPT
+    report = run(parts, options.workers, out, METRICS)
+    if out == KEPT:
+        for name, part in report["parts"].items():
+            write_plot(ROOT / "docs" / "pictures" / f"{name}.png", part)
+        draw_sheet(ROOT / "docs" / "pictures" / "teaser.webp")
+        for path, text in changed(report).items():
+            path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

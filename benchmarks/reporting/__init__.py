@@ -1,0 +1,1 @@
+"""Parts of `report.py`: the sets, the sheet of pictures, the tables of the pages."""

@@ -1,0 +1,65 @@
+"""Tables of README and docs, drawn from the report between marks: ``<!-- report: SET BUDGET -->``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+MARK = re.compile(r"(<!-- report: (?P<what>[^>]+?) -->\n)(?P<body>.*?)(<!-- end of report -->)", re.DOTALL)
+TITLES = {
+    "jpeg": "JPEG",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "heic": "HEIC",
+    "jxl": "JPEG XL",
+    "ours": "**dlic** `photo`",
+    "ours:look": "**dlic** `look`",
+}
+COLUMNS = {
+    "psnr_rgb": ("PSNR-RGB", "{:.2f} dB"),
+    "ms_ssim": ("MS-SSIM", "{:.3f}"),
+    "lpips": ("LPIPS (less is better)", "{:.3f}"),
+    "encode_seconds": ("encode", "{:.1f} s"),
+    "decode_seconds": ("decode", "{:.2f} s"),
+}
+
+
+def pages() -> list[Path]:
+    """README and every page of docs that has a mark."""
+    every = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [path for path in every if MARK.search(path.read_text(encoding="utf-8"))]
+
+
+def filled(text: str, report: dict[str, Any]) -> str:
+    """A page's text with every marked block as the report has it.
+
+    Raises:
+        KeyError: A mark names what the report has not.
+    """
+    return MARK.sub(lambda found: found[1] + block(found["what"], report) + found[4], text)
+
+
+def block(what: str, report: dict[str, Any]) -> str:
+    """What stands between the marks of that name: ``stamp``, or a set and a budget."""
+    if what == "stamp":
+        return _stamp(report["stamp"])
+    name, budget = what.split()
+    return "\n".join(_table(report["parts"][name], int(budget))) + "\n"
+
+
+def _table(part: dict[str, Any], budget: int) -> Iterator[str]:
+    rows = [row for row in part["summary"] if row["budget"] == budget]
+    columns = [key for key in COLUMNS if any(key in row for row in rows)]
+    yield f"| at most {budget:,} bytes | {' | '.join(COLUMNS[key][0] for key in columns)} |"
+    yield "|---|" + "---:|" * len(columns)
+    for row in rows:
+        cells = (COLUMNS[key][1].format(row[key]) if key in row else f"misses {row['missed']}" for key in columns)
+        yield f"| {TITLES.get(row['codec'], row['codec'])} | {' | '.join(cells)} |"
+
+
+def _stamp(stamp: dict[str, Any]) -> str:
+    made = ", ".join(f"{name} {version}" for name, version in stamp["versions"].items())
+    return f"Measured {stamp['date']} at commit {stamp['commit'][:12]} on {stamp['cpu']}; {made}.\n"

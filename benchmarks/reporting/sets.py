@@ -1,0 +1,56 @@
+"""The sets that the report measures: photographs that come with a dependency, and test sets where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+# In scikit-image's wheel, in the public domain or under CC0; none of our networks was trained on them.
+SHIPPED = ("astronaut", "chelsea", "coffee", "rocket")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One set measured.
+
+    Attributes:
+        name: Key in the report.
+        budgets: Bytes.
+        rows: Rows of `dlic bench`, comma-separated.
+        limit: Pictures at most, the first by name; None takes all.
+    """
+
+    name: str
+    budgets: tuple[int, ...]
+    rows: str
+    limit: int | None = None
+
+
+ROWS = "jpeg,webp,avif,heic,jxl,ours,ours:look"
+PARTS = (Part("shipped", (1000, 2000, 4000), ROWS), Part("kodak", (500, 1000, 2000, 4000), ROWS))
+QUICK = (Part("shipped", (2000,), "jpeg,webp,avif,ours", 2),)
+
+
+def pictures(part: Part, scratch: Path) -> dict[str, Path]:
+    """Files by name, or nothing where the set is not at hand."""
+    found = _shipped(scratch) if part.name == "shipped" else _benchmark(part.name)
+    return dict(list(found.items())[: part.limit])
+
+
+def _shipped(folder: Path) -> dict[str, Path]:
+    from skimage import data
+
+    files = {}
+    for name in SHIPPED:
+        files[name] = folder / f"{name}.png"
+        Image.fromarray(getattr(data, name)()).save(files[name])
+    return files
+
+
+def _benchmark(name: str) -> dict[str, Path]:
+    root = os.environ.get("DLIC_DATA")
+    folder = Path(root) / "benchmarks" / name if root else None
+    return {path.name: path for path in sorted(folder.glob("*.png"))} if folder else {}
