@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -39,15 +40,13 @@ KEPT = ROOT / "benchmarks" / "results" / "report.json"
 
 def cpu() -> str:
     """The processor's name and the number of cores that this process may use."""
-    import os
-
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.processor()}, {len(os.sched_getaffinity(0))} cores"
 
 
-def stamp() -> dict[str, Any]:
+def stamp(workers: int) -> dict[str, Any]:
     """What the figures depend on besides the pictures."""
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     zoo = ROOT / "lightning_dlic" / "zoo"
@@ -55,6 +54,8 @@ def stamp() -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "commit": commit.stdout.strip(),
         "cpu": cpu(),
+        "load": os.getloadavg()[0],
+        "workers": workers,
         "versions": versions("av", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"),
         "weights": {path.stem: read_card(path).sha256 for path in sorted(zoo.glob("*.yaml"))},
     }
@@ -83,12 +84,13 @@ def measure(part: Part, workers: int, scratch: Path, metrics: tuple[str, ...]) -
 
 
 def run(parts: Iterable[Part], workers: int, out: Path, metrics: tuple[str, ...]) -> dict[str, Any]:
-    """Measures the sets one after the other; what is there already is written after each."""
-    report: dict[str, Any] = {"stamp": stamp(), "protocol": PROTOCOL, "parts": {}}
+    """Measures the sets one after the other and writes after each; other sets that the file has stay as they are."""
+    report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"parts": {}}
+    report["protocol"] = PROTOCOL
     with tempfile.TemporaryDirectory() as scratch:
         for part in parts:
             if result := measure(part, workers, Path(scratch), metrics):
-                report["parts"][part.name] = result
+                report["parts"][part.name] = {"stamp": stamp(workers), **result}
                 write_json(out, report)
     return report
 
@@ -106,6 +108,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--workers", type=int, default=1, help="processes; seconds are honest with one a free core")
     parser.add_argument("--limit", type=int, help="pictures of each set, the first by name")
+    parser.add_argument("--budgets", help="bytes, separated by commas, in the place of each set's own")
     parser.add_argument("--sets", default="shipped,kodak", help="which, separated by commas")
     parser.add_argument("--out", type=Path, help=f"where the JSON goes; {KEPT.name} of benchmarks/results by default")
     options = parser.parse_args()
@@ -120,13 +123,15 @@ def main() -> None:
         out = options.out or Path("report-quick.json")
         run(QUICK, options.workers, out, ("psnr_rgb", "psnr_y"))
         return
-    parts = [Part(p.name, p.budgets, p.rows, options.limit) for p in PARTS if p.name in options.sets.split(",")]
+    budgets = tuple(map(int, options.budgets.split(","))) if options.budgets else None
+    wanted = [part for part in PARTS if part.name in options.sets.split(",")]
+    parts = [Part(part.name, budgets or part.budgets, part.rows, options.limit) for part in wanted]
     out = options.out or KEPT
     report = run(parts, options.workers, out, METRICS)
     if out == KEPT:
         for name, part in report["parts"].items():
-            write_plot(ROOT / "docs" / "pictures" / f"{name}.png", part)
-        draw_sheet(ROOT / "docs" / "pictures" / "teaser.webp")
+            write_plot(ROOT / "docs" / "results" / f"{name}.png", part)
+        draw_sheet(ROOT / "docs" / "results" / "two-thousand-bytes.webp")
         for path, text in changed(report).items():
             path.write_text(text, encoding="utf-8")
 

@@ -43,21 +43,34 @@ def filled(text: str, report: dict[str, Any]) -> str:
 
 
 def block(what: str, report: dict[str, Any]) -> str:
-    """What stands between the marks of that name: ``stamp``, or a set and a budget."""
-    if what == "stamp":
-        return _stamp(report["stamp"])
-    name, budget = what.split()
-    return "\n".join(_table(report["parts"][name], int(budget))) + "\n"
+    """What stands between the marks of that name: a set and a budget, ``stamp`` or ``bd-rate``."""
+    name, which = what.split()
+    part = report["parts"][name]
+    if which == "stamp":
+        return _stamp(part["stamp"])
+    return "\n".join(_rates(part) if which == "bd-rate" else _table(part, int(which))) + "\n"
 
 
 def _table(part: dict[str, Any], budget: int) -> Iterator[str]:
     rows = [row for row in part["summary"] if row["budget"] == budget]
-    columns = [key for key in COLUMNS if any(key in row for row in rows)]
+    timed = part["stamp"]["load"] < 1.5
+    columns = [key for key in COLUMNS if any(key in row for row in rows) and (timed or not key.endswith("seconds"))]
     yield f"| at most {budget:,} bytes | {' | '.join(COLUMNS[key][0] for key in columns)} |"
     yield "|---|" + "---:|" * len(columns)
     for row in rows:
         cells = (COLUMNS[key][1].format(row[key]) if key in row else f"misses {row['missed']}" for key in columns)
         yield f"| {TITLES.get(row['codec'], row['codec'])} | {' | '.join(cells)} |"
+
+
+def _rates(part: dict[str, Any]) -> Iterator[str]:
+    rates = {(row["anchor"], row["metric"]): row["percent"] for row in part["bd_rate"]}
+    metrics = [key for key in COLUMNS if any(metric == key for _, metric in rates)]
+    yield f"| bytes at equal quality, against | {' | '.join(COLUMNS[key][0] for key in metrics)} |"
+    yield "|---|" + "---:|" * len(metrics)
+    for anchor in dict.fromkeys(name for name, _ in rates):
+        found = (rates.get((anchor, metric)) for metric in metrics)
+        cells = ("" if rate is None else f"{rate:+.0f} %" for rate in found)
+        yield f"| {TITLES.get(anchor, anchor)} | {' | '.join(cells)} |"
 
 
 def _stamp(stamp: dict[str, Any]) -> str:
