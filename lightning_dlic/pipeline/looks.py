@@ -16,6 +16,7 @@ U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 _FILE = "vgg19_features.safetensors"
 # Side of the windows that VGG-19 compares, in quadrants of a picture: the whole would take seconds each time.
+_LEAST = 16
 _WINDOW = 112
 # Mean squared errors, of samples in [0, 1], beside VGG's distance: a decibel at 25 dB weighs .006.
 _PIXELS = 10.0
@@ -51,7 +52,10 @@ def _by_features(original: U8) -> Callable[[U8], float] | None:
     def tensor(picture: U8) -> Any:
         planes = np.atleast_3d(picture).transpose(2, 0, 1)
         whole = torch.from_numpy(np.ascontiguousarray(planes)).float().div(255.0)[None]
-        return torch.cat([whole[..., rows, columns] for rows, columns in _windows(*picture.shape[:2])])
+        # VGG-19 halves a picture three times: a smaller one goes on as its edges do.
+        below, right = (max(0, _LEAST - side) for side in whole.shape[-2:])
+        whole = torch.nn.functional.pad(whole, (0, right, 0, below), mode="replicate")
+        return torch.cat([whole[..., rows, columns] for rows, columns in _windows(*whole.shape[-2:])])
 
     target = tensor(original)
 

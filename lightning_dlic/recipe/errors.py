@@ -22,9 +22,10 @@ class RecipeError(DlicError):
             key: Dotted key it concerns.
             hint: The remedy, on lines of its own.
         """
-        head = ": ".join(str(part) for part in (where, key, problem) if part)
-        lines = [line for line in f"{head}\n{hint}".splitlines() if line.strip()][:_LINES]
-        super().__init__("\n".join(clip(line, _WIDTH) for line in lines))
+        place = "".join(f"{part}: " for part in (where, key) if part)
+        lines = [line for line in f"{problem}\n{hint}".splitlines() if line.strip()][:_LINES]
+        # A long path must not cost the words that follow it.
+        super().__init__(place + "\n".join(clip(line, _WIDTH) for line in lines))
 
 
 def clip(text: str, width: int = 60) -> str:

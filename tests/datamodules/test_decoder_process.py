@@ -73,7 +73,7 @@ def test_a_picture_whose_decoder_was_killed_has_a_second_chance(decoder: Decoder
             nonlocal killed
             pid = first
             while killed < times:
-                time.sleep(0.15)  # it is at the large picture
+                time.sleep(0.05)  # it is at the large picture
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
                 while killed < times and (decoder._process is None or decoder._process.pid == pid):

@@ -19,6 +19,7 @@ STAGES = {
     "srcnn": "args: {scale: 2}",
     "compact": "args: {scale: 2, width: 8, blocks: 1}",
     "learned_downsize": "args: {scale: 2, net: {name: compact, width: 8, blocks: 1}, width: 8, blocks: 1}",
+    "regression": "args: {scale: 2, net: {name: compact, width: 8, blocks: 1}}",
     "srresnet": "args: {scale: 2, width: 8, blocks: 1}",
     "srgan": "args: {scale: 2, generator: {name: compact, width: 8, blocks: 1}}",
 }

@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Demo
 from PIL import Image
 from plugin_maker import run_dlic
+from running_demo import Demo
 from skimage import data
 
 JSON = {"content-type": "application/json"}

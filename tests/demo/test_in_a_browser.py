@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Demo
 from PIL import Image
+from running_demo import Demo
 from skimage import data
 
 from lightning_dlic.pages.report import report
