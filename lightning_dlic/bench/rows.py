@@ -19,12 +19,13 @@ from PIL import Image
 from dlic_registry import DlicError, did_you_mean, entries
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.budget import finest_within
+from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.hinted import BASE, NONE
-from lightning_dlic.pipeline.plan import find_pipeline
+from lightning_dlic.pipeline.plan import Pipeline, find_pipeline
 from lightning_dlic.pipeline.scales import SCALES, useful, worth_trying
 from lightning_dlic.pipeline.search import Search
-from lightning_dlic.pipeline.settings import Settings
+from lightning_dlic.pipeline.settings import BudgetError, Settings
 from lightning_dlic.pipeline.source import Source
 
 U8 = NDArray[np.uint8]
@@ -217,9 +218,11 @@ class OurRow:
     pipeline: str
     effort: int = 5
 
-    def open(self, picture: U8) -> OurSession:
+    def open(self, picture: U8) -> OurSession | WholeSession:
         """Begins with a picture."""
         source, recipe = Source(picture), find_pipeline(self.pipeline)
+        if recipe.metric is not None:
+            return WholeSession(self, recipe, picture)
         settings = Settings(self.codec, SCALES, self.effort, recipe)
         hints = recipe.hints if source.color and recipe.hints != NONE else BASE
         metrics = ("ssim" if hints == BASE else "color", "psnr")
@@ -244,6 +247,29 @@ class OurSession:
             seconds = time.perf_counter() - start
             setting = f"{candidate.stream.codec} quality {candidate.quality}"
             yield Sample(len(data), decoded, candidate.stream.scale, setting, seconds)
+
+
+@dataclass(frozen=True)
+class WholeSession:
+    """A picture's bitstreams by a pipeline that says what is best: one a budget, as `compress` makes it."""
+
+    row: OurRow
+    recipe: Pipeline
+    picture: U8
+
+    def samples(self, limit: int) -> Iterator[Sample]:
+        """The bitstream; none where the budget is too small."""
+        try:
+            made = compress(
+                self.picture, bytes=limit, codec=self.row.codec, effort=self.row.effort, pipeline=self.recipe
+            )
+        except BudgetError:
+            return
+        start = time.perf_counter()
+        decoded = decompress(made.data, pipeline=self.recipe)
+        seconds = time.perf_counter() - start
+        setting = f"{made.stream.codec} quality {made.quality}"
+        yield Sample(len(made.data), decoded, made.stream.scale, setting, seconds)
 
 
 Row = FileRow | OurRow

@@ -24,7 +24,7 @@ def test_damaged_streams_end_in_one_error_quickly_and_in_little_memory() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count"), [("mended", 250), ("weights", 60), ("checkpoints", 100), ("recipes", 60)])
+@pytest.mark.parametrize(("kind", "count"), [("mended", 120), ("weights", 60), ("checkpoints", 50), ("recipes", 40)])
 def test_structure_that_holds_around_damage(kind: str, count: int) -> None:
     command = [sys.executable, str(SCRIPT), "--kind", kind, "--campaign", "3", str(count)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
