@@ -130,7 +130,8 @@ def main() -> None:
     report = run(parts, options.workers, out, METRICS)
     if out == KEPT:
         for name, part in report["parts"].items():
-            write_plot(ROOT / "docs" / "results" / f"{name}.png", part)
+            if len(part["budgets"]) > 1:
+                write_plot(ROOT / "docs" / "results" / f"{name}.png", part)
         draw_sheet(ROOT / "docs" / "results" / "two-thousand-bytes.webp")
         for path, text in changed(report).items():
             path.write_text(text, encoding="utf-8")
