@@ -24,7 +24,6 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not in
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("browser"),  # one browser, and each test goes on from the page of the one before
     pytest.mark.skipif(
         CHROMIUM is None or DRIVER is None,
         reason="no Chromium with its driver here: apt-get install chromium chromium-driver",
