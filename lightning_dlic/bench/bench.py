@@ -28,7 +28,8 @@ Record = dict[str, Any]
 PROTOCOL = {
     "bytes": "whole files, as stat counts them",
     "search": "per picture, budget and codec: the finest file within the budget at each scale "
-    "(but the smallest only those of .012 bits a coded pixel or more); per metric the best",
+    "(but the smallest only those of .012 bits a coded pixel or more); per metric the best; "
+    "of a pipeline that says what is best, the one file that compress makes",
     "psnr_rgb": "over all three channels, peak 255",
     "psnr_y": "BT.601 studio range, MATLAB rgb2ycbcr of the 8-bit RGB; peak 255; no border cropped",
     "ssim_y": "on the Y of psnr_y; Gaussian 11x11, sigma 1.5, whole windows; no border cropped",

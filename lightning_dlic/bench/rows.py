@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlic_registry import DlicError, did_you_mean, entries
+from lightning_dlic.codec import Bitstream
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.compress import compress
@@ -242,11 +243,7 @@ class OurSession:
             for candidate in search.all_within(limit):
                 found[candidate.stream.to_bytes()] = candidate
         for data, candidate in found.items():
-            start = time.perf_counter()
-            decoded = decompress(data, pipeline=self.searches[0].settings.pipeline)
-            seconds = time.perf_counter() - start
-            setting = f"{candidate.stream.codec} quality {candidate.quality}"
-            yield Sample(len(data), decoded, candidate.stream.scale, setting, seconds)
+            yield _decoded(data, candidate.stream, candidate.quality, self.searches[0].settings.pipeline)
 
 
 @dataclass(frozen=True)
@@ -265,11 +262,14 @@ class WholeSession:
             )
         except BudgetError:
             return
-        start = time.perf_counter()
-        decoded = decompress(made.data, pipeline=self.recipe)
-        seconds = time.perf_counter() - start
-        setting = f"{made.stream.codec} quality {made.quality}"
-        yield Sample(len(made.data), decoded, made.stream.scale, setting, seconds)
+        yield _decoded(made.data, made.stream, made.quality, self.recipe)
+
+
+def _decoded(data: bytes, stream: Bitstream, quality: int, pipeline: Pipeline) -> Sample:
+    start = time.perf_counter()
+    picture = decompress(data, pipeline=pipeline)
+    seconds = time.perf_counter() - start
+    return Sample(len(data), picture, stream.scale, f"{stream.codec} quality {quality}", seconds)
 
 
 Row = FileRow | OurRow
