@@ -113,7 +113,8 @@ for _ in range(2):
     run, made = create(load_recipe(sys.argv[1], sys.argv[2:]))
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     run.last.touch()
-    print(run.folder.name, made, flush=True)
+    sys.stdout.write(f"{run.folder.name} {made}\\n")  # at once, as two write to one pipe
+    sys.stdout.flush()
 """
 
 
