@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +44,12 @@ def test_there_and_back(photo: Path, tmp_path: Path) -> None:
         assert not image.info.keys() - {"dpi"}
 
 
-def test_the_base_codec_may_be_named(photo: Path, tmp_path: Path) -> None:
+def test_the_base_codec_may_be_named(photo: Path, tmp_path: Path, inline: Callable[..., tuple[str, str]]) -> None:
     for option in ("--base", "--codec"):
         out = tmp_path / f"{option}.dlic"
-        dlic("compress", photo, out, "--bytes", 900, option, "intra", "--scale", 4, "--effort", 1)
-        assert json.loads(dlic("info", out, "--json").stdout)["base"]["codec"] == "intra"
-        dlic("decompress", out, tmp_path / "back.png")
+        inline("compress", photo, out, "--bytes", 900, option, "intra", "--scale", 4, "--effort", 1)
+        assert json.loads(inline("info", out, "--json")[0])["base"]["codec"] == "intra"
+    inline("decompress", out, tmp_path / "back.png")
 
 
 def test_through_pipes(photo: Path) -> None:

@@ -48,7 +48,8 @@ def test_more_bytes_make_a_better_picture(gray: np.ndarray) -> None:
 
 
 def test_more_effort_is_never_worse(gray: np.ndarray) -> None:
-    scores = [compress(gray, bytes=700, effort=effort, pipeline="bicubic").score for effort in (1, 5, 9)]
+    small = np.ascontiguousarray(gray[:96, :128])
+    scores = [compress(small, bytes=300, effort=effort, pipeline="bicubic").score for effort in (1, 5, 9)]
     assert scores[0] <= scores[1] + 1e-9
     assert scores[1] <= scores[2] + 1e-3
 
@@ -113,7 +114,7 @@ def test_every_codec_by_name(photo: np.ndarray, codec: str) -> None:
 
 
 def test_auto_takes_exact_codecs_only(gray: np.ndarray) -> None:
-    made = compress(gray, bytes=900, effort=9, pipeline="bicubic")
+    made = compress(np.ascontiguousarray(gray[:96, :128]), bytes=300, effort=9, pipeline="bicubic")
     assert made.stream.crc is not None
 
 
