@@ -1,12 +1,14 @@
 """Every table and plot of README and docs, from one run on one machine.
 
     python benchmarks/report.py            # measures, keeps the JSON, writes plots and the tables of the pages
+    python benchmarks/report.py --sets kodak --rows ours,ours:look     # these rows anew; others stay as they are
     python benchmarks/report.py --quick    # two small pictures, into a folder of its own; pages stay as they are
     python benchmarks/report.py --write    # the pages again, from the JSON that is kept
     python benchmarks/report.py --check    # fails where a page differs from the JSON that is kept
 
-Sets: four photographs that come with scikit-image, and Kodak where `$DLIC_DATA/benchmarks/kodak` is. What is measured,
-and how, is `dlic bench`'s; the JSON beside this script holds every figure of every picture.
+Sets: four photographs that come with scikit-image, and those of `reporting/sets.py` where `$DLIC_DATA` has them. What
+is measured, and how, is `dlic bench`'s; the JSON beside this script holds every figure of every picture, and of each
+row the versions, weights and machine that it was measured with.
 """
 
 from __future__ import annotations
@@ -24,17 +26,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reporting.merge import merged
 from reporting.pages import ROOT, filled, pages
-from reporting.sets import PARTS, QUICK, Part
+from reporting.sets import PARTS, PLOTTED, QUICK, Part
 from reporting.sets import pictures as pictures_of
 from reporting.sheet import draw_sheet
 
-from lightning_dlic.bench.bench import PROTOCOL, Task, bd_rates, measure_folder, summarize
+from lightning_dlic.bench.bench import PROTOCOL, Task, measure_folder, opened, summarize
 from lightning_dlic.bench.report import write_json, write_plot
+from lightning_dlic.bench.whole import add_whole
 from lightning_dlic.versions import versions
 from lightning_dlic.zoo import read_card
 
-METRICS = ("psnr_rgb", "psnr_y", "ms_ssim", "lpips")
+METRICS = ("psnr_rgb", "psnr_y", "ms_ssim", "lpips", "ssimulacra2", "fd_alex")
 KEPT = ROOT / "benchmarks" / "results" / "report.json"
 
 
@@ -67,30 +71,38 @@ def measure(part: Part, workers: int, scratch: Path, metrics: tuple[str, ...]) -
     if not pictures:
         print(f"{part.name}: not at hand, left out", file=sys.stderr)
         return None
-    task = Task(part.budgets, part.rows, metrics)
-    found = measure_folder(pictures, task, workers, partial(print, file=sys.stderr))
+    known = opened(metrics)
+    single, whole = tuple(each.name for each in known if not each.over_set), [each for each in known if each.over_set]
+    keep = scratch / f"{part.name}-decoded"
+    keep.mkdir()
+    found = measure_folder(
+        pictures, Task(part.budgets, part.rows, single, keep=keep), workers, partial(print, file=sys.stderr)
+    )
     if found.failed:
         raise SystemExit(f"{part.name}: {found.failed}")
-    result = {
+    summary = summarize(found.records, single, len(pictures))
+    if len(pictures) > 1:
+        add_whole(summary, found.records, whole, single[0], keep)
+    for record in found.records:
+        del record["file"]
+    stamped = stamp(workers)
+    return {
         "pictures": list(pictures),
-        "budgets": list(part.budgets),
         "metrics": list(metrics),
-        "summary": summarize(found.records, metrics, len(pictures)),
+        "stamps": dict.fromkeys(dict.fromkeys(row["codec"] for row in summary), stamped),
+        "summary": summary,
         "records": found.records,
     }
-    if len(part.budgets) >= 4:
-        result["bd_rate"] = bd_rates(found.records, "ours", metrics)
-    return result
 
 
 def run(parts: Iterable[Part], workers: int, out: Path, metrics: tuple[str, ...]) -> dict[str, Any]:
-    """Measures the sets one after the other and writes after each; other sets that the file has stay as they are."""
+    """Measures the sets one after the other and writes after each; what is not measured stays as the file has it."""
     report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"parts": {}}
     report["protocol"] = PROTOCOL
     with tempfile.TemporaryDirectory() as scratch:
         for part in parts:
             if result := measure(part, workers, Path(scratch), metrics):
-                report["parts"][part.name] = {"stamp": stamp(workers), **result}
+                report["parts"][part.name] = merged(report["parts"].get(part.name), result)
                 write_json(out, report)
     return report
 
@@ -109,7 +121,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes; seconds are honest with one a free core")
     parser.add_argument("--limit", type=int, help="pictures of each set, the first by name")
     parser.add_argument("--budgets", help="bytes, separated by commas, in the place of each set's own")
-    parser.add_argument("--sets", default="shipped,kodak", help="which, separated by commas")
+    parser.add_argument("--sets", default=",".join(part.name for part in PARTS), help="which, separated by commas")
+    parser.add_argument("--rows", help="of `dlic bench`, separated by commas, in the place of each set's own")
     parser.add_argument("--out", type=Path, help=f"where the JSON goes; {KEPT.name} of benchmarks/results by default")
     options = parser.parse_args()
     if options.check or options.write:
@@ -125,12 +138,15 @@ def main() -> None:
         return
     budgets = tuple(map(int, options.budgets.split(","))) if options.budgets else None
     wanted = [part for part in PARTS if part.name in options.sets.split(",")]
-    parts = [Part(part.name, budgets or part.budgets, part.rows, options.limit) for part in wanted]
+    parts = [
+        Part(part.name, budgets or part.budgets, options.rows or part.rows, options.limit or part.limit)
+        for part in wanted
+    ]
     out = options.out or KEPT
     report = run(parts, options.workers, out, METRICS)
     if out == KEPT:
         for name, part in report["parts"].items():
-            if len(part["budgets"]) > 1:
+            if name in PLOTTED:
                 write_plot(ROOT / "docs" / "results" / f"{name}.png", part)
         draw_sheet(ROOT / "docs" / "results" / "two-thousand-bytes.webp")
         for path, text in changed(report).items():

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from dlic_datamodules.folder_work import find_pictures
+
 # In scikit-image's wheel, in the public domain or under CC0; none of our networks was trained on them.
 SHIPPED = ("astronaut", "chelsea", "coffee", "rocket")
 
@@ -30,8 +32,18 @@ class Part:
 
 
 ROWS = "jpeg,webp,avif,heic,jxl,ours,ours:look"
-PARTS = (Part("shipped", (1000, 2000, 4000), ROWS), Part("kodak", (500, 1000, 2000, 4000), ROWS))
+PARTS = (
+    Part("shipped", (1000, 2000, 4000), ROWS),
+    Part("kodak", (500, 1000, 2000, 4000), ROWS),
+    Part("bsd100", (1000, 2000), ROWS, 24),
+    Part("set14", (1000, 2000), ROWS),
+    Part("urban8", (2000, 4000), ROWS),
+    Part("faces", (600,), ROWS + ",ours:face", 24),
+)
+PLOTTED = ("kodak",)
 QUICK = (Part("shipped", (2000,), "jpeg,webp,avif,ours", 2),)
+# Where they are under `$DLIC_DATA`.
+FOLDERS = {"faces": "faces/celebahq_256/valid"}
 
 
 def pictures(part: Part, scratch: Path) -> dict[str, Path]:
@@ -52,5 +64,7 @@ def _shipped(folder: Path) -> dict[str, Path]:
 
 def _benchmark(name: str) -> dict[str, Path]:
     root = os.environ.get("DLIC_DATA")
-    folder = Path(root) / "benchmarks" / name if root else None
-    return {path.name: path for path in sorted(folder.glob("*.png"))} if folder else {}
+    if not root:
+        return {}
+    folder = Path(root) / FOLDERS.get(name, f"benchmarks/{name}")
+    return {path.name: path for path in find_pictures(folder).files} if folder.is_dir() else {}

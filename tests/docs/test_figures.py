@@ -28,4 +28,4 @@ def test_the_report_measures_pictures_that_come_with_a_dependency(tmp_path: Path
     rows = {row["codec"]: row for row in found["parts"]["shipped"]["summary"]}
     assert all(row["bytes"] <= 2000 for row in rows.values() if not row["missed"])
     assert rows["ours"]["psnr_rgb"] > rows["avif"]["psnr_rgb"] > rows["jpeg"]["psnr_rgb"]
-    assert {"date", "commit", "cpu", "versions", "weights"} <= set(found["parts"]["shipped"]["stamp"])
+    assert {"date", "commit", "cpu", "versions", "weights"} <= set(found["parts"]["shipped"]["stamps"]["ours"])
