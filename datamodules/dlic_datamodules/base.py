@@ -1,62 +1,36 @@
-"""The base of all sets of pictures: split, decode or cache, stream."""
+"""The base of all sets of pictures: their parts streamed as crops for training, whole for evaluation."""
 
 from __future__ import annotations
 
-import inspect
-import logging
 import math
-import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningDataModule
 
 from dlic_datamodules.arguments import check as _check
 from dlic_datamodules.arguments import check_batch, check_workers
-from dlic_datamodules.cache_build import open_cache
-from dlic_datamodules.cache_parts import Part, cache_part
 from dlic_datamodules.cached import CachedPictures
 from dlic_datamodules.decode import DecodeOptions
-from dlic_datamodules.decoded import DecodedPictures, Pictures
+from dlic_datamodules.decoded import Pictures
 from dlic_datamodules.errors import DataError
 from dlic_datamodules.loader import PictureLoader, StartWorker, StepSampler, as_is
-from dlic_datamodules.policy import Policy, write_listing
+from dlic_datamodules.opened import OpenedParts, Splits
+from dlic_datamodules.policy import Policy
+from dlic_datamodules.shared_arguments import tell_shared
 from dlic_datamodules.small import measurable, tell_small, usable
-from dlic_datamodules.source import Source, scan
 from dlic_datamodules.stream import CropStream, Cutter, Transform, WholePictures
 from dlic_datamodules.transform import TransformSpec, build_transform
 from dlic_datamodules.validation import OWN, Rounds, ValidSets
-from dlic_datamodules.validation import valid_sets as check_sets
 from dlic_registry import imported_plugins
 
 __all__ = ["PictureDataModule", "Splits"]
 
-_log = logging.getLogger("dlic.data")
 _PREFETCH = 4
 
 
-@dataclass
-class Splits:
-    """A set's parts; `test` falls back to `valid`."""
-
-    train: Source | None = None
-    valid: Source | None = None
-    test: Source | None = None
-
-
-def _merged(cls: type, base: type) -> inspect.Signature:
-    """The signature of a set: its own arguments, then those that all sets share instead of ``**shared``."""
-    own = inspect.signature(cls.__init__, eval_str=True)  # type: ignore[misc]
-    shared = inspect.signature(base.__init__, eval_str=True)  # type: ignore[misc]
-    named = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    extra = [p for name, p in shared.parameters.items() if name != "self" and name not in own.parameters]
-    return own.replace(parameters=[*named, *extra])
-
-
-class PictureDataModule(LightningDataModule):
+class PictureDataModule(OpenedParts):
     """Pictures and nothing else: crops in one continuous stream for training, whole pictures for evaluation.
 
     A set overrides `splits`. Training batches are ``{"image": uint8 [B, 3 or 1, crop, crop]}``, evaluation batches
@@ -117,7 +91,6 @@ class PictureDataModule(LightningDataModule):
         valid_sets: ValidSets | None = None,
         transform: TransformSpec = None,
     ) -> None:
-        super().__init__()
         check_batch(crop, batch_size, 1 if gray else 3)
         check_workers(workers)
         _check(0 <= to_gray <= 1, "to_gray", to_gray, "a share from 0 to 1")
@@ -128,40 +101,27 @@ class PictureDataModule(LightningDataModule):
         _check(1 <= max_pixels < 1 << 31, "max_pixels", max_pixels, "from 1 to 2147483647")
         _check(val_limit is None or val_limit >= 1, "val_limit", val_limit, "at least 1")
         _check(val_crop is None or val_crop >= 1, "val_crop", val_crop, "at least 1")
+        super().__init__(
+            DecodeOptions(gray, float(downsize), max_pixels),
+            cache=cache,
+            cache_dir=cache_dir,
+            on_error=on_error,
+            max_failed=max_failed,
+            valid_sets=valid_sets,
+        )
         self.crop, self.batch_size, self.workers = crop, batch_size, workers
         self.augment, self.to_gray, self.small = augment, to_gray, small
-        self.options = DecodeOptions(gray, float(downsize), max_pixels)
-        self.on_error, self.max_failed = on_error, max_failed
-        self.cache, self.cache_dir = cache, cache_dir
         self.val_limit, self.val_crop = val_limit, val_crop
-        self.valid_sets = check_sets(valid_sets)
         self._steps: int | None = None
         self._start = self._seed = 0
         self._least = 1
         self._limit: int | None = None
-        self._run_dir: Path | None = None
         self._transform: Transform | None = build_transform(transform)
-        self._splits: Splits | None = None
-        self._opened: dict[str, Pictures | None] = {}
-        self._skipped: list[tuple[str, str, str]] = []
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            signature = _merged(cls, PictureDataModule)
-            hints = {name: p.annotation for name, p in signature.parameters.items() if name != "self"}
-            cls.__init__.__signature__ = signature  # type: ignore[attr-defined]
-            cls.__init__.__annotations__ = {**hints, "return": None}
-
-    # What a set defines.
-
-    def splits(self) -> Splits:
-        """Finds the set's pictures without decoding them.
-
-        Raises:
-            DataError: They are not there; the message says where they were looked for and how to get them.
-        """
-        raise NotImplementedError
+            tell_shared(cls, PictureDataModule)
 
     # What the training calls.
 
@@ -203,41 +163,6 @@ class PictureDataModule(LightningDataModule):
         wanted = {"fit": ("train", *valid), "validate": valid, "test": ("test",), "predict": ("test",)}
         for split in wanted.get(stage or "fit", ()):
             self.pictures(split)
-
-    def pictures(self, split: str) -> Pictures | None:
-        """The decoded pictures of ``train``, ``valid``, ``test`` or a further validation set.
-
-        None where the set has no such part.
-        """
-        if split not in self._opened and split in self.valid_sets:
-            self._opened[split] = self._open(split, scan(self._places(split), split))
-        if split not in self._opened:
-            if self._splits is None:
-                self._splits = self.splits()
-            source: Source | None = getattr(self._splits, split)
-            if split == "test" and source is None:
-                self._opened[split] = self.pictures("valid")
-            else:
-                self._opened[split] = None if source is None else self._open(split, source)
-        return self._opened[split]
-
-    def sources(self) -> dict[str, Source]:
-        """The pictures of each part that the set has, none of them decoded."""
-        if self._splits is None:
-            self._splits = self.splits()
-        found = {name: getattr(self._splits, name) for name in ("train", "valid", "test")}
-        return {name: source for name, source in found.items() if source is not None and len(source)}
-
-    def cache_part(self, split: str, part: Part) -> tuple[int, bool]:
-        """Caches some of a split's pictures, on a disk that several machines share; see `cache_parts.cache_part`."""
-        return cache_part(
-            self.sources()[split],
-            self.options,
-            part,
-            root=self.cache_dir,
-            on_error=self.on_error,
-            max_failed=self.max_failed,
-        )
 
     def train_dataloader(self) -> PictureLoader:
         """The stream of training batches."""
@@ -286,49 +211,17 @@ class PictureDataModule(LightningDataModule):
         """The same pictures as for a test."""
         return self.test_dataloader()
 
-    def summary(self) -> dict[str, Any]:
-        """What the set holds, in plain types, for a run's records: pictures a split, cache keys, skipped ones."""
-        opened = {split: pictures for split, pictures in self._opened.items() if pictures is not None}
-        return {
-            "set": type(self).__name__,
-            "pictures": {split: len(pictures) for split, pictures in opened.items()},
-            "cache": {split: p.folder.name for split, p in opened.items() if isinstance(p, CachedPictures)},
-            "skipped": len(self._skipped),
-        }
-
     # How it is done.
 
     def _own_valid(self) -> PictureLoader | list[Any]:
         """The validation pictures of the set itself."""
         return self._whole(OWN)
 
-    def _places(self, name: str) -> list[str]:
-        return [os.path.expanduser(root) for root in self.valid_sets[name]]
-
-    def _open(self, split: str, source: Source) -> Pictures:
-        if not len(source):
-            raise DataError(f"no {split} pictures under {', '.join(source.where())}")
-        if not self.cache:
-            return DecodedPictures(source, self.options)
-        cached = open_cache(
-            source, self.options, root=self.cache_dir, on_error=self.on_error, max_failed=self.max_failed
-        )
-        self._skipped += [(split, name, reason) for name, reason in cached.failures]
-        if cached.failures and self._place()[0] == 0:
-            _log.warning("%d of %d %s pictures are skipped", len(cached.failures), len(source), split)
-            self._write_skipped()
-        if not len(cached):
-            name, reason = cached.failures[0]
-            raise DataError(f"none of the {len(source)} {split} pictures can be used\nThe first is {name}: {reason}")
-        return cached
-
     def _usable(self, pictures: Pictures) -> np.ndarray[Any, np.dtype[np.int64]] | None:
         """Numbers of the pictures large enough, or None for all."""
         chosen = usable(pictures, self.crop, self.small)
         rows = [("train", name, "smaller than the crop") for name in chosen.left_out]
-        self._skipped += [row for row in rows if row not in self._skipped]
-        if rows:
-            self._write_skipped()
+        self._leave_out(rows)
         if self._limit is None or self._limit >= len(pictures):
             return chosen.numbers
         everyone = np.arange(len(pictures), dtype=np.int64) if chosen.numbers is None else chosen.numbers
@@ -351,10 +244,8 @@ class PictureDataModule(LightningDataModule):
     def _measurable(self, split: str, pictures: Pictures) -> list[int]:
         """Numbers of the pictures that are large enough to be evaluated, as far as their sizes are known by now."""
         large, rows = measurable(pictures, self._least, split)
-        if any(row not in self._skipped for row in rows):
+        if self._leave_out(rows):
             tell_small(rows, len(pictures), self._least)
-            self._skipped += [row for row in rows if row not in self._skipped]
-            self._write_skipped()
         return large
 
     def _loader(self, dataset: Any, workers: int, sampler: StepSampler | None = None) -> PictureLoader:
@@ -369,22 +260,9 @@ class PictureDataModule(LightningDataModule):
             prefetch_factor=_PREFETCH if workers else None,
         )
 
-    def _place(self) -> tuple[int, int]:
-        """Rank and number of ranks."""
-        if self.trainer is not None:
-            return self.trainer.global_rank, self.trainer.world_size
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            return torch.distributed.get_rank(), torch.distributed.get_world_size()
-        return 0, 1
-
     def _cutter(self) -> Cutter:
         return Cutter(self.crop, self.options.channels, self.augment, self.to_gray, self.small == "skip")
 
     def _policy(self) -> Policy:
         listing = self._run_dir / "skipped.csv" if self._run_dir is not None and self.on_error == "skip" else None
         return Policy(self.on_error, self.max_failed, listing)
-
-    def _write_skipped(self) -> None:
-        if self._run_dir is not None and self._skipped and self._place()[0] == 0:
-            self._run_dir.mkdir(parents=True, exist_ok=True)
-            write_listing(self._run_dir / "skipped.csv", self._skipped)
