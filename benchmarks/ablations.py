@@ -20,9 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from clock import Clock
+from torch.utils.flop_counter import FlopCounterMode
 
 from dlic_datamodules.places import place
+from dlic_registry import load
 from lightning_dlic.api.measuring import evaluate
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import fit
@@ -32,6 +35,7 @@ FEATURES, LOOK, PIXELS = "zoo/decoder_features", "zoo/decoder_look", "zoo/decode
 _ARGS = "stages.reconstruction.args"
 _START = "stages.reconstruction.init=zoo:decoder_pixel"
 _FRESH = "stages.reconstruction.init=null"
+_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,10 @@ GROUPS: dict[str, dict[str, Variant]] = {
         "unet_sn": Variant(LOOK, (_START, f"{_ARGS}.ramp=0", f"{_ARGS}.discriminator={{name: unet_sn, width: 32}}")),
         "no features": Variant(LOOK, (_START, f"{_ARGS}.ramp=0", "losses.content=null")),
     },
-    # Two networks of about as many multiplications a pixel, from random weights.
+    # Two networks of as many multiplications a pixel, from random weights.
     "unet": {
         "unet": Variant(PIXELS, (_FRESH,)),
-        "flat": Variant(PIXELS, (_FRESH, f"{_ARGS}.net={{name: decoder_unet, widths: [64], blocks: 8}}")),
+        "flat": Variant(PIXELS, (_FRESH, f"{_ARGS}.net={{name: decoder_unet, widths: [60], blocks: 4}}")),
     },
     "alpha": {
         "0 to 1": Variant(FEATURES, (_START,)),
@@ -84,7 +88,9 @@ def main() -> None:
     if unknown := set(options.which) - set(GROUPS):
         parser.error(f"no such group: {', '.join(unknown)}; there are {', '.join(GROUPS)}")
     if options.list:
-        print("\n".join(f"{group}: {name}" for group in options.which for name in GROUPS[group]))
+        for group in options.which:
+            for name, variant in GROUPS[group].items():
+                print(f"{group}: {name}, {multiplications(variant):,} multiplications a pixel of the base layer")
         return
     report = {
         "minutes": options.minutes,
@@ -110,11 +116,22 @@ def ablated(variants: dict[str, Variant], options: argparse.Namespace) -> dict[s
         name: {
             "recipe": variants[name].recipe,
             "overrides": list(variants[name].overrides),
+            "multiplications": multiplications(variants[name]),
             **{key: round(statistics.mean(run[key] for run in each), 4) for key in each[0]},
             "by_seed": each,
         }
         for name, each in runs.items()
     }
+
+
+def multiplications(variant: Variant) -> int:
+    """Of the variant's network, for each pixel of a base layer, at scale 2."""
+    recipe = load_recipe(variant.recipe, list(variant.overrides))
+    spec = recipe.stages["reconstruction"].args.get("net") or {"name": "decoder_unet"}
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        net = load("net", spec["name"], own_first=True)(**{k: v for k, v in spec.items() if k != "name"})
+        net(torch.empty(1, 3, _SIDE, _SIDE), torch.empty(1), 2, torch.empty(1))
+    return round(counter.get_total_flops() / 2 / _SIDE**2)
 
 
 def trained(variant: Variant, seed: int, options: argparse.Namespace) -> dict[str, float]:
