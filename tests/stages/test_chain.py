@@ -89,7 +89,7 @@ def test_without_networks_it_is_bicubic_and_a_guided_filter(batch: dict[str, Ten
     torch.testing.assert_close(stage.baseline(relay), plain)
 
 
-def test_hints_of_the_batch_are_those_of_training_and_turn_with_its_pictures(batch: dict[str, Tensor]) -> None:
+def test_hints_of_the_batch_are_taken_everywhere_and_turn_with_its_pictures(batch: dict[str, Tensor]) -> None:
     stage = chain()
     relay, target = stage.task(batch)
     flipped = (target != batch["image"] / 255.0).flatten(1).any(1)
@@ -101,6 +101,9 @@ def test_hints_of_the_batch_are_those_of_training_and_turn_with_its_pictures(bat
         for index, turned in enumerate(flipped.tolist()):
             assert torch.equal(part[index], given[index].flip(-1) if turned else given[index])
     assert stage.run(relay)[1]["colorization"].inputs[1] is relay.hints
+    # Validation is on what training is on: the hints that a file would carry.
+    judged = stage.eval().task(batch)[0]
+    assert torch.equal(stage.run(judged)[1]["colorization"].inputs[1], batch["hints"])
 
 
 def test_frozen_stages_let_gradients_through_and_take_none(batch: dict[str, Tensor]) -> None:

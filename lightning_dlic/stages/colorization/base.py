@@ -122,10 +122,11 @@ class Colorization(Stage):
         return replace(full, chroma=GuidedFloor()(full.luma, self._hints(full)))
 
     def _hints(self, relay: Relay) -> Tensor:
-        chroma = split(relay.original, "cbcr")[1]
-        if not relay.drawing:
-            return self._valid_hints(relay.guide(), chroma)
-        return self._train_hints(relay.guide(), chroma) if relay.hints is None else relay.hints
+        """The batch's, in training and validation alike; else some are made."""
+        if relay.hints is not None:
+            return relay.hints
+        made = self._train_hints if relay.drawing else self._valid_hints
+        return made(relay.guide(), split(relay.original, "cbcr")[1])
 
     def pipeline_keys(self, weights: str) -> dict[str, dict[str, Any]]:
         """Colours by hints, where that does better than the base codec's own."""
