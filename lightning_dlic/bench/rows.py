@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlic_registry import DlicError, did_you_mean, entries
+from lightning_dlic.bench.placeholders import blurhash, largest_grid, thumbhash, unblurred, unthumbed
 from lightning_dlic.codec import Bitstream
+from lightning_dlic.imaging.numpy.color import luma
 from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.compress import compress
@@ -206,6 +208,42 @@ class FileSession:
 
 
 @dataclass(frozen=True)
+class PlaceholderRow:
+    """BlurHash at the largest grid that fits, or ThumbHash; neither tells the picture's size, which is not counted."""
+
+    name: str
+
+    def open(self, picture: U8) -> PlaceholderSession:
+        """Begins with a picture."""
+        return PlaceholderSession(self.name, picture)
+
+
+@dataclass(frozen=True)
+class PlaceholderSession:
+    """A picture's placeholders."""
+
+    name: str
+    picture: U8
+
+    def samples(self, limit: int) -> Iterator[Sample]:
+        """The one within a limit, if there is one, shown at the picture's size."""
+        gray, size = self.picture.ndim == 2, self.picture.shape[:2]
+        color = np.stack([self.picture] * 3, axis=-1) if gray else self.picture
+        grid = largest_grid(limit)
+        if self.name == "blurhash" and grid is not None:
+            text = blurhash(color, *grid)
+            found, setting, start = len(text), f"{grid[0]}x{grid[1]} cosines", time.perf_counter()
+            shown = unblurred(text, *size)
+        elif self.name == "thumbhash" and len(data := thumbhash(color)) <= limit:
+            found, setting, start = len(data), "its one size", time.perf_counter()
+            shown = unthumbed(data, *size)
+        else:
+            return
+        shown = luma(shown) if gray else shown
+        yield Sample(found, shown, 1, setting, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
 class OurRow:
     """Our bitstreams; with hints for colour where the pipeline has some.
 
@@ -272,7 +310,7 @@ def _decoded(data: bytes, stream: Bitstream, quality: int, pipeline: Pipeline) -
     return Sample(len(data), picture, stream.scale, f"{stream.codec} quality {quality}", seconds)
 
 
-Row = FileRow | OurRow
+Row = FileRow | PlaceholderRow | OurRow
 
 
 def rows(effort: int, pipeline: str) -> dict[str, Row]:
@@ -284,6 +322,8 @@ def rows(effort: int, pipeline: str) -> dict[str, Row]:
         "avif-mini": MiniRow("AVIF"),
         "jxl": FileRow("JXL", {"effort": 7}, ("pillow_jxl", "")),
         "heic": FileRow("HEIF", {}, ("pillow_heif", "register_heif_opener")),
+        "blurhash": PlaceholderRow("blurhash"),
+        "thumbhash": PlaceholderRow("thumbhash"),
         "hevc": OurRow("hevc", "bicubic", effort),
         "ours": OurRow("auto", pipeline, effort),
     }

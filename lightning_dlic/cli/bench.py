@@ -27,8 +27,8 @@ def bench(
     codecs: Annotated[
         str,
         typer.Option(
-            help="Rows: jpeg, webp, avif, avif-mini, jxl, heic (files), ours, ours:PIPELINE, "
-            "hevc, vvc or any base codec; codec:NAME for one whose name a file has."
+            help="Rows: jpeg, webp, avif, avif-mini, jxl, heic (files), blurhash, thumbhash, ours, "
+            "ours:PIPELINE, hevc, vvc or any base codec; codec:NAME for one whose name a file has."
         ),
     ] = ("jpeg,webp,avif,jxl,heic,hevc,ours"),
     metrics: Annotated[

@@ -90,7 +90,8 @@ class BaseCodec(ABC):
     def log_step(self, payload: bytes, height: int, width: int) -> float | None:
         """Binary logarithm of the quantiser's step, in levels of 8-bit samples: what a network is told of a base layer.
 
-        Training asks what decoding asks: a payload, so that both are told the same.
+        Training asks what decoding asks: a payload, so that both are told the same. A codec whose errors are those of
+        HEVC at another step tells that one, for networks see HEVC in training.
 
         Args:
             payload: Bytes that `decode` has taken.

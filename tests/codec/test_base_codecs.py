@@ -199,3 +199,14 @@ def test_an_encoder_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("lightning_dlic.codec.vvc._SECONDS", 0.01)
     with pytest.raises(CodecError, match=r"vvenc took more than 0\.01 s for a picture of 256x192"):
         base_codec("vvc").encode(make_planes(192, 256, True), 40)
+
+
+# What networks are told: HEVC's own step, and for VVC that of an HEVC that errs alike.
+@pytest.mark.parametrize(("name", "quality", "step"), [("hevc", 11, 6.0), ("hevc", 29, 3.0), ("vvc", 22, 5.0)])
+def test_what_networks_are_told_of_the_quantiser(name: str, quality: int, step: float, make_planes: MakePlanes) -> None:
+    codec = base_codec(name)
+    if codec.missing():
+        pytest.skip(f"{name} cannot encode here")
+    for finer in (0, 2):
+        payload = codec.encode(make_planes(48, 64, True), quality + finer)
+        assert codec.log_step(payload, 48, 64) == pytest.approx(step - finer / 6)
