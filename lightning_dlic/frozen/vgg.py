@@ -45,6 +45,11 @@ def convolution_index(layer: str, blocks: tuple[int, ...] = _VGG19) -> int:
     return seen[layer]
 
 
+def width_of(layer: str) -> int:
+    """Channels of a convolution that `convolution_index` knows."""
+    return _WIDTHS[int(layer.split("_")[0]) - 1]
+
+
 def vgg_layers(last: int, blocks: tuple[int, ...] = _VGG19) -> nn.Sequential:
     """VGG's layers up to and with index ``last``, untrained: 3x3 convolutions, blocks of which end in a 2x2 maximum."""
     layers: list[nn.Module] = []

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dlic_registry import DlicError, load
 from lightning_dlic.frozen.memory import remembering
 from lightning_dlic.losses.kinds import Sees, seen_by
+from lightning_dlic.nets.discriminators.base import Discriminator
 from lightning_dlic.stages.base import Stage, Terms
 from lightning_dlic.stages.settings import Spec
 from lightning_dlic.stages.terms import ADVERSARIAL
@@ -54,6 +55,12 @@ class Adversarial(Stage):
         self.shown = conditions if "conditions" in inspect.signature(cls).parameters else 0
         told = {"conditions": self.shown} if self.shown else {}
         self.discriminator = cls(channels=channels, **told, **arguments)
+
+    def setup(self, stage: str) -> None:
+        """What the discriminator looks through is loaded before the first batch is."""
+        super().setup(stage)
+        if stage == "fit" and isinstance(self.discriminator, Discriminator):
+            self.discriminator.prepare()
 
     def role_parameters(self, role: str) -> Iterator[nn.Parameter]:
         """Parameters of the network for ``generator``, of the discriminator for the other."""

@@ -30,13 +30,16 @@ class _Counter:
         # Twice: a tensor may be registered again under another name, as tied and normalised weights are.
         self.most = 2 * tensors + _SPARE_TENSORS, 2 * elements + _SPARE_ELEMENTS
         self.modules = _MODULES * tensors + _SPARE_MODULES
-        self.tensors = self.elements = 0
+        self.elements = 0
+        self.known: dict[tuple[nn.Module, str], int] = {}
 
     def tensor(self, module: nn.Module, name: str, value: Tensor | None) -> None:
         if value is None or threading.get_ident() != self.thread:
             return
-        self.tensors, self.elements = self.tensors + 1, self.elements + value.numel()
-        if self.tensors > self.most[0] or self.elements > self.most[1]:
+        # What takes the place of another counts for its own size: spectral norms set theirs anew at each iteration.
+        self.elements += value.numel() - self.known.get((module, name), 0)
+        self.known[module, name] = value.numel()
+        if len(self.known) > self.most[0] or self.elements > self.most[1]:
             raise TooLargeError("its network would be larger than the tensors in the file")
 
     def module(self, parent: nn.Module, name: str, child: nn.Module | None) -> None:

@@ -87,6 +87,7 @@ def test_projected_keeps_vgg_to_itself(vgg: None) -> None:
     assert {name.partition(".")[0] for name in net.state_dict()} == {"heads"}
     assert sum(p.numel() for p in net.parameters()) < 10_000
     net(torch.rand(1, 3, 32, 32))[0].mean().backward()
+    assert {name.partition(".")[0] for name in net.state_dict()} == {"heads"}
     assert all(p.grad is None for p in net._frozen[0].parameters())
     with pytest.raises(DlicError, match="order"):
         load("net", "projected")(layers=["2_2", "1_2"])

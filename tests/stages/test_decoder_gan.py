@@ -134,7 +134,7 @@ def recipe(tmp_path: Path, pictures: Path) -> Path:
 
 
 def test_it_trains_resumes_to_the_bit_and_leaves_the_network_alone(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: Callable[..., tuple[str, str]]
 ) -> None:
     torch.manual_seed(0)
     save_file(vgg_layers(3).state_dict(), tmp_path / FILE)
@@ -149,6 +149,12 @@ def test_it_trains_resumes_to_the_bit_and_leaves_the_network_alone(
     rows = (whole.run.folder / "metrics.csv").read_text()
     for name in ("train/generator_matching", "train/discriminator_r1", "val/vivid_psnr_rgb", "val/vivid_psnr_y"):
         assert name in rows
+    # Who takes the network out of a checkpoint needs nothing that only its judge looks through.
+    for variable in ("DLIC_WEIGHTS", "DLIC_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+    inline("export", whole.run.last, "--format", "safetensors", "--out", tmp_path / "out.safetensors")
+    assert set(load_file(tmp_path / "out.safetensors")) == set(left)
+
 
 
 @pytest.mark.parametrize(

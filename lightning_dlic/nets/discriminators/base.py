@@ -17,6 +17,13 @@ class Discriminator(nn.Module):
     are, and is called with them as well.
     """
 
+    def prepare(self) -> None:
+        """Called before training: loads what is needed for judging, but not for reading a checkpoint.
+
+        Raises:
+            DlicError: It is not at hand.
+        """
+
     def judge(self, x: Tensor, told: Tensor | None = None) -> tuple[Logits, list[Tensor]]:
         """Logits of pictures, and the activations on the way to them.
 

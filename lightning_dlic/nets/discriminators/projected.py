@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dlic_registry import DlicError
-from lightning_dlic.frozen.vgg import VGG19, convolution_index
+from lightning_dlic.frozen.vgg import VGG19, convolution_index, width_of
 from lightning_dlic.nets.discriminators.base import SLOPE, Discriminator, normed
 
 
@@ -36,8 +36,8 @@ class Projected(Discriminator):
     """Judges VGG-19's features of pictures, place by place at several depths (after Sauer et al. 2021, Projected GANs).
 
     What is learned is a head a depth; the network below knows pictures already, so that a GAN is of use within
-    thousands of batches. VGG-19 stays frozen and out of checkpoints; `frozen.vgg.VGG19` says where its weights come
-    from.
+    thousands of batches. VGG-19 stays frozen and out of checkpoints, and is loaded when the first picture comes, or by
+    `prepare`: who reads a checkpoint needs none. `frozen.vgg.VGG19` says where its weights come from.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Projected(Discriminator):
         width: int = 64,
         conditions: int = 0,
     ) -> None:
-        """Loads the network and builds the heads.
+        """Builds the heads.
 
         Args:
             channels: Of the pictures: 3, or 1 for grey ones.
@@ -57,7 +57,7 @@ class Projected(Discriminator):
 
         Raises:
             ValueError: Pictures have another number of channels.
-            DlicError: A layer does not exist, the layers are not in order, or VGG's weights can be had nowhere.
+            DlicError: A layer does not exist, or the layers are not in order.
         """
         super().__init__()
         if channels not in (1, 3):
@@ -65,22 +65,27 @@ class Projected(Discriminator):
         self.ends = [convolution_index(layer) + 2 for layer in layers]
         if not self.ends or sorted(set(self.ends)) != self.ends:
             raise DlicError(f"projected: layers must be in VGG's order, not {', '.join(layers)}")
+        self.heads = nn.ModuleList(_Head(width_of(layer), width, conditions) for layer in layers)
         # Inside a tuple: the weights of others must not enter a checkpoint.
-        self._frozen = (VGG19(self.ends[-1] - 1).to(memory_format=torch.channels_last),)
-        self.levels = _levels(self._frozen[0], self.ends)
-        widths = [_channels(self._frozen[0], end) for end in self.ends]
-        self.heads = nn.ModuleList(_Head(features, width, conditions) for features in widths)
+        self._frozen: tuple[VGG19, list[float]] | None = None
+
+    def prepare(self) -> None:
+        """See `Discriminator.prepare`."""
+        self._seen()
+
+    def _seen(self) -> tuple[VGG19, list[float]]:
+        """The frozen network, and how strong its activations are."""
+        if self._frozen is None:
+            vgg = VGG19(self.ends[-1] - 1).to(memory_format=torch.channels_last)
+            self._frozen = vgg, _levels(vgg, self.ends)
+        return self._frozen
 
     def judge(self, x: Tensor, told: Tensor | None = None) -> tuple[tuple[Tensor, ...], list[Tensor]]:
         """Gives logits ``[B, 1, h, w]`` and activations of each depth, for pictures of at least 16x16."""
-        features = self._frozen[0].to(x.device).activations(x, self.ends)
-        found = [head(each / level, told) for each, level, head in zip(features, self.levels, self.heads, strict=True)]
+        vgg, levels = self._seen()
+        features = vgg.to(x.device).activations(x, self.ends)
+        found = [head(each / level, told) for each, level, head in zip(features, levels, self.heads, strict=True)]
         return tuple(logits for logits, _ in found), [inside for _, inside in found]
-
-
-def _channels(vgg: VGG19, end: int) -> int:
-    convolutions = [layer for layer in vgg.layers[:end] if isinstance(layer, nn.Conv2d)]
-    return convolutions[-1].out_channels
 
 
 @torch.no_grad()
