@@ -156,7 +156,6 @@ def test_it_trains_resumes_to_the_bit_and_leaves_the_network_alone(
     assert set(load_file(tmp_path / "out.safetensors")) == set(left)
 
 
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
