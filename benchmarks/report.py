@@ -3,6 +3,7 @@
     python benchmarks/report.py            # measures, keeps the JSON, writes plots and the tables of the pages
     python benchmarks/report.py --sets kodak --rows ours,ours:look     # these rows anew; others stay as they are
     python benchmarks/report.py --quick    # two small pictures, into a folder of its own; pages stay as they are
+    python benchmarks/report.py --draw     # the sheets of pictures alone
     python benchmarks/report.py --write    # the pages again, from the JSON that is kept
     python benchmarks/report.py --check    # fails where a page differs from the JSON that is kept
 
@@ -30,7 +31,7 @@ from reporting.merge import merged
 from reporting.pages import ROOT, filled, pages
 from reporting.sets import PARTS, PLOTTED, QUICK, Part
 from reporting.sets import pictures as pictures_of
-from reporting.sheet import draw_sheet
+from reporting.sheet import draw_sheet, kodak_crops
 
 from lightning_dlic.bench.bench import PROTOCOL, Task, measure_folder, opened, summarize
 from lightning_dlic.bench.report import write_json, write_plot
@@ -113,6 +114,15 @@ def changed(report: dict[str, Any]) -> dict[Path, str]:
     return {path: new for path, text in texts.items() if (new := filled(text, report)) != text}
 
 
+def draw() -> None:
+    """Draws the sheets of pictures that README and docs show."""
+    folder = ROOT / "docs" / "results"
+    draw_sheet(folder / "two-thousand-bytes.webp")
+    kodak = next(part for part in PARTS if part.name == "kodak")
+    if files := pictures_of(Part(kodak.name, kodak.budgets, kodak.rows), Path()):
+        draw_sheet(folder / "kodak-crops.webp", kodak_crops(files), codecs="avif,ours,ours:past/look_3,ours:look")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
@@ -124,7 +134,11 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(part.name for part in PARTS), help="which, separated by commas")
     parser.add_argument("--rows", help="of `dlic bench`, separated by commas, in the place of each set's own")
     parser.add_argument("--out", type=Path, help=f"where the JSON goes; {KEPT.name} of benchmarks/results by default")
+    parser.add_argument("--draw", action="store_true")
     options = parser.parse_args()
+    if options.draw:
+        draw()
+        return
     if options.check or options.write:
         differing = changed(json.loads(KEPT.read_text(encoding="utf-8")))
         if options.check and differing:
@@ -148,7 +162,7 @@ def main() -> None:
         for name, part in report["parts"].items():
             if name in PLOTTED:
                 write_plot(ROOT / "docs" / "results" / f"{name}.png", part)
-        draw_sheet(ROOT / "docs" / "results" / "two-thousand-bytes.webp")
+        draw()
         for path, text in changed(report).items():
             path.write_text(text, encoding="utf-8")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,19 @@ from PIL import Image, ImageDraw, ImageFont
 from dlic_datamodules.files import write_file
 from lightning_dlic.bench.bench import score
 from lightning_dlic.bench.rows import pick_rows
+from lightning_dlic.pipeline.pictures import load_picture
 
 U8 = NDArray[np.uint8]
 GAP, CAPTION = 8, 44
 INK, PALE, PAPER = "#1a1a1a", "#666666", "#ffffff"
-TITLES = {"jpeg": "JPEG", "webp": "WebP", "avif": "AVIF", "ours": "dlic photo", "ours:look": "dlic look"}
+TITLES = {
+    "jpeg": "JPEG",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "ours": "dlic photo",
+    "ours:look": "dlic look",
+    "ours:past/look_3": "dlic look of 0.1",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,29 @@ def shipped_crops() -> list[Crop]:
     from skimage import data
 
     return [Crop(data.astronaut(), (60, 0, 380, 320)), Crop(data.coffee(), (110, 60, 430, 380))]
+
+
+# Of Kodak's pictures, by number: left and top of a square of what is hard: letters, skin, leaves, feathers, fences.
+HARD = {
+    1: (400, 200),
+    4: (130, 200),
+    5: (250, 130),
+    7: (250, 120),
+    8: (300, 130),
+    19: (150, 330),
+    20: (330, 230),
+    23: (130, 90),
+}
+SIDE = 224
+
+
+def kodak_crops(files: Mapping[str, Path]) -> list[Crop]:
+    """Of the Kodak set's files by name."""
+    crops = []
+    for number, (left, top) in HARD.items():
+        picture = load_picture(files[f"kodim{number:02d}.png"])
+        crops.append(Crop(picture, (left, top, left + SIDE, top + SIDE)))
+    return crops
 
 
 def draw_sheet(
