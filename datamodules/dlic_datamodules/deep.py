@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dlic_datamodules.complete import check_chunks
 from dlic_datamodules.errors import PictureError
 from dlic_datamodules.formats import check_size, is_jxl
 from dlic_datamodules.jxl_header import jxl_facts
@@ -112,6 +113,7 @@ def read_tiff(data: bytes, max_pixels: int) -> DeepTIFF | None:
         return None
     with file:
         _refuse(page)
+        check_chunks(page)
         if page.bitspersample != 16:
             return None
         check_size(page.imagewidth, page.imagelength, max_pixels)

@@ -17,7 +17,7 @@ class DataError(DlicError):
 
 
 class StorageError(DataError, MachineError):
-    """The disk is full or failing: no mistake in what was asked for."""
+    """The disk or the memory is full or failing: no mistake in what was asked for."""
 
 
 class PictureError(DlicError):

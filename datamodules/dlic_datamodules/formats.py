@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ _FORMATS = {
 PICTURE_SUFFIXES = RAW_SUFFIXES.union(*_FORMATS.values())
 """Of all files that count as pictures where a folder is searched, in lower case."""
 
+# Of decoders that took a damaged file at its word.
+_SLIPS = (LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, struct.error)
 # A photograph has about ten scans; a hostile one of thousands takes minutes to decode.
 _MAX_JPEG_SCANS = 100
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -182,5 +185,12 @@ def guarded(max_pixels: int) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise PictureError(f"declares far more than max_pixels = {max_pixels:,}") from None
     except Exception as error:  # Decoders raise anything at all on hostile bytes.
-        text = " ".join(str(error).split())[:200]
-        raise PictureError(f"cannot be decoded: {text or type(error).__name__}") from error
+        raise PictureError(f"cannot be decoded: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What a decoder says, where it says something of the file rather than of itself."""
+    text = getattr(error, "strerror", None) or " ".join(str(error).split())
+    if isinstance(error, _SLIPS) or not text:
+        return "what it holds is not what it should"
+    return text.split(". ")[0][:200]

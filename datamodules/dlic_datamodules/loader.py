@@ -69,7 +69,8 @@ def as_is(batch: Any) -> Any:
     except (RuntimeError, OSError) as error:
         return Failure(
             f"a loader process has no room in shared memory ({str(error).splitlines()[0][:160]})\n"
-            "Set data.args.workers=0, lower data.args.batch_size, or make /dev/shm larger (docker run --shm-size=1g)"
+            "Set data.args.workers=0, lower data.args.batch_size, or make /dev/shm larger (docker run --shm-size=1g)",
+            machine=True,
         )
     return batch
 
@@ -170,7 +171,7 @@ class PictureLoader(DataLoader[Any]):
             ours |= set(multiprocessing.active_children()) - others
             for batch in _ahead(batches) if self.num_workers else batches:
                 if isinstance(batch, Failure):
-                    raise DataError(batch.message)
+                    raise batch.error()
                 if batch is not None:
                     yield batch
         except (RuntimeError, OSError, EOFError) as error:  # which, depends on what the process was at

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dlic_datamodules.complete import check_rows
 from dlic_datamodules.deep import PNG, deep_samples, read_tiff
 from dlic_datamodules.errors import PictureError
 from dlic_datamodules.formats import MAX_PIXELS, RAW_SUFFIXES, check_size, guarded, is_jxl, needs, open_image
@@ -126,6 +127,7 @@ def _read(data: bytes, max_pixels: int) -> Picture:
         samples = deep_samples(data, image)
         if samples is None:
             image.load()
+            check_rows(image, data)
             _scale_key(image, data)
         picture = _from_image(image, _bits(image)) if samples is None else _split(samples)
         return _finish(picture, image, data, notes)

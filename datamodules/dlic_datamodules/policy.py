@@ -51,7 +51,7 @@ def write_listing(path: Path, rows: list[tuple[str, str, str]]) -> None:
 def _lines(rows: list[tuple[str, str, str]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def check_failures(failures: list[tuple[str, str]], total: int, on_error: str, max_failed: float) -> None:

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 
 from dlic_datamodules.decoded import Pictures
 from dlic_datamodules.draws import bounded, keys, permutation, words
-from dlic_datamodules.errors import DataError, PictureError, printable
+from dlic_datamodules.errors import DataError, PictureError, StorageError, printable
 from dlic_datamodules.policy import Policy
-from dlic_registry import DlicError
+from dlic_registry import DlicError, MachineError
 
 __all__ = ["Batch", "CropStream", "Cutter", "Failure", "Transform", "WholePictures", "centre", "fit"]
 
@@ -32,9 +32,24 @@ _HALF = 1 << 32
 
 @dataclass(frozen=True)
 class Failure:
-    """A batch that could not be made, on its way from a worker to the training process."""
+    """A batch that could not be made, on its way from a worker to the training process.
+
+    Attributes:
+        message: What went wrong.
+        machine: Whether the machine failed: nothing is to be mended in what was asked for.
+    """
 
     message: str
+    machine: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """What an error says."""
+        return cls(str(error), isinstance(error, OSError | MachineError))
+
+    def error(self) -> DataError:
+        """The error again."""
+        return (StorageError if self.machine else DataError)(self.message)
 
 
 def fit(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -142,7 +157,7 @@ class CropStream(Dataset[Any]):
         try:
             return self.batch(step)
         except DlicError as error:
-            return Failure(str(error))
+            return Failure.of(error)
 
     def batch(self, step: int) -> Batch:
         """Batch ``step``: ``image`` uint8 ``[B, C, crop, crop]`` and whatever the transform adds.
@@ -227,7 +242,7 @@ class WholePictures(Dataset[Any]):
             self.policy.note("valid", printable(self.pictures.name(index)), error.reason)
             return None
         except DlicError as error:
-            return Failure(str(error))
+            return Failure.of(error)
         if min(planes.shape[1:]) < self.least:
             size, name = f"{planes.shape[1]}x{planes.shape[2]}", printable(self.pictures.name(index))
             _log.warning("%s is %s, smaller than %d, and not measured", name, size, self.least)

@@ -178,7 +178,7 @@ class StreamedCrops(IterableDataset[Any]):
                     lanes[lane] = self._lane(lane, step // LANES * self.batch_size)
                 yield self._batch(step, lanes[lane])
             except (DlicError, OSError) as error:
-                yield Failure(str(error))
+                yield Failure.of(error)
                 return
 
     def _lane(self, lane: int, skip: int) -> Iterator[Any]:

@@ -79,11 +79,13 @@ def find_files(root: Path, suffixes: frozenset[str], without: Path | None = None
         for name in names:
             path = Path(folder, name)
             suffix = os.path.splitext(name)[1].lower()
-            if suffix in suffixes and (path.is_file() or not path.exists()):
+            # Those of pathlib raise where a folder may be listed but not entered.
+            regular = os.path.isfile(path)
+            if suffix in suffixes and (regular or not os.path.exists(path)):
                 # A link to nowhere too: that it cannot be read is for its reader to say.
                 found.files.append(path)
             else:
-                found.others[suffix if path.is_file() else "no regular file"] += 1
+                found.others[suffix if regular else "no regular file"] += 1
     found.files.sort()
     return found
 

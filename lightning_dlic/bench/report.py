@@ -148,7 +148,7 @@ def write_page(path: Path, result: Record, pictures: Path) -> None:
     data = strict_json(shown).replace("</", "<\\/")
     page = _PAGE.replace("@TITLE@", html.escape(f"Benchmark of {result['folder']}"))
     page = page.replace("@TABLE@", _table(result)).replace("@DATA@", data)
-    write_file(path, page.encode())
+    write_file(path, page.encode(errors="backslashreplace"))
 
 
 def _table(result: Record) -> str:

@@ -18,6 +18,8 @@ from dlic_registry.terminal import printable, say
 # A user mends these by giving another name; what is left is the machine's.
 _USERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What pathlib says of links that lead in a circle, before Python 3.13.
+_LOOP = "Symlink loop from "
 _TRACEBACK = "DLIC_TRACEBACK"
 # Where these are set, pipes get colours, too.
 _COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
@@ -34,6 +36,11 @@ def run(command: Any, program: str) -> None:
     """
     _open_streams()
     try:
+        if "" in sys.argv[1:]:
+            # As a path it would be this folder.
+            raise DlicError(
+                "an empty word on the command line: is a variable not set?\nLeave it out, or write . for this folder."
+            )
         try:
             for step in ("make_context", "invoke"):
                 setattr(command, step, partial(_disarmed, getattr(command, step)))
@@ -83,6 +90,8 @@ def describe(error: Exception) -> tuple[str, int]:
         users = isinstance(error, _USERS) or error.errno in (errno.ENAMETOOLONG, errno.ELOOP)
         return f"{what}: {error.strerror}{remedy}", 2 if users else 1
     text = str(error).strip().splitlines()[0][:300] if str(error).strip() else "no message"
+    if isinstance(error, RuntimeError) and text.startswith(_LOOP):
+        return f"{text.removeprefix(_LOOP).strip(chr(39))}: {os.strerror(errno.ELOOP)}", 2
     if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
         return f"not enough memory ({text})", 1
     return f"unexpected {type(error).__name__}: {text}\n{_TRACEBACK}=1 shows where it came from.", 1

@@ -81,7 +81,7 @@ def open_set(folder: Path, trim: int = 0, name: str | None = None) -> TestSet:
         raise DlicError(f"--data: {folder}: no pictures in this folder")
     digest = hashlib.sha256()
     for path in files:
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode(errors="surrogateescape"))
         digest.update(_content(path))
     return TestSet(name or folder.resolve().name, folder, trim, files, digest.hexdigest())
 

@@ -77,7 +77,7 @@ def page(title: str, *body: Html, script: str = "", data: Any = None) -> bytes:
         told = strict_json(data).replace("<", "\\u003c")
         parts.append(f'<script type="application/json" id="data">{told}</script>')
         parts.append(f"<script>{(_HERE / script).read_text('utf-8')}</script>")
-    return "".join([*parts, "</body></html>\n"]).encode()
+    return "".join([*parts, "</body></html>\n"]).encode(errors="backslashreplace")
 
 
 def embedded(picture: Image.Image | NDArray[np.uint8], form: str = "PNG", **options: Any) -> str:

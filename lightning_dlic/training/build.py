@@ -19,6 +19,7 @@ from lightning_dlic.stages.chain import Chain
 from lightning_dlic.stages.settings import Settings
 from lightning_dlic.training.checkpoint_file import CheckpointFiles
 from lightning_dlic.training.initial import initialise
+from lightning_dlic.training.launch import launched
 from lightning_dlic.training.room import bounded
 from lightning_dlic.training.run import Run
 
@@ -173,6 +174,7 @@ def build_trainer(
     """
     spec = recipe.trainer
     _check_devices(recipe)
+    _check_nodes(recipe)
     try:
         return pl.Trainer(
             default_root_dir=run.folder,
@@ -223,6 +225,17 @@ def _check_devices(recipe: Recipe) -> None:
         raise DlicError(
             f"{recipe.where('trainer.devices')}: trainer.devices: {spec.devices} processes are too many for "
             f"{os.cpu_count()} CPUs.\nTake at most {most}, or say which accelerator: trainer.accelerator=gpu"
+        )
+
+
+def _check_nodes(recipe: Recipe) -> None:
+    """Without a launcher, or the first one's address, several machines would wait for each other for ever."""
+    spec = recipe.trainer
+    if spec.num_nodes > 1 and not launched():
+        raise DlicError(
+            f"{recipe.where('trainer.num_nodes')}: trainer.num_nodes: nothing here tells {spec.num_nodes} machines of "
+            "each other.\nStart each by torchrun or srun, or set MASTER_ADDR, MASTER_PORT and NODE_RANK; one machine "
+            "is trainer.num_nodes=1"
         )
 
 

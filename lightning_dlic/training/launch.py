@@ -12,7 +12,12 @@ from itertools import count
 from pathlib import Path
 
 import torch
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments import (
+    LSFEnvironment,
+    MPIEnvironment,
+    SLURMEnvironment,
+    TorchElasticEnvironment,
+)
 
 from dlic_registry import DlicError
 from lightning_dlic.recipe.schema import TrainerSpec
@@ -35,6 +40,12 @@ def ranks(spec: TrainerSpec) -> int:
     if devices in ("auto", -1):
         devices = visible if spec.accelerator in ("auto", "gpu", "cuda") and visible else 1
     return max(1, int(devices)) * spec.num_nodes
+
+
+def launched() -> bool:
+    """Whether a launcher that Lightning knows started this process, or its environment says where the first one is."""
+    known = (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment)
+    return "MASTER_ADDR" in os.environ or any(environment.detect() for environment in known)
 
 
 def is_first_rank(processes: int = 2) -> bool:

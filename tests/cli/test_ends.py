@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from lightning_dlic.cli import ends
+from lightning_dlic.cli.main import main
 
 
 def run(*words: str, program: str = "main", out: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
@@ -85,3 +86,56 @@ def test_what_nobody_foresaw_is_a_sentence_and_a_traceback_only_where_it_is_aske
         assert end.value.code == 1
         assert "error: unexpected ZeroDivisionError: division by zero\n" in told
         assert ("Traceback" in told) == (wanted == "1")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["compress", "", "x.dlic", "--bytes", "500"], "error: an empty word on the command line"),
+        (["eval", "bicubic", "--data", "loop"], "Too many levels of symbolic links"),
+        (["info", "loop/x.dlic"], "error: "),
+    ],
+)
+def test_empty_words_and_links_in_a_circle_are_the_users_to_mend(
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["dlic", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert told in said
+    assert "unexpected" not in said
+
+
+def test_a_name_that_is_no_utf_8_has_a_page_and_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, coded = (os.path.join(tmp_path, os.fsdecode(name)) for name in (b"\xff.png", b"\xff.dlic"))
+    Image.new("RGB", (16, 16), (90, 120, 30)).save(picture)
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ["compress", picture, coded, "--quality", "30", "--pipeline", "bicubic", "--scale", "1"],
+        ["show", coded, "page.html"],
+        ["eval", "bicubic", "--data", str(tmp_path), "--scale", "2", "--json", "figures.json"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["dlic", *words])
+        main_status(0)
+    assert "\\udcff.dlic" in (tmp_path / "page.html").read_text("utf-8")
+    assert "error" not in capsys.readouterr().err
+
+
+def main_status(due: int) -> None:
+    """Runs the verb that the command line asks for, to its end."""
+    status: object = 0
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code
+    assert status == due

@@ -96,7 +96,9 @@ def test_unreadable_files_and_folders_are_named(tmp_path: Path) -> None:
 
     write_pictures(tmp_path / "set", 3)
     write_pictures(tmp_path / "set" / "closed", 1)
+    write_pictures(tmp_path / "set" / "listed", 1)
     (tmp_path / "set" / "0001.png").chmod(0)
+    (tmp_path / "set" / "listed").chmod(0o444)
     (tmp_path / "set" / "closed").chmod(0)
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == 0 and folder != Path("/"):
@@ -108,6 +110,8 @@ def test_unreadable_files_and_folders_are_named(tmp_path: Path) -> None:
         "for i in range(len(source)):\n"
         "    try: source.read(i, 10**9); print(source.name(i), 'read')\n"
         "    except PictureError as error: print(source.name(i), error.reason)\n"
+        "from pathlib import Path; from dlic_datamodules.walk import find_files\n"
+        "print('walk', len(find_files(Path(sys.argv[1]), frozenset({'.png'})).files))\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "set")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -117,4 +121,6 @@ def test_unreadable_files_and_folders_are_named(tmp_path: Path) -> None:
         "0001.png cannot be read: Permission denied",
         "0002.png read",
         "closed folder cannot be listed: Permission denied",
+        "listed/0000.png cannot be read: Permission denied",
+        "walk 4",
     ], done.stderr

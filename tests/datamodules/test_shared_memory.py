@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from dlic_datamodules.errors import DataError
+from dlic_datamodules.errors import StorageError
 from dlic_datamodules.loader import PictureLoader, StepSampler, as_is
 
 
@@ -22,5 +22,5 @@ class Crowded(Dataset[Any]):
 @pytest.mark.timeout(60)
 def test_full_shared_memory_is_an_error_that_names_the_remedy() -> None:
     loader = PictureLoader(Crowded(), batch_size=None, sampler=StepSampler(4), num_workers=1, collate_fn=as_is)
-    with pytest.raises(DataError, match=r"no room in shared memory(?s:.*)data\.args\.workers=0"):
+    with pytest.raises(StorageError, match=r"no room in shared memory(?s:.*)data\.args\.workers=0"):
         next(iter(loader))

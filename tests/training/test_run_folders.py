@@ -11,7 +11,7 @@ import pytest
 from dlic_registry import DlicError
 from lightning_dlic.recipe import Recipe, check, load_recipe
 from lightning_dlic.training.fit import fit
-from lightning_dlic.training.launch import ranks
+from lightning_dlic.training.launch import launched, ranks
 from lightning_dlic.training.run import Run, create
 
 Write = Callable[..., Path]
@@ -139,3 +139,14 @@ def test_processes_of_torchrun_agree_and_no_launch_takes_anothers_folder(write_r
 )
 def test_how_many_train_together(recipe: Callable[..., Recipe], words: list[str], processes: int) -> None:
     assert ranks(recipe(*words).trainer) == processes
+
+
+def test_machines_that_nothing_tells_of_each_other_are_refused(
+    recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MASTER_ADDR", "SLURM_NTASKS", "SLURM_JOB_ID", "TORCHELASTIC_RUN_ID", "LSB_JOBID"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DlicError, match=r"trainer\.num_nodes: nothing here tells 5 .*\n.*torchrun"):
+        fit(recipe("trainer.num_nodes=5", "trainer.accelerator=cpu", "trainer.devices=1"))
+    monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
+    assert launched()
