@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,12 +14,12 @@ from dlic_datamodules.files import sha256, write_file
 from dlic_registry import DlicError
 from lightning_dlic import bounded_yaml
 from lightning_dlic.api.targets import find_target, is_run
-from lightning_dlic.zoo import Card, find_card, inspect_net, write_card
+from lightning_dlic.zoo import Card, find_card, write_card
 from lightning_dlic.zoo.cards import PIPELINE, names_card
 from lightning_dlic.zoo.hub import HubError, names_hub, parse, upload
+from lightning_dlic.zoo.repository import begin_card, page, run_result, slug
 
 _PAGE = "README.md"
-_UNSTATED = "not stated"
 
 
 @dataclass(frozen=True)
@@ -70,22 +67,18 @@ def push(
         ):
             raise DlicError(f"{folder} is there already\nChoose another folder, or write into it by --overwrite")
         folder.mkdir(parents=True, exist_ok=True)
-        return Pushed(_write(target, folder, _slug(folder.resolve().name), licence, summary))
+        return Pushed(_write(target, folder, slug(folder.resolve().name), licence, summary))
     address = parse(where)
     if address.file or address.digest or address.revision:
         raise HubError(f"{where}: a repository is meant here\nWrite hf://USER/REPO")
     with tempfile.TemporaryDirectory() as made:
-        files = _write(target, Path(made), _slug(address.repo.partition("/")[2]), licence, summary, where)
+        files = _write(target, Path(made), slug(address.repo.partition("/")[2]), licence, summary, where)
         return Pushed(files, str(upload(Path(made), address, private=private)))
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "network"
 
 
 def _write(target: str, folder: Path, name: str, licence: str, summary: str, where: str = "") -> list[str]:
     sources = dict(_sources(target, name))
-    result = _result(Path(target))
+    result = run_result(Path(target))
     described = []
     for stem, source in sources.items():
         write_file(folder / f"{stem}.safetensors", source.read_bytes())
@@ -94,7 +87,9 @@ def _write(target: str, folder: Path, name: str, licence: str, summary: str, whe
         described.append(card)
     if is_run(Path(target)) and (Path(target) / PIPELINE).is_file():
         write_file(folder / PIPELINE, _pipeline(Path(target), sources).encode())
-    write_file(folder / _PAGE, _page(name, described, result, where or f"hf://USER/{name}").encode())
+    where = where or f"hf://USER/{name}"
+    file = f"{where}/{described[0].name}.safetensors" if len(described) > 1 else where
+    write_file(folder / _PAGE, page(name, described, result, file).encode())
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
@@ -117,51 +112,14 @@ def _sources(target: str, name: str) -> Iterator[tuple[str, Path]]:
         yield name, path / "weights.safetensors"
 
 
-def _result(run: Path) -> dict[str, Any]:
-    try:
-        found = json.loads((run / "result.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _card(target: str, stem: str, folder: Path, result: Mapping[str, Any], licence: str, summary: str) -> Card:
     file = folder / f"{stem}.safetensors"
-    own = find_card(target) if names_card(target) else None
-    if own is not None:
-        told = {**vars(own), "name": stem, "folder": folder, "sha256": sha256(file)}
-        told.pop("weights", None)
-        return Card(
-            **{**told, **({"licence": licence} if licence else {}), **({"summary": summary} if summary else {})}
-        )
-    meta = inspect_net(file)
-    figures = result.get("figures") or {}
-    return Card(
-        name=stem,
-        kind=str(meta.get("kind", "")),
-        stage=str(meta.get("stage", "")),
-        summary=summary or f"{meta.get('stage')}, trained by {result.get('recipe', 'dlic-fit')}",
-        recipe=str(result.get("recipe", _UNSTATED)),
-        command=f"dlic-fit {result.get('recipe', 'RECIPE')}",
-        steps=int(meta.get("steps", 0)),
-        hours=round(float(result.get("seconds", 0.0)) / 3600, 2),
-        machine=f"{platform.system()} {platform.machine()}",
-        # Where the pictures lie is nobody's affair.
-        data=[{"name": str((result.get("data") or {}).get("name", _UNSTATED)), "licence": _UNSTATED}],
-        licence=licence or _UNSTATED,
-        sha256=sha256(file),
-        parameters=_parameters(file),
-        scale=meta["scale"] if isinstance(meta.get("scale"), int) else 1,
-        channels=meta["channels"] if isinstance(meta.get("channels"), int) else 3,
-        figures={"validation": dict(figures["net"])} if figures.get("net") else {},
-        folder=folder,
-    )
-
-
-def _parameters(file: Path) -> int:
-    from lightning_dlic.zoo import load_net
-
-    return sum(parameter.numel() for parameter in load_net(str(file))[0].parameters())
+    if not names_card(target):
+        return begin_card(file, result, licence=licence, summary=summary)
+    own = {**vars(find_card(target)), "name": stem, "folder": folder, "sha256": sha256(file)}
+    own.pop("weights", None)
+    given = {"licence": licence, "summary": summary}
+    return Card(**{**own, **{key: value for key, value in given.items() if value}})
 
 
 def _pipeline(run: Path, sources: Mapping[str, Path]) -> str:
@@ -182,39 +140,3 @@ def _pipeline(run: Path, sources: Mapping[str, Path]) -> str:
 
     content = moved(bounded_yaml.load(bounded_yaml.read_text(run / PIPELINE)))
     return yaml.safe_dump(content, sort_keys=False)
-
-
-def _page(name: str, cards: list[Card], result: Mapping[str, Any], where: str) -> str:
-    """The repository's page, with what the hub reads at its head."""
-    licences = {card.licence for card in cards}
-    known = next(iter(licences)) if len(licences) == 1 else ""
-    head: dict[str, Any] = {"library_name": "lightning-dlic", "pipeline_tag": "image-to-image"}
-    if known and known != _UNSTATED:
-        spelled = re.fullmatch(r"[A-Za-z0-9.-]+", known)
-        head |= (
-            {"license": known.lower()} if spelled else {"license": "other", "license_name": _slug(known).lower()[:60]}
-        )
-    head["tags"] = ["image-compression", *sorted({card.kind for card in cards})]
-    lines = ["---", yaml.safe_dump(head, sort_keys=False).rstrip(), "---", "", f"# {name}", ""]
-    for card in cards:
-        facts = {
-            "kind": card.kind,
-            "stage": card.stage,
-            "parameters": f"{card.parameters:,}",
-            "batches": f"{card.steps:,}",
-            "data": ", ".join(f"{each.get('name')} ({each.get('licence', _UNSTATED)})" for each in card.data),
-            "licence": card.licence,
-            "sha256": f"`{card.sha256}`",
-        }
-        lines += [f"## {card.name}", "", card.summary, "", "| | |", "|---|---|"]
-        lines += [f"| {key} | {str(value).replace('|', '/')} |" for key, value in facts.items()]
-        for data, figures in card.figures.items():
-            told = ", ".join(f"{figure} {value:.4f}" for figure, value in figures.items())
-            lines += ["", f"{data}: {told}"]
-        lines += ["", *([card.notes, ""] if card.notes else [])]
-    if (result.get("figures") or {}).get("baseline"):
-        told = ", ".join(f"{figure} {value:.4f}" for figure, value in result["figures"]["baseline"].items())
-        lines += [f"Without a network ({result.get('baseline')}): {told}", ""]
-    file = f"{where}/{cards[0].name}.safetensors" if len(cards) > 1 else where
-    lines += ["```sh", f"dlic info {file}", f"dlic eval {file} --data DIR", "```", ""]
-    return "\n".join(lines)

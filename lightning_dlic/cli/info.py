@@ -1,4 +1,4 @@
-"""``dlic info``: what is known of a network of the zoo, or of a file."""
+"""``dlic info``: what is known of a network of the zoo, of a run, or of a file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ import typer
 
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable_json
+from lightning_dlic.api.targets import PICKLES, Target, find_target, is_run, load_target_net
 from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.codec.container import MAGIC
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
+from lightning_dlic.zoo.files import has_record
 from lightning_dlic.zoo.hub import fetch, names_hub, pinned
 
 # What shows a file, by its suffix: ``module:function``, a function of a path that returns plain types.
 FILES = {
     ".dlic": "lightning_dlic.codec:describe",
     ".safetensors": "lightning_dlic.cli.info:describe_weights",
+    **dict.fromkeys((".ckpt", *PICKLES), "lightning_dlic.cli.info:describe_built"),
 }
 
 
@@ -33,13 +36,14 @@ def info(
     target: Annotated[
         str | None,
         typer.Argument(
-            help="Name in the zoo, a file, or - for standard input. Lists the zoo where left out.", show_default=False
+            help="Name in the zoo, a file, a run's folder, or - for standard input. Lists the zoo where left out.",
+            show_default=False,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Show what is known of a network of the zoo, or of a file."""
+    """Show what is known of a network of the zoo, of a run, or of a file: a bitstream, weights, others' weights."""
     import_plugins(plugin or [])
     if target is None:
         list_zoo(as_json)
@@ -55,8 +59,8 @@ def describe(target: str) -> dict[str, Any]:
     """What is known of a target, as plain types.
 
     Args:
-        target: Name in the zoo, ``zoo:NAME``, ``hf://USER/REPO``, a file of a kind in `FILES`, or ``-`` for one on
-            standard input.
+        target: Name in the zoo, ``zoo:NAME``, ``hf://USER/REPO``, a file of a kind in `FILES`, a run's folder, or ``-``
+            for a file on standard input.
 
     Raises:
         DlicError: It is neither, or the file cannot be read.
@@ -72,6 +76,8 @@ def describe(target: str) -> dict[str, Any]:
         module, _, function = FILES[path.suffix.lower()].partition(":")
         facts: dict[str, Any] = getattr(import_module(module), function)(path)
         return facts
+    if is_run(path):
+        return describe(str(find_target(target).file))
     if path.suffix.lower() in FILES:
         raise DlicError(f"{target}: no such file")
     return describe_card(find_card(target.removeprefix("zoo:")))
@@ -97,8 +103,18 @@ def describe_card(card: Card) -> dict[str, Any]:
 
 
 def describe_weights(path: Path) -> dict[str, Any]:
-    """What a weights file says of its network."""
-    return {"file": str(path), "bytes": path.stat().st_size, "sha256": sha256(path), **inspect_net(path)}
+    """What a weights file says of its network; of one that others published, what its tensors say."""
+    return {**_of_file(path), **inspect_net(path)} if has_record(path) else describe_built(path)
+
+
+def describe_built(path: Path) -> dict[str, Any]:
+    """What is known of a network that must be built for that: a checkpoint's, or one whose tensors alone are there."""
+    net, meta = load_target_net(Target(str(path), path.stem, path))
+    return {**_of_file(path), **meta, "parameters": sum(parameter.numel() for parameter in net.parameters())}
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    return {"file": str(path), "bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 def list_zoo(as_json: bool) -> None:

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from lightning_dlic.training.loggers import Concluding, Figures, keep_id, kept_id, pixels, run_title
 from lightning_dlic.training.run import Run
+from lightning_dlic.zoo.cards import card_text
+from lightning_dlic.zoo.repository import begin_card, page, run_result
 
 _AXIS = "batch"
 
@@ -51,7 +53,8 @@ class WandB(Concluding, WandbLogger):
             mode: ``online``, ``offline``, ``shared`` or ``disabled``; by default what ``WANDB_MODE`` says, else
                 ``offline`` where no API key is found.
             offline: The same as ``mode: offline``.
-            log_model: Whether weights, recipe, result and samples become an artifact at the end.
+            log_model: Whether weights with their cards and a page, recipe, result and samples become an artifact at
+                the end.
             watch: What is drawn of the network as it learns, each time losses are logged.
         """
         if offline or (mode is None and offline is None and "WANDB_MODE" not in os.environ and not _has_key()):
@@ -117,10 +120,25 @@ class WandB(Concluding, WandbLogger):
         if not self._keeps_model:
             return
         artifact = wandb.Artifact(f"{run.folder.parent.name}-{self.experiment.id}", "model", metadata=dict(figures))
+        self._describe(artifact, run)
         for path in (*run.kept_weights(), run.recipe, run.pipeline, run.result, *run.last_samples()):
             if path.is_file():
                 artifact.add_file(str(path), path.relative_to(run.folder).as_posix())
         self.experiment.log_artifact(artifact)
+
+    @staticmethod
+    def _describe(artifact: Any, run: Run) -> None:
+        """A card beside each network, and a page: what a repository of them has, too."""
+        result = run_result(run.folder)
+        files = [path for path in run.kept_weights() if path.stem != "best" and path.parent.name != "best"]
+        cards = {path: begin_card(path, result) for path in files}
+        texts = {path.relative_to(run.folder).with_suffix(".yaml"): card_text(card) for path, card in cards.items()}
+        if cards:
+            first = next(iter(cards)).relative_to(run.folder).as_posix()
+            texts[Path("README.md")] = page(run_title(run.folder), cards.values(), result, first)
+        for name, text in texts.items():
+            with artifact.new_file(name.as_posix(), encoding="utf-8") as file:
+                file.write(text)
 
     def end(self, status: int) -> None:
         """Ends the W&B run, so that the next training of this process starts its own."""

@@ -189,13 +189,18 @@ def write_card(card: Card) -> Path:
     Returns:
         The file.
     """
+    path = card.folder / f"{card.name}.yaml"
+    path.write_text(card_text(card), encoding="utf-8")
+    return path
+
+
+def card_text(card: Card) -> str:
+    """What `write_card` writes."""
     import yaml
 
     content = {f.name: getattr(card, f.name) for f in fields(card) if f.name not in ("name", "folder")}
     kept = {key: value for key, value in content.items() if value or key not in ("figures", "notes")}
-    path = card.folder / f"{card.name}.yaml"
-    path.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110), encoding="utf-8")
-    return path
+    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _check(path: Path, card: Card) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,11 @@ def test_architectures_train_by_recipe_and_do_what_networks_do(
     np.testing.assert_allclose(
         np.asarray(Image.open(large), int), enlarged(made, np.asarray(Image.open(picture))), atol=1
     )
+    for known in (run, run / "checkpoints" / "last.ckpt"):
+        assert json.loads(inline("info", known, "--json")[0])["steps"] == 20
+    if "SPAN" not in net:
+        return
+    # What is evaluated otherwise than it is trained is the harder of the two.
     inline("export", run, "--out", path.parent / "net.onnx")
     # Branches that validations merge into one convolution leave no trace in what is trained.
     weights = (run / "weights.safetensors").read_bytes()
@@ -103,9 +109,13 @@ def test_published_weights_are_a_rival_a_word_away(
     picture.rename(tmp_path / "set" / "small.png")
     out, _ = inline("eval", file, "bicubic", "--data", tmp_path / "set", "--metrics", "psnr_y")
     assert "published_x2" in out
+    told = json.loads(inline("info", file, "--json")[0])
+    assert (told["stage"], told["scale"], told["channels"]) == ("RRDBNet", 2, 3)
+    assert told["parameters"] == sum(parameter.numel() for parameter in net.parameters())
     # As a network that is trained on, also from its safetensors, and as weights to start from.
     tensors = torch.load(file, weights_only=True)["params_ema"]
     save_file(tensors, tmp_path / "published.safetensors")
+    assert json.loads(inline("info", tmp_path / "published.safetensors", "--json")[0])["net"] == told["net"]
     fixed = ("optim.net.lr=0", "trainer.max_steps=1", "trainer.val_every=1")
     for name, args, init in (
         ("file", f"net: {{name: spandrel, file: {tmp_path / 'published.safetensors'}}}", "null"),

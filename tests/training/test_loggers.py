@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+import yaml
 
+from dlic_datamodules.files import sha256
 from dlic_registry import local, register
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.training.fit import fit
@@ -122,6 +124,12 @@ def test_wandb_offline_has_one_run_of_all_that_one_run_was(
     names = {entry.path for entry in artifact.manifest.contents}
     assert {"weights.safetensors", "best.safetensors", "recipe.yaml", "result.json", "pipeline.yaml"} <= names
     assert "samples/0-step-00000006.png" in names
+    # The card that a repository of it would have, and a page.
+    local_paths = {entry.path: entry.local_path for entry in artifact.manifest.contents}
+    card = yaml.safe_load(Path(local_paths["weights.yaml"]).read_text())
+    assert (card["kind"], card["steps"], card["sha256"]) == ("sr", 6, sha256(done.run.weights))
+    assert card["figures"]["validation"]["psnr_y"] == pytest.approx(done.figures.net["psnr_y"])
+    assert f"| sha256 | `{card['sha256']}` |" in Path(local_paths["README.md"]).read_text()
 
 
 def test_mlflow_has_figures_and_pictures_and_goes_on(
