@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from drawn import save
 from torch import nn
+from training_curve import DOCS, draw, keep, kept
 
 import lightning_dlic.zoo
 from dlic_datamodules.places import place
@@ -100,6 +102,8 @@ def main() -> None:
         folder=ZOO,
     )
     write_card(card)
+    keep(options.run, options.name, meta["steps"] - options.earlier)
+    save(draw(kept(options.name)), DOCS / "pictures" / f"{options.name}-training.webp")
     print(json.dumps(figures, indent=2))
 
 

@@ -20,7 +20,8 @@ def page(card: Card) -> str:
     """Markdown: what a reader can do with a network, what it makes of a picture, figures, and where it comes from."""
     parts = [MARK + f"# {card.name}", f"{card.summary.rstrip('.')}.", _picture(card)]
     parts += [f"```sh\n{USES.get(card.kind, 'dlic info {name}').format(name=card.name)}\n```"]
-    parts += ["## Figures", *_figures(card.figures), "## Where it comes from", _facts(card), _data(card)]
+    parts += ["## Figures", *_figures(card.figures)]
+    parts += ["## Where it comes from", _facts(card), _data(card), _training(card)]
     parts += [f"## Notes\n\n{card.notes.rstrip('.')}."] if card.notes else []
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -29,6 +30,15 @@ def _picture(card: Card) -> str:
     curve = f"![The same on four photographs, beside its rival](pictures/{card.name}-curve.webp)"
     shown = f"![A photograph of a cat, beside what {card.name} makes of it](pictures/{card.name}.webp)"
     return "\n\n".join(text for text in (shown, curve) if (FOLDER / text.rpartition("(")[2].rstrip(")")).exists())
+
+
+def _training(card: Card) -> str:
+    if not (FOLDER / "curves" / f"{card.name}.csv").exists():
+        return "No curve of its training was kept: it was trained before the tools kept them."
+    told = (
+        f"Losses and validations of the training, up to the batch of these weights: [as CSV](curves/{card.name}.csv)."
+    )
+    return f"![Losses and validations by batches](pictures/{card.name}-training.webp)\n\n{told}"
 
 
 def _facts(card: Card) -> str:

@@ -43,7 +43,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plugin: Plugins = None,
 ) -> None:
-    """Show what is known of a network of the zoo, of a run, or of a file: a bitstream, weights, others' weights."""
+    """Show what is known of a network of the zoo, of a run, or of a file."""
     import_plugins(plugin or [])
     if target is None:
         list_zoo(as_json)

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from dlic_registry import import_plugins
+from dlic_registry import KINDS, import_plugins
 from dlic_registry.terminal import command, say
 from lightning_dlic.cli.plugins import Plugins
 
+_WHAT = ("stage", *KINDS)
+
 
 def new(
-    what: Annotated[
-        str, typer.Argument(help="stage, net, codec, hints, data, kind, loss, metric or transform.", show_default=False)
-    ],
+    what: Annotated[str, typer.Argument(help=f"{', '.join(_WHAT[:-1])} or {_WHAT[-1]}.", show_default=False)],
     name: Annotated[
         str, typer.Argument(help="Name to register: lower-case letters, digits, underscores.", show_default=False)
     ],

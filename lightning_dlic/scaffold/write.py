@@ -16,19 +16,22 @@ from dlic_datamodules.files import write_file
 from dlic_registry import KINDS, DlicError, did_you_mean, entries, load, stage_kinds
 from dlic_registry.kinds import check_name
 
-MAKES = ("stage", "net", "codec", "hints", "data", "kind", "loss", "metric", "transform")
-"""What packages can be written of."""
+MAKES = ("stage", *KINDS)
+"""What packages can be written of: a stage, and one thing of every other kind."""
 
 _USES = {
     "stage": "dlic-fit NAME.yaml data.name=sample",
     "net": "dlic-fit NAME.yaml data.name=sample",
     "codec": "dlic compress photo.jpg photo.dlic --bytes 20k --pipeline NAME.yaml",
     "hints": "dlic compress photo.jpg photo.dlic --bytes 2000 --pipeline NAME.yaml",
+    "downsize": "dlic eval compact_x2 bicubic --data DIR --downsize NAME",
+    "zoo": "dlic-fit NAME.yaml data.name=sample && python -m dlic_NAME.shelve runs/NAME/001 first",
     "data": "dlic-fit NAME.yaml data.args.root=DIR",
     "loss": "dlic-fit NAME.yaml data.args.root=DIR",
     "metric": "dlic eval compact_x4 bicubic --data DIR --metrics NAME",
     "transform": "dlic-fit NAME.yaml data.args.root=DIR",
     "kind": "dlic-fit NAME.yaml data.args.root=DIR",
+    **dict.fromkeys(("optimizer", "schedule", "callback", "logger"), "dlic-fit NAME.yaml data.args.root=DIR"),
 }
 
 

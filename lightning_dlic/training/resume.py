@@ -181,6 +181,13 @@ class Begin(pl.Callback):
             (now["devices"], self.accumulate, self.batch_size),
         )
         was, new = (a * b * c for a, b, c in sizes)
+        were, are = before["devices"] * made["batch_size"], now["devices"] * self.batch_size
+        if were != are:
+            warnings.warn(
+                f"a batch has {are} pictures on all devices together, not {were} as before: they go on as those of a "
+                f"run that began so, and some {'come again' if are < were else 'are left out'}",
+                stacklevel=2,
+            )
         if was != new:
             factors = [" x ".join(map(str, size)) for size in sizes]
             warnings.warn(

@@ -1,6 +1,7 @@
 """The figures of the pages are those that the report measured."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# What index.md says in short stands on the pages that it leads to.
+RESULTS = sorted(path for path in (ROOT / "docs" / "results").glob("*.md") if path.stem != "index")
+KEPT = re.compile(r"<!-- report: .*?<!-- end of report -->", re.DOTALL)
+COMMAND = re.compile(r"`(?:python )?(benchmarks/\w+\.py|dlic [a-z-]+)[^`]*`")
+RECORDED = re.compile(r"Recorded\s2\d{3}-\d{2}-\d{2}[^.]*\(commits? [0-9a-f]{7}")
+FIGURE = re.compile(r"\d ?(dB|%|MB|times|seconds)\b|\| *-?[\d.,]+ ?(dB|%|s)? *\|")
 SCRIPT = ROOT / "benchmarks" / "report.py"
 
 
@@ -18,6 +25,29 @@ def report(*words: str) -> subprocess.CompletedProcess[str]:
 def test_pages_have_the_figures_of_the_report_that_is_kept() -> None:
     done = report("--check")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", RESULTS, ids=lambda page: page.stem)
+def test_figures_of_a_page_are_the_reports_or_say_what_recorded_them_and_when(page: Path) -> None:
+    by_hand = KEPT.sub("", page.read_text())
+    if not FIGURE.search(by_hand):
+        return
+    commands = [found[1] for found in COMMAND.finditer(by_hand)]
+    assert RECORDED.search(by_hand), "figures without a day and a commit"
+    assert commands, "figures without a command"
+    for command in commands:
+        assert command.startswith("dlic") or (ROOT / command).is_file(), f"{command} is gone"
+
+
+def test_readme_has_no_figure_besides_the_reports() -> None:
+    prose = re.sub(r"```.*?```", "", KEPT.sub("", (ROOT / "README.md").read_text()), flags=re.DOTALL)
+    assert FIGURE.search(prose) is None
+
+
+def test_every_json_that_is_kept_is_named_by_a_page() -> None:
+    pages = "".join(path.read_text() for path in (*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")))
+    for kept in (ROOT / "benchmarks" / "results").iterdir():
+        assert f"benchmarks/results/{kept.name}" in pages, f"{kept} is dead"
 
 
 @pytest.mark.slow

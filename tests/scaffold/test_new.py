@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from dlic_registry import KINDS
+
 MADE = ("net sharp", "stage soft", "codec coarse", "hints bands", "data album", "kind denoising")
-# Six trainings show what nine would.
-ENOUGH = "not ((edgy or offs or dimmed) and train)"
-MADE += ("loss edgy", "metric offs", "transform dimmed")
+MADE += ("loss edgy", "metric offs", "transform dimmed", "downsize boxy", "optimizer signs", "schedule rises")
+MADE += ("callback enough", "logger lines", "zoo shelf")
+# Of those whose trainings differ by a name in the recipe, the callback's shows what all would.
+ENOUGH = "not ((edgy or offs or dimmed or boxy or signs or rises) and (stage_trains or training_follows))"
 
 
 @pytest.mark.slow
 def test_each_installs_trains_and_passes_its_own_tests(inline, tmp_path):
+    assert {words.split()[0] for words in MADE} == {"stage", *KINDS}
     for words in (*MADE, "stage tinted --of colorization"):
         assert "pip install -e" in inline("new", *words.split(), "--into", tmp_path)[0]
     packages = sorted(tmp_path.glob("dlic-*"))

@@ -313,6 +313,7 @@ def test_two_processes_do_not_train_in_one_folder(run: Run) -> None:
     ("override", "told"),
     [
         ("data.args.batch_size=3", r"sees 6 pictures, not 4 .*1 x 2 x 3, not 1 x 2 x 2"),
+        ("data.args.batch_size=3", r"has 3 pictures on all devices together, not 2 .* some are left out"),
         ("trainer.accumulate=3", r"sees 6 pictures, not 4 .*1 x 3 x 2, not 1 x 2 x 2"),
         ("data.args.val_limit=1", r"best weights are looked for anew"),
         ("trainer.precision=64-true", r"other machinery than before \(precision"),
