@@ -118,11 +118,11 @@ def coded(run: Run, path: Path, limit: int) -> tuple[dict[str, Any], np.ndarray[
         data, decoded = file.read_bytes(), np.asarray(Image.open(made).convert("RGB"))
     again = decompress(data, pipeline=find_pipeline(run.folder), strict=True)
     original = load_picture(path)
-    pair = (torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] for pixels in (decoded, original))
+    made_tensor, wanted = (torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] for pixels in (decoded, original))
     row = {
         "picture": path.stem,
         "bytes": len(data),
-        "psnr_rgb": round(float(psnr(*pair)), 3),
+        "psnr_rgb": round(float(psnr(made_tensor, wanted)), 3),
         "same": bool(np.array_equal(again, decoded)),
     }
     return row, np.concatenate([_middle(original), _middle(decoded)], axis=1)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from dlic_registry import DlicError
 from lightning_dlic.frozen.vgg import VGG16, convolution_index
-from lightning_dlic.metrics.running import LARGE, PictureMetric
+from lightning_dlic.metrics.running import LARGE, NetworkMetric
 
 _LAYERS = ("1_2", "2_2", "3_3", "4_3", "5_3")
 _FAINT = 1e-6
@@ -74,33 +74,12 @@ def _weights() -> tuple[Tensor, Tensor]:
     return loaded["alpha"].flatten().detach(), loaded["beta"].flatten().detach()
 
 
-class DISTS(PictureMetric):
+class DISTS(NetworkMetric):
     """DISTS (Ding et al. 2020) at the pictures' own resolution; lower is better.
 
     VGG-16's weights are ``vgg16_features.safetensors`` in ``$DLIC_WEIGHTS`` or ``$DLIC_DATA/weights``; else torchvision
     downloads them.
     """
 
-    higher_is_better: ClassVar[bool] = False
-    smallest: ClassVar[int] = 32
     largest: ClassVar[int] = LARGE // 2
-
-    def __init__(self, crop_border: int = 0) -> None:
-        """Loads the network.
-
-        Args:
-            crop_border: Pixels cut off each side before scoring.
-
-        Raises:
-            DlicError: The weights are not to be found.
-        """
-        super().__init__(crop_border)
-        # Inside a tuple: the weights of others must not enter a checkpoint.
-        self._network = (_Network(),)
-
-    def picture(self, output: Tensor, target: Tensor) -> float:
-        """The value of one picture."""
-        network = self._network[0].to(output.device)
-        pair = (picture.expand(-1, 3, -1, -1).float() / 255.0 for picture in (output, target))
-        distance: Tensor = network(*pair)
-        return distance.item()
+    network: ClassVar[type[nn.Module]] = _Network

@@ -140,12 +140,17 @@ class MSSSIM(PictureMetric):
         return ms_ssim(y_plane(output), y_plane(target))
 
 
-class LPIPSAlex(PictureMetric):
-    """LPIPS v0.1 with AlexNet (Zhang et al. 2018); lower is better."""
+class NetworkMetric(PictureMetric):
+    """A distance that a network of others finds between pictures in colour; lower is better.
+
+    Attributes:
+        network: Class of the network: two pictures ``[1, 3, H, W]`` in [0, 1] to a number.
+    """
 
     higher_is_better: ClassVar[bool] = False
     smallest: ClassVar[int] = 32
     largest: ClassVar[int] = LARGE
+    network: ClassVar[type[nn.Module]]
 
     def __init__(self, crop_border: int = 0) -> None:
         """Loads the network.
@@ -158,10 +163,17 @@ class LPIPSAlex(PictureMetric):
         """
         super().__init__(crop_border)
         # Inside a tuple: the weights of others must not enter a checkpoint.
-        self._network = (LPIPS(),)
+        self._network = (self.network(),)
 
     def picture(self, output: Tensor, target: Tensor) -> float:
         """The value of one picture."""
         network = self._network[0].to(output.device)
-        distance: Tensor = network(output.float() / 255.0, target.float() / 255.0)
+        pair = (picture.expand(-1, 3, -1, -1).float() / 255.0 for picture in (output, target))
+        distance: Tensor = network(*pair)
         return distance.item()
+
+
+class LPIPSAlex(NetworkMetric):
+    """LPIPS v0.1 with AlexNet (Zhang et al. 2018); lower is better."""
+
+    network: ClassVar[type[nn.Module]] = LPIPS
