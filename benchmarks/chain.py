@@ -1,6 +1,6 @@
 """What a chain's training was worth, and whether its run is a codec: a finished run's figures. JSON.
 
-    python benchmarks/chain.py RUN --data FOLDER [--bytes 2000] [--sheet FILE] [--json FILE]
+    python benchmarks/chain.py RUN --data FOLDER [--bytes 2000] [--effort 5] [--sheet FILE] [--json FILE]
 
 Figures are on the run's validation pictures: without networks, with the weights it started from, and with the final
 ones (not the best); with the hints that files carry, as the recipe's transforms make them, and with plain ones, the
@@ -44,13 +44,14 @@ def main() -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="pictures to compress")
     parser.add_argument("--bytes", type=int, default=2000)
+    parser.add_argument("--effort", type=int, default=5, help="of the codec's search")
     parser.add_argument("--sheet", type=Path, help="a picture to write: rows of original and decoded")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides for measuring")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     run = Run(options.run)
     recipe, result = load_recipe(run.recipe, options.set), json.loads(run.result.read_text())
-    rows = [coded(run, path, options.bytes) for path in sorted(options.data.iterdir())]
+    rows = [coded(run, path, options.bytes, options.effort) for path in sorted(options.data.iterdir())]
     networks = {kind: change(recipe, kind, run) for kind in recipe.train}
     report = {
         "recipe": recipe.name,
@@ -63,7 +64,7 @@ def main() -> int:
             "plain hints": figures(load_recipe(run.recipe, [*options.set, "data.args.transform.hinted=null"]), run),
         },
         "networks": networks,
-        "codec": {"bytes": options.bytes, "pictures": [row for row, _ in rows]},
+        "codec": {"bytes": options.bytes, "effort": options.effort, "pictures": [row for row, _ in rows]},
         "versions": versions("pytorch-lightning"),
     }
     text = json.dumps(report, indent=1)
@@ -108,12 +109,12 @@ def change(recipe: Recipe, kind: str, run: Run) -> dict[str, Any]:
     }
 
 
-def coded(run: Run, path: Path, limit: int) -> tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.uint8]]]:
+def coded(run: Run, path: Path, limit: int, effort: int) -> tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.uint8]]]:
     """Compresses a picture and decodes it in processes of their own; gives figures, and middles to look at."""
     with tempfile.TemporaryDirectory() as folder:
         file, made = Path(folder) / "a.dlic", Path(folder) / "a.png"
         pipeline = ("--pipeline", str(run.folder))
-        _dlic("compress", str(path), str(file), "--bytes", str(limit), *pipeline)
+        _dlic("compress", str(path), str(file), "--bytes", str(limit), "--effort", str(effort), *pipeline)
         _dlic("decompress", str(file), str(made), "--strict", *pipeline)
         data, decoded = file.read_bytes(), np.asarray(Image.open(made).convert("RGB"))
     again = decompress(data, pipeline=find_pipeline(run.folder), strict=True)
