@@ -2,9 +2,11 @@
 
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dlic_registry.entry import Entry
@@ -37,6 +39,24 @@ class _Facts:
 
 def installed(kind: str | None = None) -> list[Entry]:
     """Entries of all installed distributions, or those of one kind, in the order of the import path."""
+    return list(_read(kind, _state()))
+
+
+def _state() -> tuple[tuple[str, str, int], ...]:
+    """What tells whether anything has been installed since: the folders looked through, and when they changed last."""
+    return tuple((place, os.getcwd() if not place else "", _changed(place or ".")) for place in sys.path)
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
+
+
+# A search for one file looks names up a hundred times, and each look reads the metadata of all that is installed.
+@lru_cache(maxsize=32)
+def _read(kind: str | None, state: tuple[tuple[str, str, int], ...]) -> list[Entry]:
     found: list[Entry] = []
     for distribution, facts in _distributions():
         try:
