@@ -19,7 +19,7 @@ VERBS = {
     "eval": Verb("lightning_dlic.cli.eval:evaluate_targets", "Measure networks and baselines on test sets."),
     "upscale": Verb("lightning_dlic.cli.upscale:upscale_pictures", "Enlarge a picture, or a folder of pictures."),
     "export": Verb("lightning_dlic.cli.export:export_net", "Write a network as ONNX or safetensors, and check it."),
-    "info": Verb("lightning_dlic.cli.info:info", "Show what is known of a network of the zoo, or of a file."),
+    "info": Verb("lightning_dlic.cli.info:info", "Show what is known of a network of the zoo, of a run, or of a file."),
     "compress": Verb("lightning_dlic.cli.compress:compress", "Compress a picture, or a folder, into N bytes."),
     "decompress": Verb("lightning_dlic.cli.decompress:decompress", "Decode a .dlic file, or a folder of them."),
     "bench": Verb("lightning_dlic.cli.bench:bench", "Measure codecs at byte budgets: table, plots, page."),
