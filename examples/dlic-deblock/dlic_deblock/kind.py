@@ -10,7 +10,7 @@ class RestorationKind(Kind):
     """Restoration: a decoded base layer made more like what was coded, at its own size."""
 
     stage: ClassVar[str] = "dlic_deblock.stage:Restoration"
-    operator: ClassVar[str | None] = "lightning_dlic.operators.restorer:Restorer"
+    operator: ClassVar[str | None] = "dlic_deblock.operator:Deblocker"
     measure: ClassVar[str | None] = "dlic_deblock.measure:RestorationMeasure"
     rivals: ClassVar[tuple[str, ...]] = ("decoded",)
     slot: ClassVar[Slot | None] = Slot(before=("sr", "colorization", "reconstruction"))
