@@ -24,6 +24,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def damaged(seed: int, kind: str, codec: str | None = None) -> Iterator[bytes]:
         warnings.simplefilter("ignore")
         # What hints and networks import and compile on first use is not a damaged stream's doing.
         decompress(hinted[-2])
-        decompress(streams.enlarged_seed())
+        decompress(streams.enlarged_seed()[0])
     known = hinted if kind == "hints" else streams.seeds(codec) + hinted * (kind == "mended")
     large = streams.large_seeds() if kind == "mended" else []
     change = {"hints": streams.mutate_hints, "mended": streams.mended}.get(kind, streams.mutate)
@@ -223,7 +224,11 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
     kept = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {}
     done: dict[str, dict[str, Any]] = kept.get(asked.kind, {}).get("campaigns", {})
     seeds = [s for s in range(asked.seed, asked.seed - (-asked.count // asked.each)) if str(s) not in done]
-    with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool,
+    ):
+        os.environ[streams.SEEDS] = place
         jobs = {pool.submit(in_own_process, asked.kind, seed, asked.each, asked.codec): seed for seed in seeds}
         for job in as_completed(jobs):
             done[str(jobs[job])] = job.result()

@@ -103,6 +103,9 @@ def find(name: str | Path, beside: Path | None = None, where: object = None, key
     if os.path.isdir(path):
         inside = ", ".join(sorted(file.name for file in path.glob("*.y*ml"))) or "no recipes"
         raise RecipeError("is a folder, not a recipe", where=where, key=key or text, hint=f"In it: {inside}")
+    if os.path.lexists(path):
+        hint = "Give the recipe's file itself."
+        raise RecipeError(f"{show(text)} is no regular file", where=where, key=key, hint=hint)
     raise RecipeError(f"no recipe {text!r}", where=where, key=key, hint=_remedy(text, path.parent))
 
 

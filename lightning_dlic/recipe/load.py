@@ -109,6 +109,8 @@ def _train(recipe: Recipe, value: Any) -> list[str]:
     for kind in kinds:
         if kind not in recipe.stages:
             raise recipe.error("train", f"no stage {kind!r}", nearest(kind, recipe.stages, "Under stages"))
+        if kinds.count(kind) > 1:
+            raise recipe.error("train", f"{kind!r} stands there twice", "Name each stage once.")
     return kinds
 
 

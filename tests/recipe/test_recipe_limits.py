@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -139,3 +140,9 @@ def test_files_that_are_no_recipes_show_no_line(tmp_path: Path) -> None:
         (tmp_path / "bomb.yaml").write_text(text)
         with pytest.raises(RecipeError):
             find_pipeline(tmp_path / "bomb.yaml")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_called_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert "is no regular file" in _refused(tmp_path / "pipe.yaml")

@@ -196,6 +196,7 @@ def test_mistakes_in_values(tmp_path: Path, text: str, words: str) -> None:
     [
         ("train=rs", "command line: train: no stage 'rs'"),
         ("train=[sr, color]", "no stage 'color'\nUnder stages: sr."),
+        ("train=[sr, sr]", "train: 'sr' stands there twice"),
         ("train={sr: 1}", "not a stage or a list of stages"),
         ("train=null", "train: missing: this recipe trains nothing"),
     ],
