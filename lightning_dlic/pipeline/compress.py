@@ -15,7 +15,7 @@ from lightning_dlic.codec import Bitstream
 from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.decompress import decompress
-from lightning_dlic.pipeline.hinted import BASE, NONE
+from lightning_dlic.pipeline.hinted import AUTO, BASE, NONE
 from lightning_dlic.pipeline.looking import best_looking
 from lightning_dlic.pipeline.measures import DISTANCES, METRICS
 from lightning_dlic.pipeline.photographs import traits
@@ -90,7 +90,7 @@ def compress(
         hints: How a colour picture gets its colour: ``base``, by the base codec; ``grid``, ``segmentation`` or another
             kind of hints, behind a comma their bytes; a preset such as ``segmentation-small``; ``none``, guessed by the
             pipeline's network if it has one, else as ``base``; ``auto``, whichever does best. The pipeline's by
-            default. Grey pictures have none.
+            default, but for ``auto`` where no ``bytes`` are given. Grey pictures have none.
         alpha: How much networks may make up: 0, faithful, to 1, vivid, or ``auto`` for whatever looks best. The
             pipeline's by default.
         threads: Encodings at a time; the bytes do not depend on it.
@@ -119,6 +119,8 @@ def compress(
     recipe = _recipe(pipeline, picture)
     recipe = recipe if alpha is None else replace(recipe, alpha=_strength(alpha))
     asked = recipe.hints if hints is None else hints
+    # Hints share a number of bytes with the base layer: where there is none, a pipeline that leaves it open has none.
+    asked = BASE if hints is None and bytes is None and asked.split(",")[0] == AUTO else asked
     # Without a network that guesses, no hints means chroma by the base codec.
     asked = BASE if asked == NONE and not recipe.colors else asked
     hinted = asked != BASE and picture.ndim == 3

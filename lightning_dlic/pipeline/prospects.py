@@ -35,7 +35,8 @@ _NEAR, _IDEAS = 0.12, 3
 _FALL = 0.3
 # Two scales are as good as one another where the same share of twice the bytes would make up for the difference.
 _TIED = 0.1
-# Pixels of a picture from which, up to an effort, no network runs before it is known which file it will be.
+# Pixels of a picture from which, up to an effort, no network runs before it is known which file it will be, and hints
+# are not tried beside the base codec's chroma.
 _LARGE, _FRUGAL = 1 << 22, 5
 
 
@@ -225,11 +226,9 @@ class Prospects:
 
     def _looked(self, seen: list[Prospect]) -> list[Prospect]:
         """The same with what networks add: measured at the scales where that may decide, else the least measured."""
-        effort = self.settings.effort
-        large = self.source.height * self.source.width > _LARGE and effort <= _FRUGAL
-        gains: dict[int, float] = {}
+        effort, gains = self.settings.effort, dict[int, float]()
         for prospect in sorted(seen, key=_worth, reverse=True):
-            if large or len(gains) >= _LOOKS[effort - 1]:
+            if large(self.source, self.settings) or len(gains) >= _LOOKS[effort - 1]:
                 break
             best = max((each.score + max(0.0, gains.get(each.branch.scale, 0.0)) for each in seen), default=0.0)
             hope = 2 * max(gains.values(), default=math.inf)
@@ -271,6 +270,11 @@ class Prospects:
         if scale not in self._chains:
             self._chains[scale] = opened(self.settings.pipeline, scale, hints=False)
         return self._chains[scale]
+
+
+def large(source: Source, settings: Settings) -> bool:
+    """Whether a picture is so large that the effort allows only what must be."""
+    return source.height * source.width > _LARGE and settings.effort <= _FRUGAL
 
 
 def opened(pipeline: Pipeline, scale: int, *, hints: bool) -> Chain:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import CodecError
 from lightning_dlic.pipeline.budget import coarsest_reaching
 from lightning_dlic.pipeline.candidates import Branch, Candidate
 from lightning_dlic.pipeline.hinted import BASE, Hinted, parse, usual_budget
-from lightning_dlic.pipeline.prospects import Prospect, Prospects
+from lightning_dlic.pipeline.prospects import Prospect, Prospects, large
 from lightning_dlic.pipeline.scales import USUAL, coarser, useful, worth_trying
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.settings import BudgetError, Settings, usable_codecs
@@ -18,7 +19,7 @@ from lightning_dlic.pipeline.spent import Spent
 
 # By effort, how many of the best prospects become files.
 _FINISHED = (1, 1, 1, 1, 1, 2, 2, 3, 4)
-# Effort from which both the base codec's chroma and hints become files whatever their sketches score.
+# Effort from which hints become files whatever their sketch scores; the base codec's chroma always does.
 _BOTH_FROM = 7
 # How near the two sketches must be below that effort, as a share of what twice the bytes would bring.
 _CLOSE = 0.25
@@ -52,6 +53,8 @@ class Search:
         self.whole = Prospects(source, settings, self.codecs, score, self.spent)
         self.hinted = None
         self._ask = None if hints == BASE or not source.color else parse(hints)
+        if self._ask is not None and self._ask.base and large(source, settings):
+            self._ask = None
         if self._ask is None:
             return
         if not all(codec.exact for codec in self.codecs.values()):
@@ -86,18 +89,27 @@ class Search:
         count = _FINISHED[self.settings.effort - 1]
         if self.hinted is not None and self._ask is not None and not self._ask.base:
             return self._with_hints(self.hinted, scales, limit, count)
-        best = self.whole.ranked(scales, limit)
-        if self.hinted is None:
+        best, hinted = self.whole.ranked(scales, limit), self.hinted
+        if hinted is None:
             return self._made(best, limit, count)
         if not best:
-            return self._with_hints(self.hinted, scales, limit, count)
-        hints, base, budget = self._ways(self.hinted, best, limit)
-        found = []
-        if hints:
-            found += [each for prospect in best[:count] for each in self.hinted.finished(prospect, limit, budget)]
+            return self._with_hints(hinted, scales, limit, count)
+        if self.settings.threads < 2:
+            return self._made(best, limit, count) + self._rivals(hinted, best, limit, count)
+        # Base layers in colour and grey ones have nothing in common but the counts.
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(self._made, best, limit, count)
+            rivals = self._rivals(hinted, best, limit, count)
+            return made.result() + rivals
+
+    def _rivals(self, hinted: Hinted, best: Sequence[Prospect], limit: int, count: int) -> list[Candidate]:
+        """Files with hints at the best prospects, where a sketch of them is near the base codec's chroma or better."""
+        budget, found = self._hint_bytes(hinted, best, limit), list[Candidate]()
+        if budget is not None:
+            found += [each for prospect in best[:count] for each in hinted.finished(prospect, limit, budget)]
         if self.settings.effort >= _BOTH_FROM:
-            found += self.hinted.guessed(best[0], limit)
-        return found + (self._made(best, limit, count) if base or not found else [])
+            found += hinted.guessed(best[0], limit)
+        return found
 
     def _made(self, best: Sequence[Prospect], limit: int, count: int) -> list[Candidate]:
         """Files of the best prospects; of the next ones where an estimate was wrong and none of them fits."""
@@ -122,21 +134,20 @@ class Search:
             budget = budget if shared is None else shared[0]
         return [each for prospect in best[:count] for each in hinted.finished(prospect, limit, budget)]
 
-    def _ways(self, hinted: Hinted, best: Sequence[Prospect], limit: int) -> tuple[bool, bool, int]:
-        """Whether hints, and whether chroma by the base codec, shall become files; and how many bytes hints get.
+    def _hint_bytes(self, hinted: Hinted, best: Sequence[Prospect], limit: int) -> int | None:
+        """How many bytes hints shall get of a file; None where they need not be tried.
 
-        Both are judged by the scout's base layer at the best prospect's scale, without networks.
+        They are judged by the scout's base layer at the best prospect's scale, and so is their rival: without networks.
         """
         scale = best[0].branch.scale
         scout = next(iter(self.codecs))
         rival = next((each for each in best if each.branch.scale == scale and each.branch.name == scout), best[0])
         shared = hinted.shared(scale, limit)
         if shared is None:
-            return False, True, 0
+            return None
         budget, score = shared
-        close = abs(score - rival.score) <= _CLOSE * self.whole.slope(scale)
-        both = close or self.settings.effort >= _BOTH_FROM
-        return both or score > rival.score, both or score <= rival.score, hinted.ask.budget or budget
+        near = score > rival.score - _CLOSE * self.whole.slope(scale)
+        return hinted.ask.budget or budget if near or self.settings.effort >= _BOTH_FROM else None
 
     def reaching(self, target: float) -> Candidate:
         """The smallest bitstream whose score reaches ``target``.

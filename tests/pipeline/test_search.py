@@ -90,3 +90,14 @@ def test_what_is_scored_is_what_is_decoded(photo: np.ndarray) -> None:
     made = compress(photo, bytes=900, effort=3, pipeline="photo", hints="auto")
     again = scorer(Source(photo), made.metric)(decompress(made.data, strict=True))
     assert again == pytest.approx(made.score, abs=2e-3)
+
+
+def test_the_default_pipeline_takes_hints_where_they_score_better(photo: np.ndarray) -> None:
+    pytest.importorskip("torch")
+    made = compress(photo, bytes=400, effort=1)
+    base = compress(photo, bytes=400, effort=1, hints="base", metric="color")
+    assert made.metric == "color"
+    assert made.score >= base.score
+    # One thread makes the same file; a quality leaves no room for hints, and is none to hints.
+    assert compress(photo, bytes=400, effort=1, threads=1).data == made.data
+    assert compress(photo, quality=20, effort=1).metric == "ssim"
