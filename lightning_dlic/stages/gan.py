@@ -59,8 +59,10 @@ class Adversarial(Stage):
     def setup(self, stage: str) -> None:
         """What the discriminator looks through is loaded before the first batch is."""
         super().setup(stage)
-        if stage == "fit" and isinstance(self.discriminator, Discriminator):
-            self.discriminator.prepare()
+        # A chain may be trained without one.
+        discriminator = getattr(self, "discriminator", None)
+        if stage == "fit" and isinstance(discriminator, Discriminator):
+            discriminator.prepare()
 
     def role_parameters(self, role: str) -> Iterator[nn.Parameter]:
         """Parameters of the network for ``generator``, of the discriminator for the other."""
