@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import io
 import logging
 import tempfile
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dlic_datamodules.files import write_file
-from dlic_registry import DlicError
+from dlic_registry import DlicError, MachineError
 from lightning_dlic.imaging.color import luma_uint8
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.metrics.functional import psnr
@@ -145,6 +146,10 @@ def _trace(path: Path, net: nn.Module, channels: int) -> None:
                 external_data=False,
             )
     except Exception as error:  # the exporter raises whatever a network's code leads it to
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise MachineError(
+                f"{path}: cannot be written ({error.strerror})\nMake room, or write somewhere else."
+            ) from error
         raise DlicError(f"{path.name}: this network cannot be exported ({str(error).splitlines()[0][:300]})") from error
 
 
