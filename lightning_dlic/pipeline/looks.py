@@ -18,8 +18,8 @@ _FILE = "vgg19_features.safetensors"
 # Side of the windows that VGG-19 compares, in quadrants of a picture: the whole would take seconds each time.
 _LEAST = 16
 _WINDOW = 112
-# Mean squared errors, of samples in [0, 1], beside VGG's distance: a decibel at 25 dB weighs .006.
-_PIXELS = 10.0
+# Mean squared errors, of samples in [0, 1], beside VGG's distance: a decibel at 25 dB weighs .002.
+_PIXELS = 3.0
 # What half or twice the contrast of blocks weighs beside SSIM, and levels below which contrast is noise.
 _CONTRAST, _NOISE, _BLOCK = 0.25, 2.0, 8
 
@@ -28,9 +28,9 @@ def look_distance(original: U8) -> Callable[[U8], float]:
     """A function that says how far a decoded picture looks from an original; 0 for equal ones.
 
     Where VGG-19's weights are found (`lightning_dlic.weights.find_weights`) and torch is installed it is the loss
-    ``lpips_vgg19`` on a window of each quadrant, plus ten times the mean squared error. Elsewhere it is 1 less SSIM of
-    luma, plus a quarter of how many times, as a power of two, the contrast of 8x8 blocks is off: a smooth block where
-    there was texture counts, and so does texture where there was none. Nothing is downloaded.
+    ``lpips_vgg19`` on a window of each quadrant, plus three times the mean squared error. Elsewhere it is 1 less SSIM
+    of luma, plus a quarter of how many times, as a power of two, the contrast of 8x8 blocks is off: a smooth block
+    where there was texture counts, and so does texture where there was none. Nothing is downloaded.
 
     Args:
         original: uint8 ``[H, W, 3]``, or ``[H, W]`` for grey.
