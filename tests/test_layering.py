@@ -75,6 +75,7 @@ def test_registry_is_standard_library_only() -> None:
     assert foreign == set()
 
 
+@pytest.mark.slow
 def test_decoding_parts_load_without_lightning() -> None:
     """The same promise as the contract, but kept at run time: other people's packages count too."""
     code = """

@@ -89,6 +89,7 @@ def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     return out, json.loads((out / "r.json").read_text()), done.stdout
 
 
+@pytest.mark.slow
 def test_no_file_exceeds_its_budget(result: tuple[Path, dict, str]) -> None:
     records = result[1]["records"]
     assert records
@@ -173,6 +174,7 @@ def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
     assert len(export["results"]["bpp"]) == len(export["results"]["psnr-rgb"]) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -188,6 +190,7 @@ def test_mistakes_are_named(folder: Path, arguments: list[str], message: str) ->
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_lpips_is_left_out_with_a_note_unless_asked_for(folder: Path, tmp_path: Path) -> None:
     nothing = dict.fromkeys(("DLIC_WEIGHTS", "DLIC_DATA", "TORCH_HOME"), str(tmp_path))
     nothing |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")

@@ -33,6 +33,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_there_and_back(photo: Path, tmp_path: Path) -> None:
     out, back = tmp_path / "a.dlic", tmp_path / "a.png"
     done = dlic("compress", photo, out, "--bytes", 1500, *FAST, "--json")
@@ -44,6 +45,7 @@ def test_there_and_back(photo: Path, tmp_path: Path) -> None:
         assert not image.info.keys() - {"dpi"}
 
 
+@pytest.mark.slow
 def test_the_base_codec_may_be_named(photo: Path, tmp_path: Path, inline: Callable[..., tuple[str, str]]) -> None:
     for option in ("--base", "--codec"):
         out = tmp_path / f"{option}.dlic"
@@ -52,6 +54,7 @@ def test_the_base_codec_may_be_named(photo: Path, tmp_path: Path, inline: Callab
     inline("decompress", out, tmp_path / "back.png")
 
 
+@pytest.mark.slow
 def test_through_pipes(photo: Path) -> None:
     packed = dlic("compress", "-", "-", "--bytes", 700, "--gray", *FAST, stdin=photo.read_bytes()).stdout
     assert len(packed) <= 700
@@ -60,6 +63,7 @@ def test_through_pipes(photo: Path) -> None:
     assert picture.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -78,6 +82,7 @@ def test_mistakes_end_with_status_2(photo: Path, tmp_path: Path, arguments: list
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_no_picture_no_bitstream(photo: Path, tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("no picture")
@@ -94,6 +99,7 @@ def _stream(photo: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_orientation_is_applied_and_metadata_dropped(photo: Path, tmp_path: Path) -> None:
     turned, out = tmp_path / "turned.jpg", tmp_path / "a.dlic"
     with Image.open(photo) as image:
@@ -112,6 +118,7 @@ def test_orientation_is_applied_and_metadata_dropped(photo: Path, tmp_path: Path
         assert np.abs(np.asarray(decoded.convert("L")) - upright).mean() < 8
 
 
+@pytest.mark.slow
 def test_transparency_is_flattened_and_said_or_refused(tmp_path: Path) -> None:
     picture, out = tmp_path / "a.png", tmp_path / "a.dlic"
     samples = np.zeros((32, 32, 4), np.uint8)
@@ -127,6 +134,7 @@ def test_transparency_is_flattened_and_said_or_refused(tmp_path: Path) -> None:
     assert b"--transparency flatten" in refused.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "I;16", "LA", "RGBA"])
 def test_modes(photo: Path, tmp_path: Path, mode: str) -> None:
     file = tmp_path / "a.tif"
@@ -143,6 +151,7 @@ def test_modes(photo: Path, tmp_path: Path, mode: str) -> None:
         assert np.abs(np.asarray(decoded.convert("L")) - gray).mean() < 12
 
 
+@pytest.mark.slow
 def test_color_profiles_are_applied(photo: Path, tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     with Image.open(photo) as image:
@@ -163,6 +172,7 @@ def folder_of(photo: Path, root: Path, count: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_with_a_broken_picture(photo: Path, tmp_path: Path) -> None:
     folder = folder_of(photo, tmp_path, 4)
     (folder / "broken.png").write_bytes(b"\x89PNG nothing")

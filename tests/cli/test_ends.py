@@ -29,6 +29,7 @@ def run(*words: str, program: str = "main", out: str | None = None, **env: str) 
         )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize(
     ("program", "words"),
@@ -45,6 +46,7 @@ def test_a_full_standard_output_is_one_sentence(program: str, words: list[str]) 
     assert ended.stderr == "error: standard output: No space left on device\nMake room, or write somewhere else.\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_that_cannot_show_a_name_gets_its_escapes(tmp_path: Path) -> None:
     for name in ("Vögel 鳥.png", os.fsdecode(b"\xff.png")):
         Image.new("RGB", (16, 16)).save(tmp_path / name)

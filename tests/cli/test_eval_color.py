@@ -24,6 +24,7 @@ def net(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_table_json_and_panel(inline: Dlic, pictures: Path, net: Path, tmp_path: Path) -> None:
     report, panel = tmp_path / "report.json", tmp_path / "panel.png"
     words = ("eval", net, "grey", "mean", "palette", "floor", "--data", pictures / "valid", "--no-lpips")

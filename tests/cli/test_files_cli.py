@@ -23,6 +23,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_folder_loses_no_picture(inline: Dlic, photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

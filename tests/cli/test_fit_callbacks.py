@@ -76,6 +76,7 @@ def test_how_patient_to_be_is_the_resumed_recipes_to_say(write_recipe: Write, in
     assert "ended after batch 12 of 60" in out
 
 
+@pytest.mark.slow
 def test_the_best_checkpoints_are_kept_and_can_be_started_from(write_recipe: Write, inline: Inline) -> None:
     body = """
 callbacks:

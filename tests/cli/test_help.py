@@ -42,6 +42,7 @@ def test_help_lists_every_verb_and_imports_none() -> None:
     assert not modules & {"torch", "numpy", "pytorch_lightning"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VERBS)
 def test_help_of_a_verb_is_quick_and_begins_as_the_table_says(name: str) -> None:
     printed, modules = modules_after(name, "--help")

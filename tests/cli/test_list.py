@@ -48,6 +48,7 @@ def test_unknown_kind_ends_with_status_2_and_the_nearest() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_check_shows_the_broken_with_owner_and_reason(acme: Path) -> None:
     result = run_dlic("list", "loss", "--check", folders=(acme,))
     assert result.returncode == 1, result.stderr
@@ -57,6 +58,7 @@ def test_check_shows_the_broken_with_owner_and_reason(acme: Path) -> None:
     assert lines[-1] == "loss 'novel' of acme 1.0 is broken: RuntimeError: no licence"
 
 
+@pytest.mark.slow
 def test_check_as_json_has_the_error_of_each(acme: Path) -> None:
     result = run_dlic("list", "loss", "--check", "--json", folders=(acme,))
     errors = {row["name"]: row["error"] for row in json.loads(result.stdout)}
@@ -65,6 +67,7 @@ def test_check_as_json_has_the_error_of_each(acme: Path) -> None:
     assert errors["l1"] is None
 
 
+@pytest.mark.slow
 def test_recipes_and_pipelines_that_ship_are_listed_by_the_names_that_find_them() -> None:
     for kind, names, others in (
         ("recipe", {"quickstart", "zoo/compact_x4", "photo_joint"}, {"base/sr", "photo", "sweeps/chain"}),
@@ -105,6 +108,7 @@ except SystemExit:
     assert json.loads(result.stdout)
 
 
+@pytest.mark.slow
 def test_json_takes_less_than_400_ms() -> None:
     """Processor time, so that a busy machine does not fail it; on an idle one it is the time that passes."""
 

@@ -98,6 +98,7 @@ def test_architectures_train_by_recipe_and_do_what_networks_do(
     assert (run / "weights.safetensors").read_bytes() == weights
 
 
+@pytest.mark.slow
 def test_published_weights_are_a_rival_a_word_away(
     inline: Inline, write_recipe: Write, picture: Path, published: tuple[Path, torch.nn.Module], tmp_path: Path
 ) -> None:

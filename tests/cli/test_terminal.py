@@ -76,6 +76,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: " ".join(call).replace(EVIL, "EVIL")[:40])
 def test_nothing_steers_a_terminal(hostile: Path, call: tuple[str, ...]) -> None:
     # All through a pipe, which is what logs and editors show later; the rarer ways also on a terminal.

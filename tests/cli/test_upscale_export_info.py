@@ -93,6 +93,7 @@ def test_export_of_half_precision_weights(inline: Dlic, net: Path, tmp_path: Pat
     assert inspect_net(target)["scale"] == 2
 
 
+@pytest.mark.slow
 def test_export_as_onnx_prints_size_and_parity(
     inline: Dlic, net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_exact_codecs() -> None:
     assert not exact & {"jpeg", "jxl"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", [False, True])
 def test_any_size_comes_back_with_its_size(named: tuple[str, BaseCodec], make_planes: MakePlanes, color: bool) -> None:
     _, codec = named
@@ -51,6 +52,7 @@ def test_any_size_comes_back_with_its_size(named: tuple[str, BaseCodec], make_pl
         assert all(p.dtype == np.uint8 for p in decoded.each())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", [False, True])
 def test_quality_buys_fidelity(named: tuple[str, BaseCodec], make_planes: MakePlanes, color: bool) -> None:
     _, codec = named
@@ -63,6 +65,7 @@ def test_quality_buys_fidelity(named: tuple[str, BaseCodec], make_planes: MakePl
     assert decoded[2] > 36
 
 
+@pytest.mark.slow
 def test_same_bytes_whatever_the_threads(named: tuple[str, BaseCodec], make_planes: MakePlanes) -> None:
     name, codec = named
     planes = make_planes(96, 128, True)
@@ -73,6 +76,7 @@ def test_same_bytes_whatever_the_threads(named: tuple[str, BaseCodec], make_plan
     assert again == [once] * 4
 
 
+@pytest.mark.slow
 def test_exact_codecs_decode_alike_in_another_process(
     named: tuple[str, BaseCodec], make_planes: MakePlanes, tmp_path: object
 ) -> None:
@@ -132,6 +136,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_malformed_payloads_decode_alike_in_any_process_or_are_refused(make_planes: MakePlanes) -> None:
     lines = [f"hevc {' '.join(map(str, case))}" for case in (_PARTIAL, _SHORT)]
     for name in NAMES:

@@ -10,6 +10,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 
+@pytest.mark.slow
 def test_damaged_streams_end_in_one_error_quickly_and_in_little_memory() -> None:
     command = [sys.executable, str(SCRIPT), "--campaign", "11", "900"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

@@ -41,6 +41,7 @@ def test_decodes_as_ever(name: str) -> None:
     assert hashlib.sha256(picture.tobytes()).hexdigest() == wanted["sha256"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["numpy", "torch", "onnx"])
 def test_networks_inside_the_loop_may_run_anywhere(executor: str) -> None:
     """Without compiled code, and with the networks' predictions from elsewhere."""
@@ -56,6 +57,7 @@ def test_networks_inside_the_loop_may_run_anywhere(executor: str) -> None:
     assert set(json.loads(asked)) == {"net 4", "net 8", "net 16", "square", "halved", *views}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_threads_do_not_matter(threads: str) -> None:
     name = "intra_networks_x2_gray.dlic"
@@ -66,6 +68,7 @@ print(decode_base(Bitstream.from_bytes(Path({str(FOLDER / name)!r}).read_bytes()
     assert f"{int(found.stdout):08x}" == GOLDEN[name]["base_crc32"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in HINTS if "_net_" in name])
 def test_learned_predictions_without_compiled_code(name: str) -> None:
     command = [sys.executable, __file__, str(FOLDER / name)]

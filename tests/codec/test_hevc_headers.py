@@ -29,6 +29,7 @@ def textured(height: int, width: int, color: bool) -> Planes:
     return Planes(plane(height, width), *chroma)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("size", SIZES)
 def test_headers_equal_the_encoders_to_the_byte(size: tuple[int, int], color: bool) -> None:

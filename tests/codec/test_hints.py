@@ -249,6 +249,7 @@ def test_oracle_costs_what_its_map_says() -> None:
         sending("oracle")
 
 
+@pytest.mark.slow
 def test_hints_of_a_third_party_go_by_name(aim: Aim, source: Source) -> None:
     @register("hints", "stripes")
     class Stripes(Hints):
@@ -293,6 +294,7 @@ def test_malformed_chunks_say_where(body: bytes, message: str, source: Source) -
         decode_hints(body, source.luma)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_damaged_chunks_decode_or_end_in_one_error(data: st.DataObject, chunk: bytes, source: Source) -> None:

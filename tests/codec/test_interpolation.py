@@ -67,6 +67,7 @@ def test_far_predictions_are_doubted_more() -> None:
     assert doubts[3:15].mean() > doubts[-150:].mean() + 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_other_processes_find_the_same(threads: str) -> None:
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)

@@ -60,6 +60,7 @@ def test_the_arithmetic_is_the_stated_one(differences):
         np.testing.assert_array_equal(made[n], by_hand(predictor, context[n], available[n]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1, 9], ids=["float32", "float64"])
 def test_every_executor_batch_and_thread_count_gives_the_same_bits(scale):
     arrays = arrays_of(IntegerPredictor.random(8, width=300, branches=3, differences=2))

@@ -83,6 +83,7 @@ def test_large_sets_are_known_by_size_and_time(tmp_path: Path) -> None:
     assert scan([tmp_path / "set"], "set").fingerprint() != before
 
 
+@pytest.mark.slow
 def test_killed_build_leaves_nothing_and_the_next_is_the_same_to_the_byte(tmp_path: Path) -> None:
     write_pictures(tmp_path / "set", 24, size=(500, 500))
     undisturbed = open_cache(scan([tmp_path / "set"], "set"), DecodeOptions(), root=tmp_path / "calm").folder
@@ -104,6 +105,7 @@ def test_killed_build_leaves_nothing_and_the_next_is_the_same_to_the_byte(tmp_pa
     assert [entry.whole for entry in entries(root)] == [True]
 
 
+@pytest.mark.slow
 def test_processes_that_ask_at_once_build_once(tmp_path: Path) -> None:
     write_pictures(tmp_path / "set", 20, size=(400, 400))
     both = [_start(tmp_path / "set", tmp_path / "cache") for _ in range(2)]
@@ -186,6 +188,7 @@ def test_unwritable_root_says_where_to_point(source: FileSource, tmp_path: Path)
         open_cache(source, DecodeOptions(), root=tmp_path / "file" / "cache")
 
 
+@pytest.mark.slow
 def test_list_and_clear(source: FileSource, tmp_path: Path) -> None:
     root = tmp_path / "cache"
     gray = open_cache(source, DecodeOptions(gray=True), root=root).folder

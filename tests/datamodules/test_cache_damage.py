@@ -195,6 +195,7 @@ def test_another_set_s_folder_under_this_one_s_name_is_not_taken(source: FileSou
     assert open_cache(source, DecodeOptions(), root=root).get(0).shape == (3, 60, 70)
 
 
+@pytest.mark.slow
 def test_damaged_sets_are_listed_checked_and_cleared_by_command(source: FileSource, tmp_path: Path) -> None:
     root = tmp_path / "cache"
     names = [open_cache(source, DecodeOptions(downsize=factor), root=root).folder for factor in (1, 2, 3)]
@@ -250,6 +251,7 @@ def _python(code: str, *words: str, **options: object) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @needs_filters
 def test_places_without_locks_and_maps_serve(source: FileSource, tmp_path: Path) -> None:
     pictures = tmp_path / "set"

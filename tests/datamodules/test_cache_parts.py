@@ -13,6 +13,7 @@ def _folders(root):
     return sorted(path for path in root.iterdir() if path.is_dir())
 
 
+@pytest.mark.slow
 def test_parts_joined_are_the_cache_that_one_machine_builds(inline, pictures, tmp_path, monkeypatch):
     whole, shared = tmp_path / "whole", tmp_path / "shared"
     command = ("prepare", "folder", "--root", pictures, "--skip")

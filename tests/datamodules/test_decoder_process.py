@@ -32,6 +32,7 @@ def test_pixels_and_reasons_arrive_in_turn(decoder: Decoder) -> None:
             decoder.decode(b"nothing")
 
 
+@pytest.mark.slow
 def test_a_picture_that_takes_too_long_is_given_up(decoder: Decoder) -> None:
     decoder.decode(encoded(noise(8, 8)))
     slow = png(8192, 8192, chunk(b"IDAT", zeros(193)))
@@ -52,6 +53,7 @@ def test_a_process_that_dies_is_replaced(decoder: Decoder) -> None:
     assert decoder.decode(encoded(noise(8, 8))).shape == (3, 8, 8)
 
 
+@pytest.mark.slow
 def test_the_largest_picture_allowed_fits_into_the_memory_limit() -> None:
     # The largest picture allowed still fits below the limit.
     allowed = Decoder(DecodeOptions())
@@ -62,6 +64,7 @@ def test_the_largest_picture_allowed_fits_into_the_memory_limit() -> None:
         allowed.close()
 
 
+@pytest.mark.slow
 def test_a_picture_whose_decoder_was_killed_has_a_second_chance(decoder: Decoder) -> None:
     large = encoded(noise(3000, 3000))
     for times in (1, 2):

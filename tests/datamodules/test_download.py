@@ -431,6 +431,7 @@ def test_prepare_without_a_network_says_what_to_fetch(tmp_path: Path) -> None:
     assert len(message.strip().splitlines()) <= 5
 
 
+@pytest.mark.slow
 def test_raise_by_its_list(server: Server, tmp_path: Path) -> None:
     listing = tmp_path / "RAISE_1k.csv"
     rows = [f"r{n:03d}t,http://gone.invalid/RAISE/TIFF/r{n:03d}t.TIF" for n in range(3)]

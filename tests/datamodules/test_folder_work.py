@@ -33,6 +33,7 @@ def pairs(tmp_path: Path, names: list[str]) -> list[tuple[Path, Path]]:
     return [(tmp_path / name, tmp_path / "out" / f"{name}.dlic") for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_every_other_file_is_made(tmp_path: Path, workers: int) -> None:
     apart = workers > 0

@@ -39,6 +39,7 @@ print(json.dumps({"batches": batches, "used": len(data.pictures("train")), "foun
 """
 
 
+@pytest.mark.slow
 def test_hostile_folder_is_survived_and_accounted_for(tmp_path: Path) -> None:
     written = write_hostile(tmp_path / "pictures")
     assert written >= 200
@@ -75,6 +76,7 @@ def test_hostile_folder_is_survived_and_accounted_for(tmp_path: Path) -> None:
     assert result["direct"] == len(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["empty.jpg", "zeros_900m.png", "cut3.jpg"])
 def test_one_bad_picture_ends_in_one_short_sentence(name: str, tmp_path: Path) -> None:
     from dlic_datamodules.errors import DataError

@@ -137,6 +137,7 @@ def test_what_does_not_fit_is_named(
         _pairs(tmp_path, **arguments).setup("fit")
 
 
+@pytest.mark.slow
 def test_super_resolution_learns_from_pairs(tmp_path: Path, write_recipe: Callable[..., Path]) -> None:
     for part in ("train", "valid"):
         _write(tmp_path, {f"{n}.png": f"{n}x2.png" for n in range(3)}, part=part)

@@ -60,6 +60,7 @@ def test_folder_finds_parts_however_nested(tmp_path: Path) -> None:
     assert _names(data, "test") == ["0000.png"]
 
 
+@pytest.mark.slow
 def test_folder_takes_several_roots_and_named_parts(tmp_path: Path) -> None:
     for name in ("photos", "imagenet"):
         write_pictures(tmp_path / name / "train", 2)
@@ -81,6 +82,7 @@ def test_a_part_named_by_its_whole_path_counts_once(tmp_path: Path) -> None:
     assert len(_names(data, "valid")) == 2
 
 
+@pytest.mark.slow
 def test_folder_without_parts_is_split_by_name(tmp_path: Path) -> None:
     write_pictures(tmp_path, 20)
     data = FolderDataModule(str(tmp_path), valid_fraction=0.2)
@@ -147,6 +149,7 @@ def _raise(root: Path) -> Path:
     return listing
 
 
+@pytest.mark.slow
 def test_raise_takes_each_photograph_once_and_makes_it_smaller(tmp_path: Path) -> None:
     listing = _raise(tmp_path)
     (tmp_path / "r000t.NEF").write_bytes(b"the raw form of r000t; its TIFF is there")
@@ -179,6 +182,7 @@ def test_raise_mistakes(tmp_path: Path) -> None:
 # faces
 
 
+@pytest.mark.slow
 def test_faces_keep_people_apart_in_every_layout(tmp_path: Path) -> None:
     def save(path: Path, person: int, form: str = "PNG") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -239,6 +243,7 @@ def hub_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     datasets.config.HF_DATASETS_CACHE = tmp_path_factory.mktemp("hub")
 
 
+@pytest.mark.slow
 def test_faces_from_parquet_split_by_identity(tmp_path: Path) -> None:
     people = [n // 4 for n in range(24)]
     data = FacesDataModule(repo=str(_parquet(tmp_path / "set", 2, 12, celeb_id=people)), valid_fraction=0.3)
@@ -293,6 +298,7 @@ def test_gated_sets_say_where_access_is_granted() -> None:
     assert len(message.splitlines()) <= 5
 
 
+@pytest.mark.slow
 def test_hub_out_of_reach_is_one_sentence() -> None:
     code = (
         "from dlic_datamodules.faces import FacesDataModule\n"
@@ -310,6 +316,7 @@ def test_hub_out_of_reach_is_one_sentence() -> None:
 # lists and patterns
 
 
+@pytest.mark.slow
 def test_folder_takes_lists_patterns_and_single_pictures(tmp_path: Path) -> None:
     for name in ("a", "b/deep", "c d"):
         write_pictures(tmp_path / name, 2)

@@ -47,6 +47,7 @@ def _batches(root: Path, workers: int = 0, start: int = 0, steps: int = 9, **arg
     return [batch["image"] for batch in loader]
 
 
+@pytest.mark.slow
 def test_batches_are_the_same_for_any_number_of_workers_and_after_resuming(folder: Path) -> None:
     whole = _batches(folder)
     assert [tuple(batch.shape) for batch in whole] == [(4, 3, 24, 24)] * 9
@@ -318,6 +319,7 @@ def test_data_modules_pickle(folder: Path) -> None:
         assert torch.equal(a["image"], b["image"])
 
 
+@pytest.mark.slow
 def test_a_half_read_stream_ends_with_its_program(folder: Path) -> None:
     code = (
         "import sys, time\n"

@@ -37,6 +37,7 @@ def _load(root: Path, workers: int = 0, start: int = 0, steps: int = 40, **argum
     return [batch["image"] for batch in loader]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("files", [3, 24])
 def test_batches_are_the_same_for_any_number_of_workers_and_after_resuming(files: int, tmp_path: Path) -> None:
     _write(tmp_path, files, 120 // files)
@@ -60,6 +61,7 @@ def _ranks(paths: list[str], world_size: int, workers: int, steps: int) -> Itera
             yield from batch["image"][:, 0, 0, 0].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("files", "rows", "world_size"), [(48, 2, 2), (4, 24, 2), (1, 12, 1), (2, 36, 3)])
 def test_nodes_and_workers_together_see_each_picture_once_a_pass(
     files: int, rows: int, world_size: int, tmp_path: Path
@@ -90,6 +92,7 @@ def test_passes_differ_in_order(tmp_path: Path) -> None:
     assert seen[:72] != seen[72:]
 
 
+@pytest.mark.slow
 def test_unusable_pictures(tmp_path: Path) -> None:
     _write(tmp_path / "set", 2, 60, bad=(7, 99))
     with pytest.raises(DataError, match="not a picture"):

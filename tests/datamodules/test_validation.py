@@ -15,6 +15,7 @@ def _names(data: FolderDataModule) -> list[tuple[str | None, str]]:
     return [(batch.get("set"), batch["name"][0]) for batch in data.val_dataloader()]
 
 
+@pytest.mark.slow
 def test_sets_come_in_turn_and_carry_their_names(tmp_path: Path) -> None:
     for name, count in (("own/train", 2), ("own/valid", 3), ("kodak", 2), ("more", 1)):
         write_pictures(tmp_path / name, count)

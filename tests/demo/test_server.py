@@ -175,6 +175,7 @@ def test_without_the_extra_it_says_which(inline: Any, monkeypatch: pytest.Monkey
     assert "lightning-dlic[demo]" in error
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_named_and_the_end_leaves_nothing(demo: Demo, tmp_path: Any) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -22,6 +22,7 @@ def report(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(SCRIPT), *words], capture_output=True, text=True, timeout=500)
 
 
+@pytest.mark.slow
 def test_pages_have_the_figures_of_the_report_that_is_kept() -> None:
     done = report("--check")
     assert done.returncode == 0, done.stderr

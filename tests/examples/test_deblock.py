@@ -37,6 +37,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_it_is_listed_measured_and_better_than_as_decoded(installed: Path, photographs: Path, tmp_path: Path) -> None:
     rows = json.loads(run_dlic("list", "restoration", "--json", folders=(installed,)).stdout)
     assert [(row["name"], row["distribution"]) for row in rows] == [("deblock", "dlic-deblock")]
@@ -76,6 +77,7 @@ def test_its_network_is_exported_for_other_programs(installed: Path, tmp_path: P
         assert np.abs(made - flat)[..., 12:-12, 12:-12].max(initial=0) < 0.02
 
 
+@pytest.mark.slow
 def test_its_network_is_named_in_files_which_decode_without_it_in_part(
     installed: Path, photographs: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ NETS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_single_precision_is_pytorch_at_any_size_and_batch(name: str, tmp_path: Path) -> None:
     kind, channels, arguments = NETS[name]
@@ -47,6 +48,7 @@ def test_single_precision_is_pytorch_at_any_size_and_batch(name: str, tmp_path: 
     assert [p.name for p in tmp_path.iterdir()] == ["net.onnx"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "share", "decibels"), [("fp16", 0.65, 55), ("int8", 0.6, 35)])
 def test_smaller_precisions_are_smaller_and_near(precision: str, share: float, decibels: float, tmp_path: Path) -> None:
     net, meta = _net("compact", 3, width=32, blocks=2)
@@ -73,6 +75,7 @@ class _Sized(nn.Module):
         return (x * self.gain * factor).repeat_interleave(2, -1).repeat_interleave(2, -2)
 
 
+@pytest.mark.slow
 def test_a_graph_that_computes_something_else_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(DlicError, match="not written: the fp32 graph differs from PyTorch"):
         export_onnx(tmp_path / "net.onnx", _Sized(), {"scale": 2, "channels": 1})
@@ -84,6 +87,7 @@ class _Untraceable(nn.Module):
         return x * 2 if x.sum().item() > 0 else x
 
 
+@pytest.mark.slow
 def test_a_network_that_cannot_be_traced_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(DlicError, match=r"net\.onnx: this network cannot be exported"):
         export_onnx(tmp_path / "net.onnx", _Untraceable(), {"scale": 1, "channels": 1})

@@ -40,6 +40,7 @@ def test_labels_are_those_of_the_format(name: str, count: int) -> None:
     assert digest(slic(PICTURES[name](), count)) == GOLDEN[name, count]
 
 
+@pytest.mark.slow
 def test_other_processes_and_threads_agree() -> None:
     code = "import json, numpy as np; from lightning_dlic.imaging.superpixels import slic;"
     code += "y, x = np.mgrid[:64, :80]; print(json.dumps(slic(((x * y) % 256).astype(np.uint8), 60).tolist()))"

@@ -33,6 +33,7 @@ def photograph() -> Tensor:
     return torch.from_numpy(data.astronaut()[100:240, 50:253].copy()).permute(2, 0, 1)[None] / 255.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", NETS)
 def test_tiled_is_untiled(name: str, scale: int, photograph: Tensor) -> None:
@@ -45,6 +46,7 @@ def test_tiled_is_untiled(name: str, scale: int, photograph: Tensor) -> None:
     assert torch.equal((tiled * 255).round(), (whole * 255).round())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_one_pixel_less_of_halo_shows(name: str, photograph: Tensor) -> None:
     # In double precision, where rounding is far below what a lost input pixel changes.

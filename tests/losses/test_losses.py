@@ -55,6 +55,7 @@ def test_perceptual_reads_local_weights_and_keeps_them_frozen(tmp_path: Path, mo
     assert all(p.grad is None for p in loss.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "last", "factor"),
     [
@@ -171,6 +172,7 @@ def test_lpips_vgg19_refuses(arguments: dict[str, Any], told: str) -> None:
         LPIPSVGG19(**arguments)
 
 
+@pytest.mark.slow
 def test_real_vgg_features_see_blur_more_than_a_shift_in_brightness(monkeypatch: pytest.MonkeyPatch) -> None:
     from skimage import data
 

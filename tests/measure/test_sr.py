@@ -18,6 +18,7 @@ from lightning_dlic.operators import downsizer as module
 from lightning_dlic.operators.enlarger import KernelEnlarger, NetEnlarger
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "trim", "psnr", "ssim"),
     [

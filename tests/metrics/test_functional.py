@@ -57,6 +57,7 @@ def test_equal_pictures(pair):
     assert ms_ssim(x, x) == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_ms_ssim_is_the_weighted_product_of_its_scales(pair):
     x, y = (p[:, :1].double() for p in pair)
     expected = 1.0

@@ -32,6 +32,7 @@ def pictures() -> list[torch.Tensor]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fd_alex", "fd_vgg19"])
 def test_frechet_distances_grow_with_blur_and_know_no_order(
     name: str, pictures: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
@@ -98,6 +99,7 @@ def test_ssimulacra2_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> No
         load("metric", "ssimulacra2")()
 
 
+@pytest.mark.slow
 def test_dists_is_that_of_torchmetrics(
     pictures: list[torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def test_compact_keeps_within_half_a_million_parameters_at_any_scale() -> None:
         assert count(load("net", "compact")(scale=scale)) <= 500_000
 
 
+@pytest.mark.slow
 def test_compacts_halo_is_just_what_an_output_pixel_sees() -> None:
     torch.manual_seed(0)
     net = load("net", "compact")(scale=2, channels=1).double()

@@ -44,6 +44,7 @@ def bomb(scale: int) -> bytes:
     return Bitstream(512 * scale, 512 * scale, scale, "hevc", True, payload, crc).to_bytes()
 
 
+@pytest.mark.slow
 def test_a_bomb_is_decoded_in_little_memory(tmp_path: Path) -> None:
     pytest.importorskip("resource")
     file, out = tmp_path / "bomb.dlic", tmp_path / "out.png"
@@ -92,6 +93,7 @@ def test_a_large_base_layer_without_hints_stays_grey_where_the_network_is_missin
     assert np.ptp(picture) == 0
 
 
+@pytest.mark.slow
 def test_the_encoder_uses_no_network_that_the_decoder_would_not_run() -> None:
     made = compress(np.full((4100, 4100), 77, np.uint8), quality=0, scale=4, effort=1)
     assert made.stream.pipeline is None

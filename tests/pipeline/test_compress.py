@@ -29,6 +29,7 @@ def gray(photo: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(photo[..., 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [300, 900, 2500, 20_000])
 @pytest.mark.parametrize("color", [False, True])
 def test_never_one_byte_more(photo: np.ndarray, gray: np.ndarray, budget: int, color: bool) -> None:
@@ -39,6 +40,7 @@ def test_never_one_byte_more(photo: np.ndarray, gray: np.ndarray, budget: int, c
     assert decompress(made.data).shape == picture.shape
 
 
+@pytest.mark.slow
 def test_more_bytes_make_a_better_picture(gray: np.ndarray) -> None:
     made = [compress(gray, bytes=n, effort=2, pipeline="bicubic") for n in (250, 700, 2000, 6000)]
     scores = [ssim(decompress(one.data), gray) for one in made]
@@ -47,6 +49,7 @@ def test_more_bytes_make_a_better_picture(gray: np.ndarray) -> None:
     assert len({one.stream.scale for one in made}) > 1
 
 
+@pytest.mark.slow
 def test_more_effort_is_never_worse(gray: np.ndarray) -> None:
     small = np.ascontiguousarray(gray[:96, :128])
     scores = [compress(small, bytes=300, effort=effort, pipeline="bicubic").score for effort in (1, 5, 9)]
@@ -70,6 +73,7 @@ def test_targets_are_reached_by_the_smallest_file(gray: np.ndarray, metric: str,
     assert measure(decompress(cheaper.data), gray) < value
 
 
+@pytest.mark.slow
 def test_lpips_steers_the_search(gray: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DLIC_WEIGHTS", str(real_data("weights/alexnet_features.safetensors").parent))
     distance = lpips_distance()
@@ -106,6 +110,7 @@ def test_any_size(shape: tuple[int, ...]) -> None:
     assert psnr(decompress(again.data), picture) > (40 if picture.ndim == 2 else 9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["hevc", "avif", "webp", "jpeg"])
 def test_every_codec_by_name(photo: np.ndarray, codec: str) -> None:
     made = compress(photo, bytes=2500, codec=codec, scale=2, pipeline="bicubic")
@@ -113,11 +118,13 @@ def test_every_codec_by_name(photo: np.ndarray, codec: str) -> None:
     assert psnr(decompress(made.data), photo) > 20
 
 
+@pytest.mark.slow
 def test_auto_takes_exact_codecs_only(gray: np.ndarray) -> None:
     made = compress(np.ascontiguousarray(gray[:96, :128]), bytes=300, effort=9, pipeline="bicubic")
     assert made.stream.crc is not None
 
 
+@pytest.mark.slow
 def test_same_bytes_whatever_the_threads(gray: np.ndarray) -> None:
     made = [compress(gray, bytes=800, effort=3, pipeline="bicubic", threads=n).data for n in (1, 2, 4)]
     assert made[0] == made[1] == made[2]
@@ -160,6 +167,7 @@ def test_every_byte_is_counted(photo: np.ndarray, tmp_path: Path) -> None:
     assert len(stream.head()) + len(stream.payload) + 4 == len(made.data)
 
 
+@pytest.mark.slow
 def test_pictures_of_megapixels() -> None:
     height, width = 1500, 2200
     ramp = (np.add.outer(np.arange(height) // 20, np.arange(width) // 20) % 256).astype(np.uint8)
@@ -178,6 +186,7 @@ def test_an_image_of_pillows_and_what_else_is_taken(photo: np.ndarray, tmp_path:
         compress(photo / 255, **asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 20_000), (20_000, 1), (5000, 20, 3)])
 def test_long_and_narrow(shape: tuple[int, ...]) -> None:
     picture = (np.arange(np.prod(shape)) // 50 % 256).astype(np.uint8).reshape(shape)

@@ -134,6 +134,7 @@ def test_always_is_true_or_false(recipe: Path) -> None:
         find_pipeline(wrong)
 
 
+@pytest.mark.slow
 def test_decoding_through_a_network_imports_no_lightning(made: bytes, recipe: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.dlic"
     file.write_bytes(made)
@@ -147,6 +148,7 @@ def test_decoding_through_a_network_imports_no_lightning(made: bytes, recipe: Pa
     assert done.stdout.split() == ["True", "False"], done.stderr
 
 
+@pytest.mark.slow
 def test_at_most_one_level_between_threads_and_processes(made: bytes, recipe: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.dlic"
     file.write_bytes(made)
@@ -269,6 +271,7 @@ def test_pipelines_extend_and_are_overridden(tmp_path: Path) -> None:
     assert ours == theirs
 
 
+@pytest.mark.slow
 def test_a_number_is_written_only_where_it_says_all(gray: np.ndarray) -> None:
     """Whoever overrides what decoding depends on gets networks by name; whoever overrides anything else the number."""
     assert find_pipeline("photo", ["scale=2", "hints.name=auto", "alpha=0.5"]).number == 4

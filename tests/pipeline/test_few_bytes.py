@@ -48,6 +48,7 @@ def test_coarse_scales_for_few_bytes(picture: np.ndarray) -> None:
     assert decompress(made.data).shape == picture.shape
 
 
+@pytest.mark.slow
 def test_a_pipeline_of_one_scale_goes_on_by_interpolation_where_its_own_takes_too_many(picture: np.ndarray) -> None:
     with pytest.warns(UserWarning, match="150 bytes are too few at its scale 2, so it is scale"):
         made = compress(picture, bytes=150, effort=1, pipeline="past/look_3")
@@ -58,6 +59,7 @@ def test_a_pipeline_of_one_scale_goes_on_by_interpolation_where_its_own_takes_to
         compress(picture, bytes=150, effort=1, pipeline="past/look_3", scale=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", ["photo", "look"])
 @pytest.mark.parametrize("shape", [(96, 128), (5, 3)])
 def test_the_least_is_possible_and_one_less_is_not(pipeline: str, shape: tuple[int, int]) -> None:

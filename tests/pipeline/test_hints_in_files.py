@@ -77,6 +77,7 @@ def test_budget_of_a_pipelines_recipe(photo: np.ndarray, tmp_path: Path) -> None
     assert hints_of(data)[0] == 1
 
 
+@pytest.mark.slow
 def test_a_benchmarks_row_has_files_with_and_without_hints(photo: np.ndarray) -> None:
     from lightning_dlic.bench.rows import OurRow
 
@@ -91,6 +92,7 @@ def test_grey_pictures_have_no_hints(photo: np.ndarray) -> None:
     assert plain == hinted
 
 
+@pytest.mark.slow
 def test_other_processes_and_threads_see_the_same(made: bytes, tmp_path: Path) -> None:
     file = tmp_path / "a.dlic"
     file.write_bytes(made)

@@ -33,6 +33,7 @@ def test_neither_is_a_screenshot_that_was_a_jpeg_nor_a_large_one() -> None:
     assert traits(np.zeros((1, 1), np.uint8)) == traits(np.zeros((1, 1, 3), np.uint8))
 
 
+@pytest.mark.slow
 def test_auto_makes_nothing_up_in_a_drawing_and_photo_warns() -> None:
     drawing = np.ascontiguousarray(np.asarray(cartoon(random.Random(2)))[:128, :160])
     asked = {"bytes": 900, "effort": 1, "codec": "hevc", "scale": 2}

@@ -46,6 +46,7 @@ def test_nothing_fits_where_the_coarsest_does_not() -> None:
     assert min(found.values()) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["hevc", "avif", "webp", "vvc"])
 def test_files_are_filled(photo: np.ndarray, codec: str) -> None:
     if base_codec(codec).missing():
@@ -60,6 +61,7 @@ def test_files_are_filled(photo: np.ndarray, codec: str) -> None:
     assert mean(unused) <= 0.015
 
 
+@pytest.mark.slow
 def test_three_bytes_in_a_hundred_are_worth_something(photo: np.ndarray) -> None:
     limits = (600, 1000, 1400, 2200, 3000)
 
@@ -71,6 +73,7 @@ def test_three_bytes_in_a_hundred_are_worth_something(photo: np.ndarray) -> None
 
 
 # docs/codec.md states these: encodings, and pictures that networks make, at an effort.
+@pytest.mark.slow
 @pytest.mark.parametrize(("effort", "encodings", "pictures"), [(1, 30, 8), (5, 40, 9)])
 def test_what_a_search_spends(photo: np.ndarray, effort: int, encodings: int, pictures: int) -> None:
     pytest.importorskip("torch")
@@ -83,6 +86,7 @@ def test_what_a_search_spends(photo: np.ndarray, effort: int, encodings: int, pi
     assert set(search.spent.seconds) == {"base encodings", "networks", "hints", "scoring"}
 
 
+@pytest.mark.slow
 def test_what_is_scored_is_what_is_decoded(photo: np.ndarray) -> None:
     pytest.importorskip("torch")
     from lightning_dlic.pipeline.scorers import scorer
@@ -92,6 +96,7 @@ def test_what_is_scored_is_what_is_decoded(photo: np.ndarray) -> None:
     assert again == pytest.approx(made.score, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_the_default_pipeline_takes_hints_where_they_score_better(photo: np.ndarray) -> None:
     pytest.importorskip("torch")
     made = compress(photo, bytes=400, effort=1)

@@ -28,6 +28,7 @@ def dlic(blocked: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 def test_without_torch_onnx_runtime_makes_every_golden_file_within_a_level(tmp_path: Path) -> None:
     names = [file.stem for file in GOLDEN.glob("*.dlic")]
     folder = tmp_path / "files"
@@ -50,6 +51,7 @@ def test_without_torch_onnx_runtime_makes_every_golden_file_within_a_level(tmp_p
         assert off.mean() < 0.01, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["photo_4_x3", "named_color_x2"])
 def test_without_both_interpolation_and_a_warning(name: str, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
@@ -66,6 +68,7 @@ def test_without_both_interpolation_and_a_warning(name: str, tmp_path: Path) -> 
     assert not (tmp_path / "strict.png").exists()
 
 
+@pytest.mark.slow
 def test_without_torch_pictures_are_compressed_by_interpolation(tmp_path: Path) -> None:
     with Image.open(GOLDEN / "photo_x4.png") as image:
         image.save(tmp_path / "picture.png")
@@ -76,6 +79,7 @@ def test_without_torch_pictures_are_compressed_by_interpolation(tmp_path: Path) 
     assert dlic("torch", "decompress", "--strict", tmp_path / "a.dlic", tmp_path / "b.png").returncode == 0
 
 
+@pytest.mark.slow
 def test_without_numba_hints_decode_alike_and_networks_of_intra_end_in_a_sentence(tmp_path: Path) -> None:
     for name in ("hints_segmentation_x2", "hevc_x2_color", "intra_x2_gray"):
         made = []
@@ -91,6 +95,7 @@ def test_without_numba_hints_decode_alike_and_networks_of_intra_end_in_a_sentenc
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     """A read-only installation and home: what is compiled is not kept, and all else is as usual."""
     setpriv = shutil.which("setpriv")

@@ -94,6 +94,7 @@ def test_a_name_is_looked_up_before_anything_heavy_is_imported() -> None:
     assert done.stdout.startswith("command line: stages.sr.name: unknown sr 'srgna'. Did you mean 'srgan'?")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in shipped_names() if not name.startswith("pipelines/")])
 def test_recipes_that_ship_pass(name: str) -> None:
     # What SRGAN starts from has to be trained first.
@@ -112,6 +113,7 @@ def test_schedules_whose_length_the_run_fills_in(name: str) -> None:
     check(load_recipe("quickstart", [f"optim.net.schedule={{name: {name}}}"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "words"),
     [

@@ -138,6 +138,7 @@ def test_aliases_share_values(tmp_path: Path) -> None:
     assert read(path, "").values == {"a": {"b": [1, 2]}, "c": {"b": [1, 2]}}
 
 
+@pytest.mark.slow
 def test_aliases_without_end_are_refused(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
@@ -146,6 +147,7 @@ def test_aliases_without_end_are_refused(tmp_path: Path) -> None:
     assert "nest" in _refused(tmp_path, "a: " + "[" * 4000)
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.text(alphabet="ab:{}[],&*!<>|'\"%@#?- \n\t.~0123456789e$()\\", max_size=60) | st.text(max_size=40))
 def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:

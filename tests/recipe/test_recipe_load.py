@@ -60,6 +60,7 @@ def test_a_short_recipe_has_all_defaults(tmp_path: Path) -> None:
     assert recipe.run.root == "runs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in shipped_names() if not name.startswith("pipelines/")])
 def test_the_resolved_recipe_is_plain_and_loads_as_itself(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name)

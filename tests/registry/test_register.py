@@ -32,6 +32,7 @@ def test_decorated_class_is_registered_as_local() -> None:
     )
 
 
+@pytest.mark.slow
 def test_decorated_class_loads_and_is_checked() -> None:
     code = START + DEFINE + "import torch\n@r.register('net', 'real')\nclass Real(torch.nn.Module): pass\n"
     printed = answer(code + "print(r.load('net', 'real') is Real)\nprint(error(lambda: r.load('net', 'mine')))")

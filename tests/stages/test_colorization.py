@@ -99,6 +99,7 @@ def test_base_is_shown_to_half_of_the_pictures(batch: dict[str, torch.Tensor]) -
     assert 6 <= black <= 26
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "net"), [("multihypothesis", TINY), ("colorful", TINY_BINS)])
 def test_it_learns(name: str, net: dict[str, object], batch: dict[str, torch.Tensor]) -> None:
     stage = _stage(name, net=net).train()

@@ -133,6 +133,7 @@ def recipe(tmp_path: Path, pictures: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_trains_resumes_to_the_bit_and_leaves_the_network_alone(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: Callable[..., tuple[str, str]]
 ) -> None:

@@ -33,6 +33,7 @@ STAGES: dict[str, Callable[[], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", STAGES)
 def test_a_plain_trainer_fits_a_stage_and_its_checkpoint_builds_it_again(
     which: str, pictures: Path, tmp_path: Path
@@ -139,6 +140,7 @@ def test_what_a_trainer_would_do_itself_names_our_setting(
         trainer.fit(Compact(scale=2, width=8, blocks=1), datamodule=data_of(pictures, tmp_path))
 
 
+@pytest.mark.slow
 def test_lightnings_own_command_line_builds_our_classes(pictures: Path, tmp_path: Path) -> None:
     pytest.importorskip("jsonargparse")
     from pytorch_lightning.cli import LightningCLI

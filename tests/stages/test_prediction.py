@@ -242,6 +242,7 @@ trainer: {{max_steps: 1}}
     assert len(torch.unique(after.flatten(2), dim=1)[0]) == branches
 
 
+@pytest.mark.slow
 def test_a_deeper_network_with_differences_begins_as_the_one_it_grows_from() -> None:
     torch.manual_seed(5)
     small, large = PNNSFC(m=4, width=24, branches=3).eval(), PNNSFC(m=4, width=24, depth=3, differences=4).eval()

@@ -82,6 +82,7 @@ def test_strengths_are_drawn_in_training_and_the_least_judges(batch: dict[str, t
     assert {float(stage.task(batch)[0].alpha[0]) for _ in range(5)} == {0.0}
 
 
+@pytest.mark.slow
 def test_it_learns_to_repair(pictures: Path, batch: dict[str, torch.Tensor]) -> None:
     coarse = Degrade("hevc", scale=2, quality=(0.1, 0.1), color=True)(batch, np.arange(4, dtype=np.uint64))
     stage = _stage()

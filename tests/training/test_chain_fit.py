@@ -32,6 +32,7 @@ def columns(result: Result) -> dict[str, str]:
         return list(csv.DictReader(stream))[-1]
 
 
+@pytest.mark.slow
 def test_a_chain_leaves_weights_of_each_stage_and_says_what_it_gains(write_chain: Write) -> None:
     result = train(write_chain(), "trainer.ema=0.9")
     run = result.run
@@ -63,6 +64,7 @@ def test_a_chain_leaves_weights_of_each_stage_and_says_what_it_gains(write_chain
     assert set(checkpoint["dlic"]["stages"]) == {"sr", "colorization"}
 
 
+@pytest.mark.slow
 def test_frozen_stages_stay_what_they_are_and_only_the_others_are_averaged(write_chain: Write) -> None:
     first = train(write_chain("first"))
     start = [f"stages.{kind}.init={first.run.folder}" for kind in ("sr", "colorization")]
@@ -86,6 +88,7 @@ def test_frozen_stages_stay_what_they_are_and_only_the_others_are_averaged(write
     assert all(torch.equal(value.reshape(made["sr"][name].shape), made["sr"][name]) for name, value in shipped.items())
 
 
+@pytest.mark.slow
 def test_a_chain_is_trained_against_a_discriminator(write_chain: Write) -> None:
     result = train(write_chain(body=DISCRIMINATOR), "losses.adversarial={name: bce, weight: 0.01}")
     last = columns(result)

@@ -66,6 +66,7 @@ def test_a_run_leaves_all_that_is_needed_to_judge_and_repeat_it(write_recipe: Wr
     assert net(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "gan"])
 def test_one_seed_gives_one_network(write_recipe: Write, kind: str) -> None:
     path = write_recipe(**(GAN if kind == "gan" else {}))
@@ -74,6 +75,7 @@ def test_one_seed_gives_one_network(write_recipe: Write, kind: str) -> None:
     assert first != other
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(write_recipe: Write) -> None:
     path = write_recipe()
     alone, helped = (train(path, f"data.args.workers={n}").run.weights.read_bytes() for n in (0, 2))
@@ -202,6 +204,7 @@ def test_frozen_loss_networks_stay_out_of_checkpoints(
     assert "train/generator_pixel" not in rows(result)[6]
 
 
+@pytest.mark.slow
 def test_srgan_goes_on_from_srresnet_by_two_commands(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

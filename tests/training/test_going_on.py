@@ -59,6 +59,7 @@ def differences(one: Any, other: Any, at: str = "") -> list[str]:
     return [] if same else [at]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "gan"])
 def test_a_checkpoint_inside_an_accumulation_is_as_good_as_any(write_recipe: Write, kind: str) -> None:
     role = "generator" if kind == "gan" else "net"
@@ -75,6 +76,7 @@ def test_a_checkpoint_inside_an_accumulation_is_as_good_as_any(write_recipe: Wri
         assert run.metrics.read_text() == metrics, step
 
 
+@pytest.mark.slow
 def test_a_validation_that_is_made_up_for_keeps_what_was_gathered(run: Run) -> None:
     path = run.checkpoints / "step-00000003.ckpt"
     checkpoint = torch.load(path, weights_only=True)
@@ -95,6 +97,7 @@ SCHEDULES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_longer_run_has_the_rates_of_a_run_of_that_length(write_recipe: Write, name: str) -> None:
     path = write_recipe(body=f"optim: {{net: {{name: adam, lr: 0.01, schedule: {SCHEDULES[name]}}}}}")
@@ -309,6 +312,7 @@ def test_two_processes_do_not_train_in_one_folder(run: Run) -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "told"),
     [
@@ -368,6 +372,7 @@ def test_a_run_of_before_defaults_were_recorded_must_say_what_its_features_are(r
         resume(run.folder)
 
 
+@pytest.mark.slow
 def test_a_folder_that_no_recipe_names_is_recorded_too(
     write_recipe: Write, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def handlers_come_back() -> Any:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_validation_is_broken_off_and_made_up_for(
     train: Callable[..., Result], number: int, capfd: pytest.CaptureFixture[str]

@@ -111,6 +111,7 @@ def test_a_mistake_in_a_schedule_is_told(write_recipe: Write, schedule: str, tol
     assert told in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_plateau_is_left_by_the_figure_that_is_followed(write_recipe: Write) -> None:
     body = "optim: {net: {name: sgd, lr: 1.0e-3, schedule: {name: plateau, patience: 0, threshold: 9, factor: 0.5}}}"
     path = write_recipe(body=body)
@@ -151,6 +152,7 @@ def test_what_optimizers_hand_to_their_bases_is_not_asked_of_a_recipe() -> None:
     assert len(asking) < 25, asking
 
 
+@pytest.mark.slow
 def test_schedule_free_optimizers_are_measured_and_saved_at_their_average(write_recipe: Write) -> None:
     pytest.importorskip("schedulefree")
     path = write_recipe(body="optim: {net: {name: 'schedulefree:AdamWScheduleFree', lr: 0.01, warmup_steps: 2}}")

@@ -44,6 +44,7 @@ def _round_trip(photo: np.ndarray, run: Path, tmp_path: Path) -> bytes:
     return made.data
 
 
+@pytest.mark.slow
 def test_a_stage_behind_the_base_codec(write_recipe: Write, photo: np.ndarray, tmp_path: Path) -> None:
     run = fit(load_recipe(write_recipe(args="width: 8, blocks: 1"), FEW)).run.folder
     assert find_pipeline(run).networks == {"sr": {2: str(run / "weights.safetensors")}}

@@ -132,6 +132,7 @@ def test_a_run_of_a_plugin_on_relative_folders_goes_on_from_elsewhere(
     assert "weights_only" not in output
 
 
+@pytest.mark.slow
 def test_resuming_what_is_no_run_is_a_clear_error(tmp_path: Path) -> None:
     process = launch("--resume", str(tmp_path))
     output, _ = process.communicate(timeout=120)

@@ -13,6 +13,7 @@ from lightning_dlic.training.fit import fit
 Write = Callable[..., Path]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "complaint"),
     [

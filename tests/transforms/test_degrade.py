@@ -115,6 +115,7 @@ def test_color_is_coded_too_and_the_quantiser_told(name: str, pictures: Path) ->
     assert (coarse["quality"] - fine["quality"] > 4).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "qualities", "steps"),
     [

@@ -112,6 +112,7 @@ def test_networks_that_fit_are_built_as_before(tmp_path: Path) -> None:
     assert sum(parameter.numel() for parameter in load_net("zoo:compact_x4")[0].parameters()) == 375_456
 
 
+@pytest.mark.slow
 def test_loading_networks_imports_no_compiler() -> None:
     code = (
         "import sys\n"

@@ -160,6 +160,7 @@ def test_damaged_headers_raise_nothing_but_our_error(saved, draw):
         load_net(broken)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.recursive(

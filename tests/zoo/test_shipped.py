@@ -39,6 +39,7 @@ def test_it_loads_and_has_as_many_parameters_as_the_card_says(card):
     assert sum(p.numel() for p in net.parameters()) == card.parameters
 
 
+@pytest.mark.slow
 @each_card
 def test_the_figures_measure_again(card):
     if card.kind != "sr" or "set5" not in card.figures:
