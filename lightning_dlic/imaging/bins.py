@@ -6,13 +6,12 @@ follow another, unstated rule.)
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from lightning_dlic.imaging.chroma import rgb_to_lab
+from lightning_dlic.imaging.constants import kept
 
 GRID = 10.0
 NEIGHBOURS = 5
@@ -21,19 +20,18 @@ SIGMA = 5.0
 _SAMPLES = 86
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def ab_bins() -> Tensor:
     """Centres of the bins, float ``[Q, 2]`` (a*, b*), in order of a*, then b*."""
-    with torch.device("cpu"):
-        side = torch.linspace(0.0, 1.0, _SAMPLES)
-        grid = torch.stack(torch.meshgrid(side, side, indexing="ij"))
-        flat = [torch.full_like(grid[:1], value) for value in (0.0, 1.0)]
-        # A line of one a*b* through the cube enters and leaves by its faces: they show all the a*b* there are.
-        faces = [torch.cat((grid[:axis], end, grid[axis:])) for axis in range(3) for end in flat]
-        ab = torch.stack([rgb_to_lab(face.double())[1:] for face in faces])
-        rounded = torch.round(ab.movedim(1, 0).flatten(1).T / GRID) * GRID
-        found: Tensor = torch.unique(rounded, dim=0)
-        return found.float()
+    side = torch.linspace(0.0, 1.0, _SAMPLES)
+    grid = torch.stack(torch.meshgrid(side, side, indexing="ij"))
+    flat = [torch.full_like(grid[:1], value) for value in (0.0, 1.0)]
+    # A line of one a*b* through the cube enters and leaves by its faces: they show all the a*b* there are.
+    faces = [torch.cat((grid[:axis], end, grid[axis:])) for axis in range(3) for end in flat]
+    ab = torch.stack([rgb_to_lab(face.double())[1:] for face in faces])
+    rounded = torch.round(ab.movedim(1, 0).flatten(1).T / GRID) * GRID
+    found: Tensor = torch.unique(rounded, dim=0)
+    return found.float()
 
 
 def soft_encode(ab: Tensor) -> Tensor:

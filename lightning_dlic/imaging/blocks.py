@@ -5,24 +5,23 @@ The layout is that of `blocks_np`; a context and what of it is available travel 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
+from lightning_dlic.imaging.constants import kept
 from lightning_dlic.imaging.numpy.blocks import GREY, REACH, layout
 
 # Codecs decode in units of this many samples, so availability changes only at their multiples.
 _UNIT = 4
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def _offsets(m: int) -> tuple[Tensor, Tensor]:
     rows, columns = layout(m)
     return torch.from_numpy(rows), torch.from_numpy(columns)
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def transposition(m: int, device: torch.device | None = None) -> Tensor:
     """Where in a context each sample is found once the context is mirrored at the block's diagonal.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
+
+from lightning_dlic.imaging.constants import kept
 
 # Above this many weights a dense matrix wastes more time on zeros than a sum over taps spends on launching operations.
 _DENSE_LIMIT = 1 << 20
@@ -45,7 +46,7 @@ _KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
 }
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def _taps(n_in: int, n_out: int, scale: float, kernel: str) -> tuple[Tensor, Tensor]:
     """Source indices and weights of every output sample along one axis.
 
@@ -67,7 +68,7 @@ def _taps(n_in: int, n_out: int, scale: float, kernel: str) -> tuple[Tensor, Ten
     return clamped, weight[used]
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _matrix(n_in: int, n_out: int, scale: float, kernel: str, dtype: torch.dtype, device: str) -> Tensor:
     """Dense form of `_taps`, ``[n_out, n_in]``."""
     index, weight = _taps(n_in, n_out, scale, kernel)

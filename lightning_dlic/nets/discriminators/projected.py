@@ -76,8 +76,10 @@ class Projected(Discriminator):
     def _seen(self) -> tuple[VGG19, list[float]]:
         """The frozen network, and how strong its activations are."""
         if self._frozen is None:
-            vgg = VGG19(self.ends[-1] - 1).to(memory_format=torch.channels_last)
-            self._frozen = vgg, _levels(vgg, self.ends)
+            # Judging may begin in a validation; what inference mode makes could not be trained through.
+            with torch.inference_mode(False):
+                vgg = VGG19(self.ends[-1] - 1).to(memory_format=torch.channels_last)
+                self._frozen = vgg, _levels(vgg, self.ends)
         return self._frozen
 
     def judge(self, x: Tensor, told: Tensor | None = None) -> tuple[tuple[Tensor, ...], list[Tensor]]:
