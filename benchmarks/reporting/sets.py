@@ -38,7 +38,7 @@ PARTS = (
     Part("bsd100", (1000, 2000), ROWS, 24),
     Part("set14", (1000, 2000), ROWS),
     Part("urban8", (2000, 4000), ROWS),
-    Part("faces", (600,), ROWS + ",ours:face", 24),
+    Part("faces", (600,), ROWS + ",ours:face"),
 )
 PLOTTED = ("kodak",)
 QUICK = (Part("shipped", (2000,), "jpeg,webp,avif,ours", 2),)
