@@ -28,7 +28,7 @@ def merged(old: Part | None, new: Part) -> Part:
         part[name] = [row for row in old[name] if (row["codec"], row["budget"]) not in fresh] + new[name]
     part["summary"].sort(key=lambda row: row["budget"])
     part["budgets"] = sorted({row["budget"] for row in part["summary"]})
-    if len(part["budgets"]) >= POINTS and "ours" in part["stamps"]:
+    if len({row["budget"] for row in part["summary"] if row["codec"] == "ours"}) >= POINTS:
         single = [metric for metric in new["metrics"] if any(metric in record for record in part["records"])]
         part["bd_rate"] = bd_rates(part["records"], "ours", single)
     return part

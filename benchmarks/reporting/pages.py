@@ -23,6 +23,8 @@ TITLES = {
 }
 # Seconds of a machine on which more ran than what was measured are not shown.
 QUIET = 1.5
+# Nor is a distance between sets of a few pictures.
+SET = 12
 COLUMNS = {
     "psnr_rgb": ("PSNR-RGB", "{:.2f} dB"),
     "ms_ssim": ("MS-SSIM", "{:.3f}"),
@@ -63,7 +65,10 @@ def _table(part: dict[str, Any], budget: int) -> Iterator[str]:
     rows = [row for row in part["summary"] if row["budget"] == budget]
     rows.sort(key=lambda row: order.index(row["codec"]) if row["codec"] in order else len(order))
     timed = all(part["stamps"][row["codec"]]["load"] < QUIET for row in rows)
-    columns = [key for key in COLUMNS if any(key in row for row in rows) and (timed or not key.endswith("seconds"))]
+    told = [key for key in COLUMNS if timed or not key.endswith("seconds")]
+    if len(part["pictures"]) < SET:
+        told.remove("fd_alex")
+    columns = [key for key in told if any(key in row for row in rows)]
     yield f"| at most {budget:,} bytes | {' | '.join(COLUMNS[key][0] for key in columns)} |"
     yield "|---|" + "---:|" * len(columns)
     for row in rows:
