@@ -88,15 +88,19 @@ def _rates(part: dict[str, Any]) -> Iterator[str]:
 
 
 def _stamps(stamps: dict[str, Any]) -> str:
-    """A sentence for all rows that share a run."""
-    runs: dict[tuple[str, ...], list[str]] = {}
+    """A sentence for all rows that were measured with the same versions on the same machine."""
+    runs: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for row, stamp in stamps.items():
         made = ", ".join(f"{name} {version}" for name, version in stamp["versions"].items())
-        runs.setdefault((stamp["date"], stamp["commit"][:12], stamp["cpu"], made), []).append(row)
-    return "".join(
-        f"Measured {date} at commit {commit} on {cpu}{f' ({_titles(rows)})' if len(runs) > 1 else ''}; {made}.\n"
-        for (date, commit, cpu, made), rows in runs.items()
-    )
+        run = runs.setdefault((stamp["date"], stamp["cpu"], made), {})
+        run.setdefault(stamp["commit"][:12], []).append(row)
+    return "".join(f"Measured {date} at {_commits(run)} on {cpu}; {made}.\n" for (date, cpu, made), run in runs.items())
+
+
+def _commits(run: dict[str, list[str]]) -> str:
+    if len(run) == 1:
+        return f"commit {next(iter(run))}"
+    return "commits " + ", ".join(f"{commit} ({_titles(rows)})" for commit, rows in run.items())
 
 
 def _titles(rows: list[str]) -> str:
