@@ -188,31 +188,71 @@ def test_a_folder_with_a_broken_picture(photo: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "back").rglob("*.png"))) == 5
 
 
-@pytest.mark.slow
-def test_fifty_pictures_killed_and_restarted(photo: Path, tmp_path: Path) -> None:
-    folder, out = folder_of(photo, tmp_path, 50), tmp_path / "out"
-    command = [*DLIC, "compress", str(folder), str(out), "--bytes", "700", *FAST, "--workers", "2"]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while len(list(out.rglob("*.dlic"))) < 8:
-        assert time.monotonic() < deadline, "nothing was made"
-        assert first.poll() is None
+HELD = """
+import os, time
+from pathlib import Path
+
+from dlic_registry import register
+from lightning_dlic.codec.webp import WebP
+
+
+@register("codec", "held")
+class Held(WebP):
+    "Waits where eight files are made, until it is let go."
+    number = None
+
+    def encode(self, planes, quality, effort=5):
+        out = Path(os.environ["HELD"])
+        while out.is_dir() and len(list(out.rglob("*.dlic"))) >= 8:
+            time.sleep(0.02)
+        return super().encode(planes, quality, effort)
+"""
+
+
+def ended(group: int) -> bool:
+    """Whether no process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def waited(ready: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 300
+    while not (there := ready()) and time.monotonic() < until:
         time.sleep(0.02)
+    return there
+
+
+@pytest.mark.slow
+def test_a_folder_killed_and_restarted(photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, out = folder_of(photo, tmp_path, 20), tmp_path / "out"
+    (tmp_path / "held.py").write_text(HELD)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("HELD", str(out))
+    options = ["--quality", "30", *FAST, "--codec", "held", "--scale", "2", "--plugin", "held", "--workers", "2"]
+    command = [*DLIC, "compress", str(folder), str(out), *options]
+    first = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    assert waited(lambda: len(list(out.rglob("*.dlic"))) >= 8 or first.poll() is not None)
+    assert first.poll() is None
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    time.sleep(1.5)
+    assert waited(lambda: ended(first.pid)), "its workers go on without it"
     made = {path: path.stat().st_mtime_ns for path in out.rglob("*.dlic")}
-    assert 8 <= len(made) < 50
-    done = dlic("compress", folder, out, "--bytes", 700, *FAST, "--workers", 2)
+    assert 8 <= len(made) < 12
+    monkeypatch.setenv("HELD", str(tmp_path / "none"))
+    done = dlic("compress", folder, out, *options)
     files = sorted(out.rglob("*"))
     finished = [path for path in files if path.suffix == ".dlic"]
-    assert len(finished) == 50
+    assert len(finished) == 20
     assert not [path for path in files if path.is_file() and path.suffix != ".dlic"]
     assert all(path.stat().st_mtime_ns == then for path, then in made.items())
     assert done.stdout.count(b"skipped") == len(made)
-    for path in finished[::10]:
-        assert path.stat().st_size <= 700
-        dlic("decompress", path, tmp_path / "check.png")
+    dlic("decompress", out, tmp_path / "back", "--plugin", "held", "--workers", "1")
+    assert len(list((tmp_path / "back").rglob("*.png"))) == 20
 
 
 def test_max_pixels(photo: Path, tmp_path: Path) -> None:

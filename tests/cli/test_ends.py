@@ -23,7 +23,7 @@ def run(*words: str, program: str = "main", out: str | None = None, **env: str) 
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=300,
             env=os.environ | env,
             check=False,
         )
@@ -71,7 +71,7 @@ def test_a_terminal_that_cannot_show_a_name_gets_its_escapes(tmp_path: Path) -> 
 def test_closed_streams_are_no_fault() -> None:
     words = f"{sys.executable} -c 'from lightning_dlic.cli.main import main; main()'"
     for closed, verb, status in ((">&-", "--version", 0), ("<&- >&- 2>&-", "info nothing", 2)):
-        assert subprocess.run(["sh", "-c", f"{words} {verb} {closed}"], timeout=60, check=False).returncode == status
+        assert subprocess.run(["sh", "-c", f"{words} {verb} {closed}"], timeout=300, check=False).returncode == status
 
 
 def test_what_nobody_foresaw_is_a_sentence_and_a_traceback_only_where_it_is_asked_for(

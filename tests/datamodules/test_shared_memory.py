@@ -19,7 +19,6 @@ class Crowded(Dataset[Any]):
         return {"image": torch.zeros(1 << 20, dtype=torch.uint8)}
 
 
-@pytest.mark.timeout(60)
 def test_full_shared_memory_is_an_error_that_names_the_remedy() -> None:
     loader = PictureLoader(Crowded(), batch_size=None, sampler=StepSampler(4), num_workers=1, collate_fn=as_is)
     with pytest.raises(StorageError, match=r"no room in shared memory(?s:.*)data\.args\.workers=0"):

@@ -19,7 +19,7 @@ JSON = {"content-type": "application/json"}
 
 def ask(demo: Demo, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
     """Status and answer, as JSON where it is some."""
-    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=300)
     told = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, json.dumps(body) if isinstance(body, dict) else body, told)
     answer = connection.getresponse()

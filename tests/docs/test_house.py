@@ -68,7 +68,7 @@ def test_hooks_name_tools_of_the_test_extra(hook: dict[str, str]) -> None:
     program, *words = hook["entry"].split()
     assert program.startswith(".venv/bin/")
     if "-m" in words:
-        done = subprocess.run([sys.executable, *words[:2], "--version"], capture_output=True, timeout=60)
+        done = subprocess.run([sys.executable, *words[:2], "--version"], capture_output=True, timeout=300)
         assert done.returncode == 0
     else:
         assert (Path(sys.executable).parent / Path(program).name).exists()

@@ -89,7 +89,7 @@ def test_a_name_is_looked_up_before_anything_heavy_is_imported() -> None:
         "try: check(recipe)\nexcept RecipeError as error: print(error)\n"
         "sys.exit(any(name in sys.modules for name in ('torch', 'pytorch_lightning')))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0
     assert done.stdout.startswith("command line: stages.sr.name: unknown sr 'srgna'. Did you mean 'srgan'?")
 

@@ -66,7 +66,7 @@ def of_kind(path: Path, kind: str) -> list[Any]:
 
 def exit_code(path: Path) -> int:
     """The last that W&B's own process writes, which may take it a moment."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 300
     while not (ends := of_kind(path, "exit")) and time.monotonic() < until:
         time.sleep(0.1)
     return int(ends[0].exit_code)

@@ -46,7 +46,7 @@ def complete(*arguments: str) -> str:
 
 
 def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
-    limit = time.monotonic() + 240
+    limit = time.monotonic() + 300
     while not path.exists():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < limit
@@ -90,7 +90,7 @@ def test_a_signal_ends_in_a_checkpoint_and_says_how_to_go_on(
     folder = tmp_path / "runs" / "tiny" / "stopped"
     wait_for(folder / "checkpoints" / "last.ckpt", process)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == status, output
     assert f"dlic-fit --resume {folder}" in output
     assert "Traceback" not in output
@@ -135,7 +135,7 @@ def test_a_run_of_a_plugin_on_relative_folders_goes_on_from_elsewhere(
 @pytest.mark.slow
 def test_resuming_what_is_no_run_is_a_clear_error(tmp_path: Path) -> None:
     process = launch("--resume", str(tmp_path))
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 2
     assert "is not a run's folder" in output
     assert "Traceback" not in output

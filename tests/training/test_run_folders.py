@@ -128,7 +128,7 @@ def test_processes_of_torchrun_agree_and_no_launch_takes_anothers_folder(write_r
     launch = [sys.executable, "-m", "torch.distributed.run", f"--master-port={port}", "--nproc-per-node=2"]
     used(Run(tmp_path / "runs" / "tiny" / "001"))
     command = [*launch, str(tmp_path / "ranks.py"), str(write_recipe()), "trainer.devices=2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     lines = [line for line in done.stdout.splitlines() if line[:2] == "00"]
     assert sorted(lines) == ["002 False", "002 True", "003 False", "003 True"]
 
