@@ -233,9 +233,7 @@ def test_a_folder_killed_and_restarted(photo: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HELD", str(out))
     options = ["--quality", "30", *FAST, "--codec", "held", "--scale", "2", "--plugin", "held", "--workers", "2"]
     command = [*DLIC, "compress", str(folder), str(out), *options]
-    first = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     assert waited(lambda: len(list(out.rglob("*.dlic"))) >= 8 or first.poll() is not None)
     assert first.poll() is None
     os.kill(first.pid, signal.SIGKILL)

@@ -123,9 +123,7 @@ def test_processes_that_ask_at_once_build_once(tmp_path: Path) -> None:
     assert seen <= {(entry.folder / "pixels.u8").stat().st_ino}
 
 
-def test_second_opening_decodes_nothing(
-    source: FileSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_second_opening_decodes_nothing(source: FileSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = open_cache(source, DecodeOptions(), root=tmp_path / "cache").folder
     before = (folder / "pixels.u8").stat().st_mtime_ns
     with monkeypatch.context() as without:

@@ -28,7 +28,7 @@ def ask(demo: Demo, method: str, path: str, body: Any = None, **headers: str) ->
     return answer.status, json.loads(content) if answer.headers["content-type"] == "application/json" else content
 
 
-def follow(demo: Demo, job: dict[str, Any], seconds: float = 120) -> dict[str, Any]:
+def follow(demo: Demo, job: dict[str, Any], seconds: float = 300) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while job["state"] not in ("done", "failed", "stopped") and time.monotonic() < end:
         time.sleep(0.1)
@@ -53,7 +53,7 @@ def room(demo: Demo) -> str:
 
 
 def test_the_page_comes_with_a_policy_and_asks_nobody_else(demo: Demo) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", demo.port)
+    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=300)
     connection.request("GET", "/")
     answer = connection.getresponse()
     page = answer.read().decode()

@@ -1,6 +1,5 @@
 """Whose folder is whose: no run is ever overwritten, however it was started, and none is burnt by a mistake."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,11 +120,9 @@ for _ in range(2):
 @pytest.mark.slow
 def test_processes_of_torchrun_agree_and_no_launch_takes_anothers_folder(write_recipe: Write, tmp_path: Path) -> None:
     (tmp_path / "ranks.py").write_text(TORCHRUN)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # The launch is called "none", as every one is that nobody names.
-    launch = [sys.executable, "-m", "torch.distributed.run", f"--master-port={port}", "--nproc-per-node=2"]
+    # The launch is called "none", as every one is that nobody names; it takes the first port that is free.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+    launch += ["--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
     used(Run(tmp_path / "runs" / "tiny" / "001"))
     command = [*launch, str(tmp_path / "ranks.py"), str(write_recipe()), "trainer.devices=2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
