@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+_LINE_ENDS = re.compile(r"(?<!\n)\n(?!\n)")
 
 
 class Verb(NamedTuple):
@@ -16,10 +19,12 @@ class Verb(NamedTuple):
     Attributes:
         target: ``module:attribute``; a function with typer's annotations, or a `typer.Typer` of further verbs.
         help: one line.
+        panel: the heading it stands under there.
     """
 
     target: str
     help: str
+    panel: str | None = None
 
 
 class LazyGroup(TyperGroup):
@@ -31,7 +36,7 @@ class LazyGroup(TyperGroup):
         super().__init__(**attributes)
         for name, verb in self.verbs.items():
             # All that --help and the suggestion for a mistyped verb need.
-            self.add_command(TyperCommand(name, help=verb.help))
+            self.add_command(TyperCommand(name, help=verb.help, rich_help_panel=verb.panel))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Replaces the place holder of the verb that runs by the verb itself."""
@@ -54,4 +59,8 @@ def load_verb(name: str, verb: Verb) -> Any:
     if not isinstance(found, typer.Typer):
         function, found = found, typer.Typer(add_completion=False)
         found.command(name)(function)
-    return typer.main.get_command(found)
+    command = typer.main.get_command(found)
+    for each in (command, *getattr(command, "commands", {}).values()):
+        # The terminal breaks lines where it is wide enough, not where the source did.
+        each.help = _LINE_ENDS.sub(" ", each.help or "")
+    return command

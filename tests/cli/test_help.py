@@ -12,6 +12,7 @@ import typer
 from plugin_maker import DLIC, run_dlic, run_python, write_plugin
 
 from lightning_dlic import __version__
+from lightning_dlic.cli.lazy import load_verb
 from lightning_dlic.cli.main import VERBS
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -52,11 +53,15 @@ def test_help_of_a_verb_is_quick_and_begins_as_the_table_says(name: str) -> None
     verb = getattr(import_module(module), attribute)
     text = verb.info.help if isinstance(verb, typer.Typer) else inspect.getdoc(verb)
     assert (text or "").splitlines()[0] == VERBS[name].help
+    # Paragraphs are broken by the terminal alone.
+    assert not any("\n" in part for part in load_verb(name, VERBS[name]).help.split("\n\n"))
 
 
 def test_no_verb_shows_help() -> None:
     result = run_dlic()
-    assert "Commands" in result.stdout + result.stderr
+    printed = result.stdout + result.stderr
+    assert all(verb.panel in printed for verb in VERBS.values())
+    assert "dlic VERB --help" in printed
 
 
 def test_mistyped_verb_suggests_the_nearest() -> None:
