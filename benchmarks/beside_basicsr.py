@@ -1,7 +1,7 @@
 """Steps a second of `dlic-fit` beside BasicSR's own training loop: same network, batch, crop, threads and pictures.
 
     python -m pip install --no-deps basicsr addict lmdb opencv-python-headless yapf
-    python benchmarks/beside_basicsr.py PICTURES [--nets compact,srresnet] [--steps 40] [--rounds 3] [--json FILE]
+    python benchmarks/beside_basicsr.py PICTURES [--nets compact:60,srresnet:20] [--rounds 3] [--json FILE]
 
 480-pixel PNG sub-images are cut of the photographs in PICTURES, and small ones made for BasicSR's paired data set. Its
 model, data set, loader and loop run as they are, with our network in its registry. Ours is a whole `dlic-fit` on the
@@ -176,15 +176,13 @@ def rates(steps: int) -> dict[str, float]:
     return {"steps_per_s": clock, "steps_per_cpu_s": spent}
 
 
-def compared(net: str, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def compared(net: str, steps: int, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Both in turn; a ratio above 1 says that `dlic-fit` is faster."""
     # A first one of ours makes the cache, as the tiles are made before for theirs.
     clocked("dlic-fit", net, 2, folder, options.threads)
     sides = ("dlic-fit", "BasicSR")
-    rounds = [
-        [clocked(side, net, options.steps, folder, options.threads) for side in sides] for _ in range(options.rounds)
-    ]
-    found: dict[str, Any] = {}
+    rounds = [[clocked(side, net, steps, folder, options.threads) for side in sides] for _ in range(options.rounds)]
+    found: dict[str, Any] = {"steps": steps}
     for number, unit in enumerate(("steps_per_s", "steps_per_cpu_s")):
         ours, theirs = ([pair[side][number] for pair in rounds] for side in (0, 1))
         ratio = round(statistics.median(ours) / statistics.median(theirs), 3)
@@ -195,8 +193,8 @@ def compared(net: str, options: argparse.Namespace, folder: Path) -> dict[str, A
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path)
-    parser.add_argument("--nets", default="compact,srresnet", help="of compact and srresnet")
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--nets", default="compact:60,srresnet:20", help="of compact and srresnet, with steps")
+    parser.add_argument("--steps", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--json", type=Path)
@@ -209,11 +207,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["DLIC_CACHE"] = str(Path(scratch) / "cache")
         count = cut(options.pictures, Path(scratch))
-        found = {net: compared(net, options, Path(scratch)) for net in options.nets.split(",")}
+        wanted = [each.partition(":") for each in options.nets.split(",")]
+        found = {net: compared(net, int(steps or 40), options, Path(scratch)) for net, _, steps in wanted}
     result = {
         "protocol": f"x{SCALE}, batch {BATCH}, crop {CROP}, {count} PNG sub-images of {SIDE} pixels, {WORKERS} loader "
-        f"processes, Adam, L1, average of weights, fp32; {options.steps} steps, the first {WARM} not counted; in turn",
-        **found,
+        f"processes, Adam, L1, average of weights, fp32; the first {WARM} steps not counted; in turn",
+        "nets": found,
         **{"threads": options.threads, "date": datetime.date.today().isoformat(), "load": round(os.getloadavg()[0], 1)},
         "versions": versions("pytorch-lightning", "basicsr"),
     }
