@@ -13,7 +13,6 @@ which a busy machine changes less. Whole programs run in turn, so that a noisy m
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import statistics
@@ -29,12 +28,12 @@ import numpy as np
 import torch
 import yaml
 from PIL import Image
+from reporting.keep import keep
 
 from dlic_registry import register
 from lightning_dlic.imaging.resize import resize_uint8
 from lightning_dlic.nets.compact import CompactNet
 from lightning_dlic.nets.srresnet import SRResNetNet
-from lightning_dlic.versions import versions
 
 SIDE, SCALE, BATCH, CROP, WORKERS, WARM, MOST = 480, 4, 16, 96, 2, 10, 64
 STAMPS: list[tuple[float, float]] = []
@@ -213,13 +212,11 @@ def main() -> None:
         "protocol": f"x{SCALE}, batch {BATCH}, crop {CROP}, {count} PNG sub-images of {SIDE} pixels, {WORKERS} loader "
         f"processes, Adam, L1, average of weights, fp32; the first {WARM} steps not counted; in turn",
         "nets": found,
-        **{"threads": options.threads, "date": datetime.date.today().isoformat(), "load": round(os.getloadavg()[0], 1)},
-        "versions": versions("pytorch-lightning", "basicsr"),
+        "threads": options.threads,
     }
-    text = json.dumps(result, indent=2)
-    print(text)
+    print(json.dumps(result, indent=2))
     if options.json:
-        options.json.write_text(text + "\n")
+        keep(options.json, result, "pytorch-lightning", "basicsr")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from reporting.keep import keep
 
 from lightning_dlic.bench.rows import FileRow, rows
 from lightning_dlic.codec import base_codec
@@ -44,7 +45,6 @@ from lightning_dlic.imaging.numpy.resize import enlarge, shrink
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.pictures import load_picture
 from lightning_dlic.pipeline.source import Source
-from lightning_dlic.versions import versions
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -333,6 +333,7 @@ def main() -> None:
     parser.add_argument("--metric", default="color", help="of the files")
     parser.add_argument("--effort", type=int, default=3)
     parser.add_argument("--every", type=int, default=1, help="take each n-th picture")
+    parser.add_argument("--json", type=Path, help="keep them there, with what they were made by")
     asked = parser.parse_args()
     found = [p for path in asked.pictures for p in (sorted(path.iterdir()) if path.is_dir() else [path])]
     pictures = [Picture(source, path) for path in found[:: asked.every] if (source := color(path))]
@@ -341,7 +342,7 @@ def main() -> None:
         from lightning_dlic.operators.base import load_operator
 
         net = load_operator(asked.net)
-    report: dict[str, Any] = {"pictures": [p.name for p in pictures], "net": asked.net, "versions": versions("av")}
+    report: dict[str, Any] = {"pictures": [p.name for p in pictures], "net": asked.net}
     parts = asked.part or ["presets", "chroma", "files"]
     if "presets" in parts:
         report["presets"] = presets(pictures, net)
@@ -354,6 +355,8 @@ def main() -> None:
     if "files" in parts:
         report["files"] = files(pictures, asked.pipeline, asked.effort, asked.metric)
     print(json.dumps(report, indent=1))
+    if asked.json:
+        keep(asked.json, report, "av")
 
 
 if __name__ == "__main__":

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import multiprocessing
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -26,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from reporting.keep import cpu, keep
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -34,7 +32,6 @@ from dlic_registry import load
 from lightning_dlic.api.targets import find_target, load_target_net
 from lightning_dlic.export.onnx import export_onnx, onnx_session
 from lightning_dlic.imaging.resize import resize_uint8
-from lightning_dlic.versions import versions
 
 Way = Callable[[Tensor], object]
 
@@ -127,26 +124,16 @@ def main() -> None:
     Console(width=110).print(table)
     clock = "CPU time" if options.cpu_time else "by the clock"
     rounds = f"{options.turns} processes of {options.rounds} rounds, {clock}"
-    print(f"{options.threads} threads, input {options.side} squared, {rounds}, {machine()}")
+    print(f"{options.threads} threads, input {options.side} squared, {rounds}, {cpu()}")
     if options.json:
-        facts = {"threads": options.threads, "side": options.side, "rounds": rounds, "machine": machine()}
-        made_by = versions("onnx", "onnxruntime")
+        facts = {"threads": options.threads, "side": options.side, "rounds": rounds}
         figures = {name: {"best": best[name], "median": medians[name]} for name in best}
-        content = {
-            **facts,
-            "versions": made_by,
-            "seconds_per_megapixel": figures,
-            "seconds": seconds,
-        }
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def machine() -> str:
-    cpu = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").is_file():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
-    return f"{cpu}, {os.cpu_count()} cores"
+        keep(
+            options.json,
+            {**facts, "seconds_per_megapixel": figures, "seconds": seconds},
+            "onnx",
+            "onnxruntime",
+        )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pathlib import Path
 import bjontegaard
 import numpy as np
 from PIL import Image
+from reporting.keep import keep
 
 from lightning_dlic.codec import BaseCodec, Bitstream, Planes, base_codec
 from lightning_dlic.codec.intra.codec import IntraCodec
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--limit", type=int, default=24, help="every picture, or so many spread over the folder")
     parser.add_argument("--effort", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="keep them there, with what they were made by")
     asked = parser.parse_args()
     paths = sorted(path for path in asked.folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
     paths = [paths[index * len(paths) // asked.limit] for index in range(min(asked.limit, len(paths)))]
@@ -155,6 +157,8 @@ def main() -> None:
             name = f"1/{scale}" if scale else "96x64"
             report[name] = {key: round(float(np.mean([rates[key] for rates in found])), 2) for key in found[0]}
     print(json.dumps(report, indent=1))
+    if asked.json:
+        keep(asked.json, report)
 
 
 if __name__ == "__main__":

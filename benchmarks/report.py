@@ -15,11 +15,7 @@ row the versions, weights and machine that it was measured with.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -27,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reporting.keep import made_by
 from reporting.late import add_late
 from reporting.merge import merged
 from reporting.pages import ROOT, filled, pages
@@ -37,7 +34,6 @@ from reporting.sheet import draw_sheet, kodak_crops
 from lightning_dlic.bench.bench import PROTOCOL, Task, measure_folder, opened, summarize
 from lightning_dlic.bench.report import write_json, write_plot
 from lightning_dlic.bench.whole import add_whole
-from lightning_dlic.versions import versions
 from lightning_dlic.zoo import read_card
 
 METRICS = ("psnr_rgb", "psnr_y", "ms_ssim", "lpips", "fd_alex")
@@ -45,25 +41,12 @@ LATE = ("ssimulacra2",)
 KEPT = ROOT / "benchmarks" / "results" / "report.json"
 
 
-def cpu() -> str:
-    """The processor's name and the number of cores that this process may use."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {len(os.sched_getaffinity(0))} cores"
-
-
 def stamp(workers: int) -> dict[str, Any]:
     """What the figures depend on besides the pictures."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     zoo = ROOT / "lightning_dlic" / "zoo"
     return {
-        "date": datetime.date.today().isoformat(),
-        "commit": commit.stdout.strip(),
-        "cpu": cpu(),
-        "load": os.getloadavg()[0],
+        **made_by("av", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"),
         "workers": workers,
-        "versions": versions("av", "pillow-heif", "pillow-jxl-plugin", "imageio-ffmpeg"),
         "weights": {path.stem: read_card(path).sha256 for path in sorted(zoo.glob("*.yaml"))},
     }
 

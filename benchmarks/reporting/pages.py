@@ -1,4 +1,4 @@
-"""Tables of README and docs, drawn from the report between marks: ``<!-- report: SET BUDGET -->``."""
+"""Tables of README and docs, drawn between marks from what was measured: ``<!-- report: SET BUDGET -->``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from reporting.keep import ROOT
+from reporting.tables import OF_CARDS, TABLES, drawn
+
 MARK = re.compile(r"(<!-- report: (?P<what>[^>]+?) -->\n)(?P<body>.*?)(<!-- end of report -->)", re.DOTALL)
 TITLES = {
     "jpeg": "JPEG",
@@ -52,7 +54,9 @@ def filled(text: str, report: dict[str, Any]) -> str:
 
 
 def block(what: str, report: dict[str, Any]) -> str:
-    """What stands between the marks of that name: a set and a budget, ``stamp`` or ``bd-rate``."""
+    """What stands between the marks of that name: a set and a budget, ``stamp`` or ``bd-rate``; or a table's name."""
+    if what in TABLES or what in OF_CARDS:
+        return drawn(what)
     name, which = what.split()
     part = report["parts"][name]
     if which == "stamp":

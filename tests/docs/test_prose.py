@@ -27,8 +27,12 @@ ALLOWED = {
 
 
 def prose(page: Path) -> str:
-    """The words of a page: no code, no links' targets, no comments, no headings, no tables."""
-    text = re.sub(r"(?ms)^( *)```.*?^\1```|<!--.*?-->|^#.*?$|^\|.*?$|^:::.*?$", "\n", page.read_text("utf-8"))
+    """The words of a page: no code, no links' targets, no comments, no headings, no tables, nothing that is drawn."""
+    text = re.sub(
+        r"(?ms)<!-- report: .*?<!-- end of report -->|^( *)```.*?^\1```|<!--.*?-->|^#.*?$|^\|.*?$|^:::.*?$",
+        "\n",
+        page.read_text("utf-8"),
+    )
     return re.sub(r"\]\([^()\s]+\)", "]", re.sub(r"`[^`]*`", "``", text))
 
 

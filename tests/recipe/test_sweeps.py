@@ -55,6 +55,7 @@ _SMALL = {
         },
         "train": ["sr", "colorization"],
         "data.args.transform": {"degrade": {"codec": "webp", "scale": 2}, "hinted": {}},
+        "data.args.val_crop": 64,
         "trainer.ema": None,
     },
 }

@@ -1,0 +1,171 @@
+"""Tables of the pages from what single scripts keep in `benchmarks/results`, or cards: ``<!-- report: NAME -->``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from lightning_dlic.zoo import find_card
+from reporting.keep import ROOT
+
+KEPT = ROOT / "benchmarks" / "results"
+Found = dict[str, Any]
+PRESETS = ("grid-small", "segmentation-small", "grid-large", "segmentation-large")
+SETS = {"imagenet_valid": "imagenet/valid", "kodak": "kodak"}
+
+
+def drawn(name: str) -> str:
+    """A table, and a line that says when and by what it was measured, if no card does."""
+    if name in OF_CARDS:
+        return "\n".join(OF_CARDS[name]()) + "\n"
+    found = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
+    return "\n".join((*TABLES[name](found), "", stamp(name, found["made_by"]))) + "\n"
+
+
+def stamp(name: str, made: Found) -> str:
+    """When, where and by what."""
+    told = made["date"], f"commit {made['commit'][:12]}", made["cpu"]
+    return f"`{made['command']}`, {', '.join(told)}; `benchmarks/results/{name}.json`."
+
+
+def rows(head: Sequence[str], body: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Markdown: the first column is words, the others are figures."""
+    yield f"| {' | '.join(head)} |"
+    yield "|---|" + "---:|" * (len(head) - 1)
+    for cells in body:
+        yield f"| {' | '.join(cells)} |"
+
+
+def steps(found: Found, sides: tuple[str, str]) -> list[str]:
+    """Steps a second by the clock and by processors, and the ratio of medians."""
+    cells = []
+    for unit in ("steps_per_s", "steps_per_cpu_s"):
+        cells += [" to ".join(dict.fromkeys(f"{pick(found[unit][side]):.2f}" for pick in (min, max))) for side in sides]
+        cells.append(f"{found[unit]['ratio_of_medians']:.2f}")
+    return cells
+
+
+def _beside(rival: str) -> list[str]:
+    return [
+        "",
+        *("`dlic-fit`, steps/s", f"{rival}, steps/s", "ratio"),
+        *("`dlic-fit`, steps/CPU s", f"{rival}, steps/CPU s", "ratio"),
+    ]
+
+
+def basicsr(found: Found) -> Iterator[str]:
+    """Steps a second beside BasicSR's loop."""
+    yield from rows(
+        _beside("BasicSR"), ([f"`{net}`", *steps(each, ("dlic-fit", "BasicSR"))] for net, each in found["nets"].items())
+    )
+    yield from ("", f"{found['protocol']}; threads: {found['threads']}; load average {found['made_by']['load']:.0f}.")
+
+
+def overhead(found: Found) -> Iterator[str]:
+    """Steps a second beside a bare loop."""
+    yield from rows(_beside("bare loop"), [["`compact`", *steps(found, ("dlic-fit", "bare"))]])
+    yield from ("", f"{found['protocol']}; threads: {found['threads']}; load average {found['made_by']['load']:.0f}.")
+
+
+def inference(found: Found) -> Iterator[str]:
+    """Seconds a megapixel."""
+    figures = found["seconds_per_megapixel"]
+    plain = next(each["best"] for name, each in figures.items() if name.endswith(", PyTorch") and "un" not in name)
+    yield from rows(
+        ["", "s/MP, best", "s/MP, median", "times PyTorch's speed"],
+        (
+            [name, f"{each['best']:.4f}", f"{each['median']:.4f}", f"{plain / each['best']:.2f}"]
+            for name, each in figures.items()
+        ),
+    )
+    yield from ("", f"Threads: {found['threads']}; input of {found['side']} pixels squared; {found['rounds']}.")
+
+
+def intra(found: Found) -> Iterator[str]:
+    """BD-rates of `intra`."""
+    sizes = {"1/2": "1/2 (384x256)", "1/4": "1/4 (192x128)", "96x64": "96x64"}
+    columns = {
+        "intra_against_hevc": "against hevc",
+        "intra_against_webp_file": "against WebP",
+        "intra_against_avif_file": "against AVIF",
+        "intra_off_against_hevc": "without networks, against hevc",
+        "intra_against_intra_off": "networks on against off",
+    }
+    yield from rows(
+        ["luma", *columns.values()],
+        ([sizes[size], *(f"{found[size][key]:+.1f} %" for key in columns)] for size in sizes if size in found),
+    )
+    spent = found["seconds_192x128"]
+    yield ""
+    yield (
+        f"{found['pictures']} pictures of {found['folder']}, {found['psnr'][0]:.0f} to {found['psnr'][1]:.0f} dB, "
+        f"effort {found['effort']}. Luma of 192x128 took "
+        f"{spent['encode_cpu']:.2f} s of CPU time to encode and {spent['decode_cpu']:.2f} s to decode, compiled code "
+        "being in the cache."
+    )
+
+
+def hints(found: Found) -> Iterator[str]:
+    """PSNR-RGB and LPIPS of the presets by three ways."""
+    figures = found["presets"]
+    ways = {"plain": "plain", "filter": "filter", "net": "network"}
+    head = ["PSNR-RGB / LPIPS", "most bytes", *ways.values()]
+    body = []
+    for preset in PRESETS:
+        each = [figures[f"{preset} {way}"] for way in ways]
+        values = [f"{one['psnr_rgb']:.2f} dB / {one['lpips']:.3f}" for one in each]
+        body.append([f"`{preset}`", f"{max(one['most_bytes'] for one in each):.0f}", *values])
+    yield from rows(head, body)
+    grey = figures["grey"]
+    yield ""
+    yield f"{len(found['pictures'])} pictures of Kodak; grey has {grey['psnr_rgb']:.2f} dB / {grey['lpips']:.3f}."
+
+
+def prediction() -> Iterator[str]:
+    """PSNR of predicted blocks, and shares of blocks that the networks win, of their cards."""
+    columns = {
+        "psnr": ("network, dB", "{:.2f}"),
+        "psnr_planar": ("planar, dB", "{:.2f}"),
+        "psnr_best35_oracle": ("best of 35, dB", "{:.2f}"),
+        "wins_planar": ("blocks better than planar", "{:.0%}"),
+    }
+    body = [
+        [f"`{name}`", data, *(form.format(figures[key]) for key, (_, form) in columns.items())]
+        for name in ("pnns_4", "pnns_8", "pnns_16")
+        for data, figures in find_card(name).figures.items()
+    ]
+    yield from rows(["", "", *(title for title, _ in columns.values())], body)
+
+
+def guessed() -> Iterator[str]:
+    """PSNR-RGB of colour without hints, of cards."""
+    body = []
+    for name in ("multihypothesis_compact", "colorful_compact"):
+        for data, figures in find_card(name).figures.items():
+            ways = (figures.get(f"{way}_psnr_rgb") for way in ("grey", "net", "net_vivid"))
+            body.append([f"`{name}`, {SETS[data]}", *("" if value is None else f"{value:.2f}" for value in ways)])
+    yield from rows(["PSNR-RGB, dB", "grey", "network", "rebalanced"], body)
+
+
+def hinted() -> Iterator[str]:
+    """PSNR-RGB of colour with hints, by the filter and by the network, of its card."""
+    figures = find_card("multihypothesis_compact").figures
+    body = []
+    for preset in PRESETS:
+        pairs = ((figures[data][f"{way}_{preset}_psnr_rgb"] for way in ("floor", "net")) for data in SETS)
+        body.append([f"`{preset}`", *(f"{value:.2f}" for pair in pairs for value in pair)])
+    head = [f"{data}, {way}" for data in SETS.values() for way in ("filter", "network")]
+    yield from rows(["PSNR-RGB, dB", *head], body)
+
+
+TABLES: dict[str, Callable[[Found], Iterator[str]]] = {
+    "basicsr": basicsr,
+    "overhead": overhead,
+    "inference": inference,
+    "intra": intra,
+    "hints": hints,
+}
+"""By the name of the JSON that they are of."""
+OF_CARDS = {"cards-prediction": prediction, "cards-guessed": guessed, "cards-hinted": hinted}
+"""Of the zoo's cards, which say themselves what measured them."""
