@@ -20,7 +20,7 @@ from dlic_registry import DlicError, did_you_mean, entries
 from lightning_dlic.bench.placeholders import blurhash, largest_grid, thumbhash, unblurred, unthumbed
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.imaging.numpy.color import luma
-from lightning_dlic.imaging.numpy.resize import enlarge, shrink
+from lightning_dlic.imaging.numpy.resize import enlarge, shrink, shrunk
 from lightning_dlic.pipeline.budget import finest_within
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
@@ -48,7 +48,7 @@ class Sample:
 
     size: int
     picture: U8
-    scale: int
+    scale: float
     setting: str
     decode_seconds: float
 
@@ -64,7 +64,7 @@ class Coded:
     """
 
     data: bytes
-    scale: int
+    scale: float
     setting: str
 
 
@@ -159,10 +159,10 @@ class FileSession:
 
     row: FileRow
     picture: U8
-    _small: dict[int, Image.Image] = field(default_factory=dict)
-    _files: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    _small: dict[float, Image.Image] = field(default_factory=dict)
+    _files: dict[tuple[float, int], bytes] = field(default_factory=dict)
     # Qualities of file formats double their bytes in about a fifth of their range.
-    _start: dict[int, float] = field(default_factory=dict)
+    _start: dict[float, float] = field(default_factory=dict)
 
     def samples(self, limit: int) -> Iterator[Sample]:
         """The finest file within a limit at every scale at which one fits and that is worth trying, decoded."""
@@ -172,8 +172,8 @@ class FileSession:
         """The same files as they are."""
         height, width = map(int, self.picture.shape[:2])
 
-        def pixels(scale: int) -> int:
-            return -(-height // scale) * -(-width // scale)
+        def pixels(scale: float) -> int:
+            return shrunk(height, scale) * shrunk(width, scale)
 
         for scale in worth_trying(useful(SCALES, pixels), limit, pixels):
             found = self._at(scale, limit)
@@ -191,14 +191,14 @@ class FileSession:
         """What a file holds, at its own size."""
         return self.row.read(file.data, "L" if self.picture.ndim == 2 else "RGB")
 
-    def _file(self, scale: int, quality: int) -> bytes:
+    def _file(self, scale: float, quality: int) -> bytes:
         if scale not in self._small:
             self._small[scale] = Image.fromarray(_each_plane(self.picture, lambda plane: shrink(plane, scale)))
         if (scale, quality) not in self._files:
             self._files[scale, quality] = self.row.write(self._small[scale], quality)
         return self._files[scale, quality]
 
-    def _at(self, scale: int, limit: int) -> Coded | None:
+    def _at(self, scale: float, limit: int) -> Coded | None:
         start = self._start.get(scale, 20.0), 20.0
         quality = finest_within(lambda q: len(self._file(scale, q)), self.row.finest + 1, limit, start)
         if quality is None:
@@ -264,8 +264,9 @@ class OurRow:
             return WholeSession(self, recipe, picture)
         settings = Settings(self.codec, SCALES, self.effort, recipe)
         hints = recipe.hints if source.color and recipe.hints != NONE else BASE
-        metrics = ("ssim" if hints == BASE else "color", "psnr")
-        return OurSession([Search(source, settings, metric, hints) for metric in metrics])
+        # By MS-SSIM of luma hints would give all bytes to it: chroma stays the base codec's.
+        ways = (("ssim" if hints == BASE else "color", hints), ("psnr", hints), ("ms_ssim", BASE))
+        return OurSession([Search(source, settings, *way) for way in ways])
 
 
 @dataclass
@@ -307,7 +308,7 @@ def _decoded(data: bytes, stream: Bitstream, quality: int, pipeline: Pipeline) -
     start = time.perf_counter()
     picture = decompress(data, pipeline=pipeline)
     seconds = time.perf_counter() - start
-    return Sample(len(data), picture, stream.scale, f"{stream.codec} quality {quality}", seconds)
+    return Sample(len(data), picture, stream.factor, f"{stream.codec} quality {quality}", seconds)
 
 
 Row = FileRow | PlaceholderRow | OurRow

@@ -36,7 +36,7 @@ class Options:
     quality: float | None
     target: dict[str, float] | None
     codec: str
-    scale: int | str
+    scale: float | str
     metric: str | None
     effort: int
     pipeline: Pipeline | str
@@ -68,7 +68,9 @@ def compress(
     codec: Annotated[
         str, typer.Option("--codec", "--base", help="Base codec, or auto for the best exact one.")
     ] = "auto",
-    scale: Annotated[str, typer.Option(help="Factor of downsizing, 1 to 16, or auto for the best.")] = "auto",
+    scale: Annotated[
+        str, typer.Option(help="Factor of downsizing, 1 to 16 in sixteenths, such as 1.5, or auto for the best.")
+    ] = "auto",
     metric: Annotated[
         str | None,
         typer.Option(help="What --bytes is best by: ssim, psnr, color, lpips or look. Default: the pipeline's."),
@@ -168,10 +170,13 @@ def _strength(text: str | None) -> float | str | None:
         raise DlicError(f"--alpha {text!r}: write auto or a number from 0, faithful, to 1, vivid.{hint}") from None
 
 
-def _scale(text: str) -> int | str:
-    if text != "auto" and not text.isdigit():
-        raise DlicError(f"--scale {text!r}: write auto or a whole number from 1 to 16")
-    return "auto" if text == "auto" else int(text)
+def _scale(text: str) -> float | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text) if text.isdigit() else float(text)
+    except ValueError:
+        raise DlicError(f"--scale {text!r}: write auto or a number from 1 to 16") from None
 
 
 def _one(source: str, target: str, options: Options) -> dict[str, Any]:
@@ -201,7 +206,7 @@ def _report(source: str, target: str, made: Compressed) -> dict[str, Any]:
         "height": stream.height,
         "color": stream.color,
         "codec": stream.codec,
-        "scale": stream.scale,
+        "scale": stream.factor,
         "quality": made.quality,
         "pipeline": stream.pipeline,
         "networks": [network.name for network in named_networks(stream) or ()],

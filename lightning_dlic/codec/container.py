@@ -13,6 +13,7 @@ from dlic_registry import BrokenPluginError, DlicError, RegistryError, load
 from lightning_dlic.codec.base import BaseCodec
 from lightning_dlic.codec.bits import leb128, read_leb128
 from lightning_dlic.codec.errors import BitstreamError
+from lightning_dlic.imaging.numpy.resize import shrunk
 
 SUFFIX = ".dlic"
 """Of the files of bitstreams."""
@@ -47,7 +48,25 @@ PIPELINE_CHUNK = 1
 HINTS_CHUNK = 2
 NETWORKS_CHUNK = 3
 ALPHA_CHUNK = 4
-KNOWN_CHUNKS = frozenset({PIPELINE_CHUNK, HINTS_CHUNK, NETWORKS_CHUNK, ALPHA_CHUNK})
+BETWEEN_CHUNK = 5
+KNOWN_CHUNKS = frozenset({PIPELINE_CHUNK, HINTS_CHUNK, NETWORKS_CHUNK, ALPHA_CHUNK, BETWEEN_CHUNK})
+STEPS = 16
+"""Parts of a whole scale: those that lie between two are told in these."""
+
+
+def between_chunks(factor: float) -> tuple[Chunk, ...]:
+    """The chunk that says by how much a factor of downsizing is less than the next whole scale; none for a whole one.
+
+    Args:
+        factor: From 1, in sixteenths.
+
+    Raises:
+        ValueError: It is less, or lies between those.
+    """
+    parts = round(STEPS * factor)
+    if parts != STEPS * factor or parts < STEPS:
+        raise ValueError(f"{factor} is no factor of downsizing in steps of 1/{STEPS}")
+    return (Chunk(BETWEEN_CHUNK, bytes([-parts % STEPS]), required=True),) if parts % STEPS else ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +76,7 @@ class Bitstream:
     Attributes:
         width: Of the whole picture, in pixels.
         height: Of the whole picture.
-        scale: Factor by which the base layer is smaller, 1 to 16.
+        scale: Factor by which the base layer is smaller, 1 to 16; the next whole one where it lies between two.
         codec: Registered name of the base codec.
         color: Whether the base layer has chroma.
         payload: The base codec's bytes.
@@ -79,7 +98,20 @@ class Bitstream:
     @property
     def base_size(self) -> tuple[int, int]:
         """Height and width of the base layer."""
-        return -(-self.height // self.scale), -(-self.width // self.scale)
+        return shrunk(self.height, self.factor), shrunk(self.width, self.factor)
+
+    @property
+    def factor(self) -> float:
+        """Factor by which the base layer is smaller, with what lies between two scales."""
+        body = self.chunk(BETWEEN_CHUNK)
+        return self.scale - (body[0] / STEPS if body else 0)
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """Height and width of the picture that networks make: the picture's own, or that of the next whole scale."""
+        rows, columns = self.base_size
+        whole = self.factor == self.scale
+        return (self.height, self.width) if whole else (rows * self.scale, columns * self.scale)
 
     def chunk(self, tag: int) -> bytes | None:
         """Body of the first chunk of a tag; None where there is none."""
@@ -151,6 +183,9 @@ def _parse(cls: type[Bitstream], data: bytes, max_pixels: int) -> Bitstream:
             raise BitstreamError(f"byte {at}: the stream ends before its checksum")
         crc = int.from_bytes(data[end:], "little")
     scale, color = (second & 15) + 1, bool(flags & _COLOR)
+    for chunk in chunks:
+        if chunk.tag == BETWEEN_CHUNK and (scale == 1 or len(chunk.body) != 1 or not 0 < chunk.body[0] < STEPS):
+            raise BitstreamError(f"scale chunk: no part of scale {scale} that lies between two, in sixteenths")
     return cls(width, height, scale, codec, color, data[at:end], crc, pipeline, chunks)
 
 

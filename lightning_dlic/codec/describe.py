@@ -30,7 +30,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         "width": stream.width,
         "height": stream.height,
         "color": stream.color,
-        "scale": stream.scale,
+        "scale": stream.factor,
         "base": {"codec": stream.codec, "width": width, "height": height, "crc32": stream.crc},
         "pipeline": stream.pipeline,
         "networks": [

@@ -70,13 +70,13 @@ def pad(plane: U8, height: int, width: int) -> U8:
     return np.pad(plane, ((0, height - plane.shape[0]), (0, width - plane.shape[1])), mode="edge")
 
 
-def downsized(picture: U8, planes: tuple[U8, ...], scale: int) -> Planes:
+def downsized(picture: U8, planes: tuple[U8, ...], scale: float) -> Planes:
     """The base layer of a picture before it is coded, by MATLAB's antialiased bicubic.
 
     Args:
         picture: uint8 ``[H, W, 3]`` or ``[H, W]``.
         planes: Y', and Cb and Cr of a colour picture, each uint8 ``[H, W]``.
-        scale: Whole factor both sides are divided by, rounding up; chroma is halved once more.
+        scale: Factor both sides are divided by, rounding up; chroma is halved once more.
     """
     luma = shrink(planes[0], scale)
     if len(planes) == 1:

@@ -171,7 +171,7 @@ def _stream_facts(stream: Bitstream) -> dict[str, Any]:
     return {
         "parts": parts,
         "codec": stream.codec,
-        "scale": stream.scale,
+        "scale": stream.factor,
         "networks": networks,
         "pipeline_number": stream.pipeline if named else None,
         "hints": hint_facts(stream),

@@ -92,6 +92,8 @@ def enlarge(
     finish: Callable[[Tensor], Tensor] = _identity,
     tile: int = TILE,
     align: int = 1,
+    size: tuple[int, int] | None = None,
+    layout: torch.memory_format = torch.contiguous_format,
     progress: Callable[[float], None] | None = None,
 ) -> Tensor:
     """Applies a network to a picture tile by tile; beyond input and output, the memory needed does not grow.
@@ -106,11 +108,13 @@ def enlarge(
         finish: Applied to each piece of the output: rounding, for instance.
         tile: Side of a tile in input pixels, without halo.
         align: What tiles begin at multiples of, in input pixels: the product of a network's strides.
+        size: Rows and columns of the output that are kept; all by default.
+        layout: How the output lies in memory.
         progress: Called after each row of tiles with the share done, in (0, 1].
 
     Returns:
-        ``[1, C', H*scale, W*scale]`` of the type that ``finish`` gives: what the network makes of the whole picture,
-        but for the order of floating-point sums.
+        ``[1, C', H*scale, W*scale]``, or of `size`, of the type that ``finish`` gives: what the network makes of the
+        whole picture, but for the order of floating-point sums.
 
     Raises:
         ValueError: The picture has no pixels.
@@ -120,14 +124,16 @@ def enlarge(
         raise ValueError(f"picture of {height}x{width} has no pixels")
     if halo is None:
         halo, tile = 0, max(height, width)
-    whole = picture.new_empty(0)
+    whole, size = picture.new_empty(0), size or (height * scale, width * scale)
     for rows in spans(height, halo, tile, align):
         for columns in spans(width, halo, tile, align):
             output = net(prepare(picture[..., rows.read, columns.read]))
             part = finish(output[..., rows.inside(scale), columns.inside(scale)])
             if not whole.numel():
-                whole = part.new_empty((*part.shape[:-2], height * scale, width * scale))
-            whole[..., rows.target(scale), columns.target(scale)] = part
+                shape = (*part.shape[:-2], *size)
+                whole = torch.empty(shape, dtype=part.dtype, device=part.device, memory_format=layout)
+            place = whole[..., rows.target(scale), columns.target(scale)]
+            place.copy_(part[..., : place.shape[-2], : place.shape[-1]])
         if progress:
             progress(rows.keep.stop / height)
     return whole

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lightning_dlic.metrics.terms import K1, K2, SIGMA, WINDOW, decibels
+from lightning_dlic.metrics.terms import K1, K2, SCALE_WEIGHTS, SIGMA, WINDOW, decibels
 
-# Weights of the five scales, finest first (Wang et al. 2003).
-_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 # Side of what is in double precision at one time: pictures of any size fit into memory, and blocks into the cache.
 _BLOCK = 320
 # The coarsest of five scales must still hold one window.
-MS_SSIM_MIN_SIDE = WINDOW * 2 ** (len(_SCALE_WEIGHTS) - 1)
+MS_SSIM_MIN_SIDE = WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1)
 
 
 def _check(x: Tensor, y: Tensor, smallest: int = 1) -> None:
@@ -151,8 +149,8 @@ def ms_ssim(x: Tensor, y: Tensor, peak: float = 255.0) -> float:
     _check(x, y, MS_SSIM_MIN_SIDE)
     a, b = x.double(), y.double()
     total = torch.ones(a.shape[1], dtype=a.dtype, device=a.device)
-    last = len(_SCALE_WEIGHTS) - 1
-    for scale, weight in enumerate(_SCALE_WEIGHTS):
+    last = len(SCALE_WEIGHTS) - 1
+    for scale, weight in enumerate(SCALE_WEIGHTS):
         full, contrast = _ssim_means(a, b, peak, _double)
         total = total * (full if scale == last else contrast).clamp(min=0.0) ** weight
         if scale < last:

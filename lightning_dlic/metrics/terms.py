@@ -8,6 +8,8 @@ WINDOW, SIGMA = 11, 1.5
 """Side and deviation of the Gaussian window of SSIM."""
 K1, K2 = 0.01, 0.03
 """The constants of SSIM."""
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Exponents of MS-SSIM's five scales, the finest first (Wang et al. 2003)."""
 MOST_DB = 100.0
 """What a PSNR counts as in a mean at most, so that a picture that was met exactly leaves a mean to look at."""
 

@@ -25,14 +25,16 @@ class Layers:
     Attributes:
         base: The base layer as every decoder has it: regions of hints are cut from its luma.
         planes: The base layer as operators have left it.
-        scale: Factor by which it is smaller than the picture.
-        height: Of the picture.
-        width: Of the picture.
+        scale: Whole factor by which it is smaller than the picture.
+        height: Of the picture that operators make.
+        width: Of the picture that operators make.
         step: Binary logarithm of the base codec's quantiser step; None where it is not known.
         alpha: How much networks may make up, 0, faithful, to 1, vivid.
         coloring: Decoded hints; None where colour is the base layer's, or where there is none.
         luma: Y' at the picture's size, once something has enlarged it, uint8 ``[height, width]``.
         picture: The finished picture, uint8 ``[height, width, 3]``.
+        final: Factor, height and width of the whole picture, where it lies between two scales; `scale`, and what
+            operators make, are then those of the larger one.
     """
 
     base: Planes
@@ -45,6 +47,7 @@ class Layers:
     coloring: Coloring | None = None
     luma: U8 | None = None
     picture: U8 | None = None
+    final: tuple[float, int, int] | None = None
 
     def enlarged(self) -> U8:
         """Y' at the picture's size: by what has enlarged it, or else by bicubic interpolation."""

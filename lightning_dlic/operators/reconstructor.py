@@ -93,6 +93,7 @@ class Reconstructor(Operator):
             raise DlicError(f"{self.name}: enlarges by {known}, not x{scale}")
         base = _levels(planes) if isinstance(planes, Planes) else _stacked(*planes)
         rows, columns = base.shape[-2:]
+        size = (rows * scale if height is None else height, columns * scale if width is None else width)
         net = _Fixed(self.net, scale, math.nan if quality is None else quality, alpha)
         whole = enlarge(
             net,
@@ -101,11 +102,12 @@ class Reconstructor(Operator):
             halo=self.facts.halo,
             tile=wide_tile(rows, columns),
             align=self.multiple,
+            size=size,
+            layout=torch.channels_last,
             prepare=self._prepare,
             finish=_finish,
         )
-        height, width = (rows * scale if height is None else height, columns * scale if width is None else width)
-        return np.ascontiguousarray(whole[0, :, :height, :width].permute(1, 2, 0).numpy())
+        return np.ascontiguousarray(whole[0].permute(1, 2, 0).numpy())
 
     def advance(self, layers: Layers) -> Layers:
         """Makes the picture of a base layer, or the luma of a grey one.

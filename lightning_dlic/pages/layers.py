@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lightning_dlic.codec import Bitstream
-from lightning_dlic.codec.container import ALPHA_CHUNK, HINTS_CHUNK, NETWORKS_CHUNK, PIPELINE_CHUNK
+from lightning_dlic.codec.container import ALPHA_CHUNK, BETWEEN_CHUNK, HINTS_CHUNK, NETWORKS_CHUNK, PIPELINE_CHUNK
 from lightning_dlic.codec.networks import named_networks
 from lightning_dlic.imaging.numpy.color import merge
 from lightning_dlic.operators.layers import Layers
@@ -36,7 +36,13 @@ class Part:
 
 def byte_parts(stream: Bitstream) -> list[Part]:
     """Where a file's bytes went; they sum up to its size, and parts without any are left out."""
-    by_tag = {HINTS_CHUNK: "hints", NETWORKS_CHUNK: "networks", PIPELINE_CHUNK: "networks", ALPHA_CHUNK: "alpha"}
+    by_tag = {
+        HINTS_CHUNK: "hints",
+        NETWORKS_CHUNK: "networks",
+        PIPELINE_CHUNK: "networks",
+        ALPHA_CHUNK: "alpha",
+        BETWEEN_CHUNK: "scale",
+    }
     sizes = dict.fromkeys((*by_tag.values(), "other"), 0)
     for chunk in stream.chunks:
         sizes[by_tag.get(chunk.tag, "other")] += len(chunk.body)
@@ -47,6 +53,7 @@ def byte_parts(stream: Bitstream) -> list[Part]:
         Part("hints", _hint_words(stream), sizes["hints"]),
         Part("networks", _network_words(stream), sizes["networks"]),
         Part("alpha", "how much texture the network may make up", sizes["alpha"]),
+        Part("scale", "between two whole ones", sizes["scale"]),
         Part("other", "chunks that this version does not know", sizes["other"]),
         Part("header", "size, codec, lengths of the parts", len(stream.head()) - sum(sizes.values())),
         Part("checksum", "of the decoded base layer", len(stream.tail())),

@@ -99,7 +99,7 @@ def take_apart(name: str, data: bytes, original: U8 | None = None, pipeline: Pip
         facts |= _measured(picture, original)
     base = base_picture(layers)
     size = f"{base.shape[1]} × {base.shape[0]} pixels, by {stream.codec}"
-    scaled = f"; 1/{stream.scale} of the size" if stream.scale > 1 else ""
+    scaled = f"; 1/{stream.factor:g} of the size" if stream.scale > 1 else ""
     panels.append(Panel("Base layer", size + scaled, base, True))
     regions = region_map(layers)
     if regions is not None:

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from lightning_dlic.codec import BaseCodec, Bitstream
 from lightning_dlic.codec.base_layer import decode_payload
+from lightning_dlic.codec.container import between_chunks
 from lightning_dlic.codec.networks import Network, alpha_chunks, networks_chunk
 from lightning_dlic.codec.planes import Planes
 from lightning_dlic.operators.layers import Layers
-from lightning_dlic.pipeline.assemble import advanced, finished
+from lightning_dlic.pipeline.assemble import advanced, base_layers, finished
 from lightning_dlic.pipeline.between import between, coding
 from lightning_dlic.pipeline.plan import Pipeline, named_in_stream
 from lightning_dlic.pipeline.resolve import NET_PIXELS, Chain
@@ -56,7 +57,7 @@ class Branch:
         source: The picture.
         name: Of the base codec.
         codec: The base codec.
-        scale: Factor of downsizing.
+        scale: Factor of downsizing; between two whole ones networks work at the larger.
         effort: Given to the encoder.
         pipeline: Says how a bitstream names its networks.
         open: Gives the networks that need no hints; an empty chain for bicubic interpolation only. It is asked once
@@ -68,7 +69,7 @@ class Branch:
     source: Source
     name: str
     codec: BaseCodec
-    scale: int
+    scale: float
     effort: int
     pipeline: Pipeline
     open: Callable[[], Chain]
@@ -84,7 +85,7 @@ class Branch:
     @property
     def has_net(self) -> bool:
         """Whether the pipeline has networks for this scale, and decoders run them on pictures of this size."""
-        small = self.source.height * self.source.width <= NET_PIXELS
+        small = math.prod(self._stream(b"", False).canvas) <= NET_PIXELS
         return small and bool(self.pipeline.places(self.scale, hints=False))
 
     @property
@@ -123,9 +124,9 @@ class Branch:
 
     def layers(self, quality: float, kinds: Iterable[str] = ()) -> Layers:
         """The decoded base layer as the decoder begins with it, where networks of some kinds go on."""
-        planes, source = self.planes(quality), self.source
+        planes, stream = self.planes(quality), self._stream(b"", False)
         step = self.codec.log_step(self.payload(quality), *planes.size)
-        return Layers(planes, planes, self.scale, source.height, source.width, step, self.pipeline.told(kinds))
+        return base_layers(stream, planes, step, self.pipeline.told(kinds))
 
     def candidate(self, quality: float) -> Candidate:
         """Decodes and scores by interpolation and by the network where there is one: the better, or as must be."""
@@ -185,12 +186,12 @@ class Branch:
 
     def _stream(self, payload: bytes, net: bool) -> Bitstream:
         number, named = self._named if net else self._plain
-        chunks = [networks_chunk(named)] if named else []
+        chunks = [*between_chunks(self.scale), *([networks_chunk(named)] if named else [])]
         chunks += alpha_chunks(self.pipeline.told(self.chain.kinds)) if net else ()
         source = self.source
         size = source.width, source.height
         crc = 0 if self.codec.exact else None
-        return Bitstream(*size, self.scale, self.name, source.color, payload, crc, number, tuple(chunks))
+        return Bitstream(*size, math.ceil(self.scale), self.name, source.color, payload, crc, number, tuple(chunks))
 
     @cached_property
     def _named(self) -> tuple[int | None, list[Network]]:

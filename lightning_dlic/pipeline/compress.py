@@ -12,6 +12,7 @@ from PIL import Image
 
 from dlic_registry import DlicError, suggest
 from lightning_dlic.codec import Bitstream
+from lightning_dlic.codec.container import STEPS
 from lightning_dlic.imaging.limits import MAX_SCALE
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.decompress import decompress
@@ -63,7 +64,7 @@ def compress(
     quality: float | None = None,
     target: Mapping[str, float] | None = None,
     codec: str = "auto",
-    scale: int | str = "auto",
+    scale: float | str = "auto",
     metric: str | None = None,
     effort: int = 5,
     pipeline: str | Pipeline = "photo",
@@ -80,10 +81,10 @@ def compress(
         quality: 0 to 100, the share of the base codec's quality steps: no search. ``auto`` means hevc and scale 1.
         target: One of ``psnr`` (dB, at least), ``ssim`` (at least), ``lpips`` (at most); the smallest file is made.
         codec: Registered name of the base codec, or ``auto``.
-        scale: 1 to 16, or ``auto`` for whatever does best: 1 to 4, and up to 16 for few bytes.
-        metric: What ``bytes`` is best by: ``ssim`` of luma, ``psnr`` over all channels, ``lpips``, ``color``: SSIM of
-            luma plus a hundredth of the PSNR of Cb and Cr, or ``look`` (`looks.look_distance`). By default the
-            pipeline's; where it has none ``color`` with hints, else ``ssim``.
+        scale: 1 to 16 in sixteenths, or ``auto`` for whatever does best: 1 to 4, and up to 16 for few bytes.
+        metric: What ``bytes`` is best by: ``ssim`` or ``ms_ssim`` of luma, ``psnr`` over all channels, ``lpips``,
+            ``color``: SSIM of luma plus a hundredth of the PSNR of Cb and Cr, or ``look`` (`looks.look_distance`). By
+            default the pipeline's; where it has none ``color`` with hints, else ``ssim``.
         effort: 1, fastest, to 9, smallest.
         pipeline: Name or recipe of the pipeline, or the folder of the run that trained it; or one already found; or
             ``auto``: ``photo`` for what is taken for a photograph (`photographs.traits`), ``faithful`` for the rest.
@@ -147,7 +148,7 @@ def compress(
 
 
 def _within(
-    source: Source, settings: Settings, spare: list[int], metric: str, hints: str, limit: int, spent: Spent
+    source: Source, settings: Settings, spare: list[float], metric: str, hints: str, limit: int, spent: Spent
 ) -> Candidate:
     """The best bitstream of at most ``limit`` bytes; at a spare scale only where there is none at a usual one."""
     own = max(settings.scales)
@@ -158,14 +159,14 @@ def _within(
             if not spare:
                 raise
     found = _within(source, replace(settings, scales=tuple(spare)), [], metric, hints, limit, spent)
-    instead = f"so it is scale {found.stream.scale} and interpolation"
+    instead = f"so it is scale {found.stream.factor:g} and interpolation"
     name = settings.pipeline.name
     warnings.warn(f"pipeline {name}: {limit} bytes are too few at its scale {own}, {instead}", stacklevel=3)
     return found
 
 
 def _looking(
-    source: Source, settings: Settings, spare: list[int], metric: str, hints: str, limit: int, spent: Spent
+    source: Source, settings: Settings, spare: list[float], metric: str, hints: str, limit: int, spent: Spent
 ) -> Candidate:
     """The best-looking bitstream of at most ``limit`` bytes: of each scale's best by a quicker metric."""
     quick, score = "color" if source.color else "ssim", scorer(source, metric)
@@ -235,11 +236,11 @@ def _check_picture(picture: object) -> None:
         raise DlicError(f"{wanted}, not {picture.dtype} {list(shape)}")
 
 
-def _choices(pipeline: Pipeline, codec: str, scale: int | str) -> tuple[str, tuple[int, ...]]:
+def _choices(pipeline: Pipeline, codec: str, scale: float | str) -> tuple[str, tuple[float, ...]]:
     """Codec and scales, from the arguments or else the pipeline."""
     codec = pipeline.base if codec == "auto" else codec
     if scale == "auto":
         return codec, pipeline.scales or SCALES
-    if not isinstance(scale, int) or not 1 <= scale <= MAX_SCALE:
-        raise DlicError(f"scale must be auto or a number from 1 to {MAX_SCALE}, not {scale!r}")
+    if not isinstance(scale, int | float) or not 1 <= scale <= MAX_SCALE or scale * STEPS % 1:
+        raise DlicError(f"scale must be auto or a number from 1 to {MAX_SCALE} in steps of 1/{STEPS}, not {scale!r}")
     return codec, (scale,)

@@ -12,7 +12,7 @@ from lightning_dlic.codec import Bitstream, BitstreamError, Planes, decode_base
 from lightning_dlic.codec.container import HINTS_CHUNK, MAX_PIXELS, stream_codec
 from lightning_dlic.codec.networks import stream_alpha
 from lightning_dlic.operators.layers import Layers
-from lightning_dlic.pipeline.assemble import advanced, strips
+from lightning_dlic.pipeline.assemble import advanced, base_layers, finished_strips, strips
 from lightning_dlic.pipeline.plan import Pipeline
 from lightning_dlic.pipeline.resolve import NET_PIXELS, loop_networks, resolve
 from lightning_dlic.pipeline.strips import Strips
@@ -77,11 +77,11 @@ def decode_strips(
     layers = decode_layers(stream, loop_networks(stream, pipeline))
     size = _size(stream, max_side)
     if size != (stream.height, stream.width):
-        factors = size[0] / stream.height * stream.scale, size[1] / stream.width * stream.scale
+        factors = size[0] / stream.height * stream.factor, size[1] / stream.width * stream.factor
         return strips(layers, factors, size)
     colored = layers.coloring is not None and layers.coloring.head.net
     operators = resolve(stream, pipeline, strict, colored=colored, net_pixels=max_net_pixels)
-    return strips(advanced(layers, operators), (stream.scale, stream.scale), size)
+    return finished_strips(advanced(layers, operators))
 
 
 def _size(stream: Bitstream, max_side: int | None) -> tuple[int, int]:
@@ -111,7 +111,7 @@ def decode_layers(stream: Bitstream, networks: Sequence[str] = ()) -> Layers:
     coloring = None if hints is None else _decode_hints(hints, planes)
     alpha = stream_alpha(stream)
     step = codec.log_step(stream.payload, *planes.size)
-    return Layers(planes, planes, stream.scale, stream.height, stream.width, step, alpha, coloring)
+    return base_layers(stream, planes, step, alpha, coloring)
 
 
 def _decode_hints(body: bytes, planes: Planes) -> Coloring:

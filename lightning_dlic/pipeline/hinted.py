@@ -113,17 +113,17 @@ class Hinted:
         self._aim, self._find, self._prefix, self._search = Aim, find_hints, prefix, search
         self._decode = decode_hints
         self._chroma = np.stack(source.planes[1:]).astype(np.float32) - 128
-        self._chains: dict[int, Chain] = {}
-        self._last: tuple[tuple[str, int, float, frozenset[str], float], Layers] | None = None
+        self._chains: dict[float, Chain] = {}
+        self._last: tuple[tuple[str, float, float, frozenset[str], float], Layers] | None = None
 
-    def chain(self, scale: int) -> Chain:
+    def chain(self, scale: float) -> Chain:
         """The networks that work on hints; none for pictures on which decoders run none."""
         if scale not in self._chains:
             small = self.source.height * self.source.width <= NET_PIXELS
             self._chains[scale] = opened(self.gray.settings.pipeline, scale, hints=True) if small else Chain()
         return self._chains[scale]
 
-    def shared(self, scale: int, limit: int) -> tuple[int, float] | None:
+    def shared(self, scale: float, limit: int) -> tuple[int, float] | None:
         """How many bytes of a file hints should have, and what that scores by the guided filter; None: nothing fits.
 
         Both by the scout's base layer and the first kind of hints, found by walking up the hill.
@@ -144,7 +144,7 @@ class Hinted:
 
     def finished(self, prospect: Prospect, limit: int, budget: int) -> list[Candidate]:
         """Files of at most ``limit`` bytes with hints of about ``budget``, for the guided filter and for networks."""
-        branch = self.gray.branch(prospect.branch.name, prospect.branch.scale)
+        branch = self._branch(prospect)
         net = prospect.networked
         quality = self._quality(branch, limit - budget - _FRAME, net, _LOOSE if self.ask.budget is None else None)
         if quality is None and net and not branch.needs_net:
@@ -164,7 +164,7 @@ class Hinted:
 
     def guessed(self, prospect: Prospect, limit: int) -> list[Candidate]:
         """A grey base layer whose colours the network guesses, where there is one."""
-        branch, body = self.gray.branch(prospect.branch.name, prospect.branch.scale), self._prefix(self._find(NONE))
+        branch, body = self._branch(prospect), self._prefix(self._find(NONE))
         if not self.chain(branch.scale).operators:
             return []
         chain = branch.chain if prospect.networked else Chain()
@@ -177,6 +177,10 @@ class Hinted:
             return []
         made = self._judged(branch, quality, chain, body, True)
         return [made] if made.size <= limit else []
+
+    def _branch(self, prospect: Prospect) -> Branch:
+        """A prospect's grey counterpart: hints have whole scales."""
+        return self.gray.branch(prospect.branch.name, math.ceil(prospect.branch.scale))
 
     def _sketched(self, branch: Branch, limit: int, budget: int) -> float:
         quality = self._quality(branch, limit - budget - _FRAME, False, 2 * _LOOSE)
@@ -200,7 +204,7 @@ class Hinted:
         room = limit - len(self._stream(base, chain, bytes(128), net).to_bytes()) + 128
         room = room if self.ask.budget is None else min(room, self.ask.budget)
         layers = branch.layers(quality)
-        aim = self._aim.of(layers.base.y, self._chroma, branch.scale)
+        aim = self._aim.of(layers.base.y, self._chroma, layers.scale)
         with self.spent.on(HINTS):
             if net:
                 found = self._for_net(hints, aim, room - len(start) + 1, effort, branch, quality, chain)
@@ -251,7 +255,7 @@ class Hinted:
         stream = self._stream(branch.stream(quality), chain, body, net)
         return Candidate(stream, coding(quality), score, self._kinds(branch.scale, chain, net))
 
-    def _kinds(self, scale: int, chain: Chain, net: bool) -> frozenset[str]:
+    def _kinds(self, scale: float, chain: Chain, net: bool) -> frozenset[str]:
         return chain.kinds | (self.chain(scale).kinds if net else frozenset())
 
     def _stream(self, base: Bitstream, chain: Chain, body: bytes, net: bool) -> Bitstream:

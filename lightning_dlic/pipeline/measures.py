@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlic_registry import DlicError
-from lightning_dlic.metrics.terms import K1, K2, MOST_DB, SIGMA, WINDOW, decibels
+from lightning_dlic.metrics.terms import K1, K2, MOST_DB, SCALE_WEIGHTS, SIGMA, WINDOW, decibels
 
 U8 = NDArray[np.uint8]
-METRICS = ("psnr", "ssim", "lpips", "color", "look")
+METRICS = ("psnr", "ssim", "ms_ssim", "lpips", "color", "look")
 """What the search may be best by."""
 DISTANCES = ("lpips", "look")
 """Those of which less is better."""
@@ -54,7 +54,8 @@ def _blur(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return across
 
 
-def _ssim_sum(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
+def _ssim_sums(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Sums over windows of SSIM and of its contrast-structure part."""
     # Moments about mid-grey lose fewer digits in float32.
     x, y = x - 128, y - 128
     mean_x, mean_y = _blur(x), _blur(y)
@@ -62,21 +63,46 @@ def _ssim_sum(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
     structure = (2 * (_blur(x * y) - mean_x * mean_y) + _C2) / (var_x + var_y + _C2)
     mean_x, mean_y = mean_x + 128, mean_y + 128
     light = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
-    return float((light * structure).sum(dtype=np.float64))
+    return np.array([(light * structure).sum(dtype=np.float64), structure.sum(dtype=np.float64)])
 
 
 def ssim(x: U8, y: U8) -> float:
     """SSIM of two planes ``[H, W]``, Gaussian window 11x11 of sigma 1.5; of pictures smaller than it, by repetition."""
+    return float(_ssim_means(x, y)[0])
+
+
+def ms_ssim(x: U8, y: U8) -> float:
+    """MS-SSIM of two planes ``[H, W]``: five scales by 2x2 means, fewer where these would not hold a window."""
+    total, (a, b) = 1.0, (x.astype(np.float32), y.astype(np.float32))
+    for index, weight in enumerate(SCALE_WEIGHTS):
+        full, structure = _ssim_means(a, b)
+        last = index == len(SCALE_WEIGHTS) - 1 or min(a.shape) < 2 * WINDOW
+        total *= max(0.0, full if last else structure) ** weight
+        if last:
+            break
+        a, b = _halved(a), _halved(b)
+    return float(total)
+
+
+def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    plane = plane[: plane.shape[0] // 2 * 2, : plane.shape[1] // 2 * 2]
+    tall = plane[::2] + plane[1::2]
+    means: NDArray[np.float32] = ((tall[:, ::2] + tall[:, 1::2]) / 4).astype(np.float32)
+    return means
+
+
+def _ssim_means(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
     if min(x.shape) < WINDOW:
         margin = [(0, max(0, WINDOW - side)) for side in x.shape]
         x, y = np.pad(x, margin, mode="edge"), np.pad(y, margin, mode="edge")
     inside = x.shape[0] - WINDOW + 1
     step = max(1, _STRIP // x.shape[1])
-    total = 0.0
+    total = np.zeros(2)
     for start in range(0, inside, step):
         rows = slice(start, min(inside, start + step) + WINDOW - 1)
-        total += _ssim_sum(x[rows].astype(np.float32), y[rows].astype(np.float32))
-    return float(total / (inside * (x.shape[1] - WINDOW + 1)))
+        total += _ssim_sums(x[rows].astype(np.float32), y[rows].astype(np.float32))
+    means: NDArray[np.float64] = total / (inside * (x.shape[1] - WINDOW + 1))
+    return means
 
 
 def lpips_distance() -> Callable[[U8, U8], float]:

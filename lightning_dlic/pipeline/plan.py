@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,8 @@ class Pipeline:
     metric: str | None = None
     always: bool = False
 
-    def places(self, scale: int, *, hints: bool | None = None) -> list[Place]:
-        """The networks that serve at a scale, in their order.
+    def places(self, scale: float, *, hints: bool | None = None) -> list[Place]:
+        """The networks that serve at a scale, in their order; between two those of the larger one.
 
         Args:
             scale: The scale.
@@ -100,7 +101,7 @@ class Pipeline:
         found = []
         for kind in in_order(self.networks):
             by_role = self.networks[kind]
-            role = scale if scale in by_role else 0
+            role = ceil(scale) if ceil(scale) in by_role else 0
             if role in by_role and hints in (None, on_hints(kind)):
                 found.append(Place(kind, role, by_role[role]))
         return found
@@ -233,7 +234,7 @@ def _ships(pipeline: Pipeline, recipe: PipelineRecipe) -> bool:
 
 
 def named_in_stream(
-    pipeline: Pipeline, codec: str, scale: int, used: Iterable[str], *, hints: bool
+    pipeline: Pipeline, codec: str, scale: float, used: Iterable[str], *, hints: bool
 ) -> tuple[int | None, list[Network]]:
     """How a bitstream says which networks it was made with.
 

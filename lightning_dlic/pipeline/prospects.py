@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import BaseCodec, CodecError
+from lightning_dlic.imaging.numpy.resize import shrunk
 from lightning_dlic.pipeline.budget import Rate, approach
 from lightning_dlic.pipeline.candidates import Branch, Candidate, Score
 from lightning_dlic.pipeline.plan import Pipeline
@@ -88,9 +89,9 @@ class Prospects:
         self.source, self.settings, self.codecs, self.score, self.spent = source, settings, codecs, score, spent
         # By scale, how many times more bytes than usual this picture takes, as a power of two; and what twice the bytes
         # add to the score. The scout finds out.
-        self._demand: dict[int, float] = {}
-        self._slopes: dict[int, float] = {}
-        self._known: dict[tuple[str, int], Branch] = {}
+        self._demand: dict[float, float] = {}
+        self._slopes: dict[float, float] = {}
+        self._known: dict[tuple[str, float], Branch] = {}
         self._chains: dict[int, Chain] = {}
 
     @property
@@ -98,7 +99,7 @@ class Prospects:
         """At how many scales other codecs than the scout are tried."""
         return _SCALES_KEPT[self.settings.effort - 1]
 
-    def branch(self, name: str, scale: int) -> Branch:
+    def branch(self, name: str, scale: float) -> Branch:
         """The branch of a codec and a scale."""
         if (name, scale) not in self._known:
             settings, codec = self.settings, self.codecs[name]
@@ -112,12 +113,12 @@ class Prospects:
             self._known[name, scale] = made
         return self._known[name, scale]
 
-    def branches(self, names: Iterable[str], scales: Iterable[int]) -> list[Branch]:
+    def branches(self, names: Iterable[str], scales: Iterable[float]) -> list[Branch]:
         """Those of some codecs and scales that suit this picture."""
         pairs = [(name, scale) for scale in scales for name in names]
         return [self.branch(*pair) for pair in pairs if self._suits(*pair)]
 
-    def ranked(self, scales: Sequence[int], limit: int) -> list[Prospect]:
+    def ranked(self, scales: Sequence[float], limit: int) -> list[Prospect]:
         """What can be expected of files of at most ``limit`` bytes, the best first.
 
         Of the scout at all scales that lead somewhere; of the others at the best of them, or at all if it found none.
@@ -150,7 +151,7 @@ class Prospects:
         self._demand.setdefault(branch.scale, (self._usual(branch, limit) - quality) / branch.codec.start[1])
         return Prospect(branch, quality, score + left * self.slope(branch.scale), near)
 
-    def slope(self, scale: int) -> float:
+    def slope(self, scale: float) -> float:
         """What twice the bytes add to the score at a scale, as far as is known."""
         known = self._slopes.values()
         return self._slopes.get(scale, sum(known) / len(known) if known else 0.0)
@@ -210,7 +211,7 @@ class Prospects:
         with ThreadPoolExecutor(self.settings.threads) as pool:
             return [found for found in pool.map(guarded, branches) if found is not None]
 
-    def _scouted(self, scout: str, scales: Sequence[int], limit: int) -> list[Prospect]:
+    def _scouted(self, scout: str, scales: Sequence[float], limit: int) -> list[Prospect]:
         """The scout at scales from coarse to fine, as long as that leads somewhere."""
         found: list[Prospect] = []
         for scale in sorted(scales, reverse=True):
@@ -226,7 +227,7 @@ class Prospects:
 
     def _looked(self, seen: list[Prospect]) -> list[Prospect]:
         """The same with what networks add: measured at the scales where that may decide, else the least measured."""
-        effort, gains = self.settings.effort, dict[int, float]()
+        effort, gains = self.settings.effort, dict[float, float]()
         for prospect in sorted(seen, key=_worth, reverse=True):
             if large(self.source, self.settings) or len(gains) >= _LOOKS[effort - 1]:
                 break
@@ -239,7 +240,7 @@ class Prospects:
             replace(each, gain=gains.get(each.branch.scale, least)) if each.branch.has_net else each for each in seen
         ]
 
-    def _kept(self, best: Sequence[Prospect]) -> list[int]:
+    def _kept(self, best: Sequence[Prospect]) -> list[float]:
         """Scales of the best prospects, and of the next one where it is as good as these."""
         tied = [
             each
@@ -254,22 +255,23 @@ class Prospects:
         price = math.log2(branch.size(quality, True) / branch.size(quality)) * self.slope(branch.scale)
         return branch.networked(quality).score - branch.interpolated(quality).score - price
 
-    def _suits(self, name: str, scale: int) -> bool:
+    def _suits(self, name: str, scale: float) -> bool:
         """Whether a codec can code the base layer, and quickly enough where nobody asked for it by name."""
         codec, side = self.codecs[name], max(self.source.height, self.source.width)
         quick = self.settings.codec != "auto" or self.source.base_pixels(scale) <= codec.auto_pixels
-        return quick and -(-side // scale) <= codec.max_side
+        return quick and shrunk(side, scale) <= codec.max_side
 
     def _usual(self, branch: Branch, size: int) -> float:
         """Quality at which a codec usually spends so many bytes on a base layer of that size."""
         quality, octave = branch.codec.start
         return quality + octave * math.log2(max(1, 8 * size) / self.source.base_pixels(branch.scale) / 0.1)
 
-    def _chain(self, scale: int) -> Chain:
+    def _chain(self, scale: float) -> Chain:
         """The networks for a scale, loaded when they are first to work."""
-        if scale not in self._chains:
-            self._chains[scale] = opened(self.settings.pipeline, scale, hints=False)
-        return self._chains[scale]
+        whole = math.ceil(scale)
+        if whole not in self._chains:
+            self._chains[whole] = opened(self.settings.pipeline, whole, hints=False)
+        return self._chains[whole]
 
 
 def large(source: Source, settings: Settings) -> bool:
@@ -277,7 +279,7 @@ def large(source: Source, settings: Settings) -> bool:
     return source.height * source.width > _LARGE and settings.effort <= _FRUGAL
 
 
-def opened(pipeline: Pipeline, scale: int, *, hints: bool) -> Chain:
+def opened(pipeline: Pipeline, scale: float, *, hints: bool) -> Chain:
     """The networks of a pipeline at a scale; none, with a warning, where they cannot be had."""
     try:
         return open_chain(pipeline, scale, hints=hints)

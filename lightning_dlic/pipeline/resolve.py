@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,11 +52,11 @@ def resolve(
             raise PipelineError(f"the bitstream asks for more than is here: {what}")
         warnings.warn(f"decoded in part: {what}", stacklevel=4)
 
-    if stream.width * stream.height > net_pixels:
+    if math.prod(stream.canvas) > net_pixels:
         if _names_any(stream):
-            size = f"{stream.width}x{stream.height}"
+            height, width = stream.canvas
             complain(
-                f"a picture of {size} is larger than the {net_pixels} pixels on which networks run; "
+                f"a picture of {width}x{height} is larger than the {net_pixels} pixels on which networks run; "
                 "allow more by max_net_pixels"
             )
         return []
@@ -84,7 +85,7 @@ class Chain:
         return frozenset(place.kind for place in self.places)
 
 
-def open_chain(pipeline: Pipeline, scale: int, *, hints: bool) -> Chain:
+def open_chain(pipeline: Pipeline, scale: float, *, hints: bool) -> Chain:
     """The networks of a pipeline at a scale, ready to work.
 
     Args:

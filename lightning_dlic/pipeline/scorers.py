@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lightning_dlic.pipeline.candidates import Score
 from lightning_dlic.pipeline.looks import look_distance
-from lightning_dlic.pipeline.measures import lpips_distance, psnr, psnr_chroma, ssim
+from lightning_dlic.pipeline.measures import lpips_distance, ms_ssim, psnr, psnr_chroma, ssim
 from lightning_dlic.pipeline.source import Source
 
 # dB of chroma that are worth an SSIM of one.
@@ -23,7 +23,8 @@ def scorer(source: Source, metric: str) -> Score:
         return lambda picture: -looks(picture)
     if metric == "color" and source.color:
         return lambda picture: _color(Source(picture), source)
-    return lambda picture: ssim(Source(picture).luma, source.luma)
+    alike = ms_ssim if metric == "ms_ssim" else ssim
+    return lambda picture: alike(Source(picture).luma, source.luma)
 
 
 def _color(found: Source, source: Source) -> float:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from dlic_registry import DlicError
 from lightning_dlic.codec import CodecError
+from lightning_dlic.imaging.numpy.resize import shrunk
 from lightning_dlic.pipeline.budget import coarsest_reaching
 from lightning_dlic.pipeline.candidates import Branch, Candidate
 from lightning_dlic.pipeline.hinted import BASE, Hinted, parse, usual_budget
 from lightning_dlic.pipeline.prospects import Prospect, Prospects, large
-from lightning_dlic.pipeline.scales import USUAL, coarser, useful, worth_trying
+from lightning_dlic.pipeline.scales import USUAL, coarser, useful, whole, worth_trying
 from lightning_dlic.pipeline.scorers import scorer
 from lightning_dlic.pipeline.settings import BudgetError, Settings, usable_codecs
 from lightning_dlic.pipeline.source import Source
@@ -66,7 +68,7 @@ class Search:
         luma = scorer(source.gray, "ssim" if metric == "color" else metric)
         gray = Prospects(source.gray, settings, self.codecs, luma, self.spent)
         self.hinted = Hinted(source, self._ask, gray, score)
-        if not self._ask.kinds and not self.hinted.chain(settings.scales[0]).operators:
+        if not self._ask.kinds and not self.hinted.chain(math.ceil(settings.scales[0])).operators:
             raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")
 
     def within(self, limit: int) -> Candidate:
@@ -85,7 +87,7 @@ class Search:
         scales = worth_trying(self.scales, limit, self.source.base_pixels)
         return self._all_at(scales, limit) or self._all_at(coarser(self.scales, scales), limit)
 
-    def _all_at(self, scales: Sequence[int], limit: int) -> list[Candidate]:
+    def _all_at(self, scales: Sequence[float], limit: int) -> list[Candidate]:
         count = _FINISHED[self.settings.effort - 1]
         if self.hinted is not None and self._ask is not None and not self._ask.base:
             return self._with_hints(self.hinted, scales, limit, count)
@@ -120,17 +122,17 @@ class Search:
             found += self.whole.finished(prospect, limit)
         return found
 
-    def _with_hints(self, hinted: Hinted, scales: Sequence[int], limit: int, count: int) -> list[Candidate]:
+    def _with_hints(self, hinted: Hinted, scales: Sequence[float], limit: int, count: int) -> list[Candidate]:
         """Files whose colour comes from hints alone, or from a network's guess."""
         ask = hinted.ask
         budget = 0 if not ask.kinds else ask.budget or usual_budget(limit)
-        best = hinted.gray.ranked(scales, max(1, limit - budget))
+        best = hinted.gray.ranked(whole(scales), max(1, limit - budget))
         if not best:
             return []
         if not ask.kinds:
             return hinted.guessed(best[0], limit)
         if ask.budget is None:
-            shared = hinted.shared(best[0].branch.scale, limit)
+            shared = hinted.shared(math.ceil(best[0].branch.scale), limit)
             budget = budget if shared is None else shared[0]
         return [each for prospect in best[:count] for each in hinted.finished(prospect, limit, budget)]
 
@@ -142,7 +144,7 @@ class Search:
         scale = best[0].branch.scale
         scout = next(iter(self.codecs))
         rival = next((each for each in best if each.branch.scale == scale and each.branch.name == scout), best[0])
-        shared = hinted.shared(scale, limit)
+        shared = hinted.shared(math.ceil(scale), limit)
         if shared is None:
             return None
         budget, score = shared
@@ -158,7 +160,7 @@ class Search:
         tried = [scale for scale in self.scales if scale <= USUAL] or [min(self.scales)]
         found = self._all_reaching(tried, target)
         for scale in coarser(self.scales, tried):
-            if not found or _smallest(found).stream.scale < max(tried):
+            if not found or _smallest(found).stream.factor < max(tried):
                 break
             tried.append(scale)
             found += self._all_reaching([scale], target)
@@ -166,11 +168,11 @@ class Search:
             raise self._too_good()
         return _smallest(found)
 
-    def _all_reaching(self, scales: Sequence[int], target: float) -> list[Candidate]:
+    def _all_reaching(self, scales: Sequence[float], target: float) -> list[Candidate]:
         scout, *others = self.codecs
         found = self.whole.each(self.whole.branches([scout], scales), lambda branch: _reach(branch, target))
         best = sorted(found, key=lambda candidate: candidate.size)
-        kept = [candidate.stream.scale for candidate in best[: self.whole.kept]] or list(scales)
+        kept = [candidate.stream.factor for candidate in best[: self.whole.kept]] or list(scales)
         return found + self.whole.each(self.whole.branches(others, kept), lambda branch: _reach(branch, target))
 
     def fixed(self, quality: float) -> Candidate:
@@ -181,7 +183,7 @@ class Search:
         """
         (name, codec), scale = next(iter(self.codecs.items())), self.scales[0]
         side = max(self.source.height, self.source.width)
-        if -(-side // scale) > codec.max_side:
+        if shrunk(side, scale) > codec.max_side:
             least = -(-side // codec.max_side)
             raise CodecError(
                 f"{name} codes sides of at most {codec.max_side}, and this picture's is {side}: "
@@ -199,7 +201,7 @@ class Search:
         smallest = min(self.whole.each(branches, lambda branch: branch.least), key=_size, default=None)
         if smallest is None:
             return BudgetError("no base codec codes a picture of this size at the scales allowed")
-        what = f"{smallest.stream.codec} at scale {smallest.stream.scale}"
+        what = f"{smallest.stream.codec} at scale {smallest.stream.factor:g}"
         return BudgetError(f"{limit} bytes are too few: the smallest possible is {smallest.size} bytes ({what}).")
 
     def _too_good(self) -> BudgetError:

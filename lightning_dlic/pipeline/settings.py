@@ -32,7 +32,7 @@ class Settings:
     """
 
     codec: str = "auto"
-    scales: tuple[int, ...] = SCALES
+    scales: tuple[float, ...] = SCALES
     effort: int = 5
     pipeline: Pipeline = field(default_factory=lambda: Pipeline("bicubic"))
     threads: int = 2

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lightning_dlic.codec import Planes
 from lightning_dlic.codec.planes import downsized
 from lightning_dlic.imaging.numpy.color import split
+from lightning_dlic.imaging.numpy.resize import shrunk
 
 U8 = NDArray[np.uint8]
 
@@ -30,9 +31,9 @@ class Source:
 
     picture: U8
     downsize: Mapping[str, Any] | None = None
-    payloads: dict[tuple[str, int, int], dict[float, bytes]] = field(init=False, repr=False, default_factory=dict)
+    payloads: dict[tuple[str, float, int], dict[float, bytes]] = field(init=False, repr=False, default_factory=dict)
     _planes: tuple[U8, ...] = field(init=False, repr=False)
-    _small: dict[int, Planes] = field(init=False, repr=False, default_factory=dict)
+    _small: dict[float, Planes] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._planes = split(self.picture) if self.color else (self.picture,)
@@ -67,20 +68,20 @@ class Source:
         """Columns."""
         return int(self.picture.shape[1])
 
-    def base_pixels(self, scale: int) -> int:
+    def base_pixels(self, scale: float) -> int:
         """Pixels of the base layer at a scale."""
-        return -(-self.height // scale) * -(-self.width // scale)
+        return shrunk(self.height, scale) * shrunk(self.width, scale)
 
-    def small(self, scale: int) -> Planes:
+    def small(self, scale: float) -> Planes:
         """The base layer before it is coded: downsized by MATLAB's antialiased bicubic, chroma to half of that."""
         if scale not in self._small:
             self._small[scale] = self._shrunk(scale)
         return self._small[scale]
 
-    def _shrunk(self, scale: int) -> Planes:
+    def _shrunk(self, scale: float) -> Planes:
         plain = downsized(self.picture, self._planes, scale)
-        if self.downsize is None or scale == 1:
+        if self.downsize is None or scale == 1 or scale != int(scale):
             return plain
         from lightning_dlic.pipeline.downsize import by_operator
 
-        return by_operator(self.downsize, self.picture, self.luma, plain, scale)
+        return by_operator(self.downsize, self.picture, self.luma, plain, int(scale))

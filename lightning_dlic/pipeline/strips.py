@@ -41,6 +41,24 @@ class Strips:
         return picture
 
 
+def resized(picture: U8, factor: float, size: tuple[int, int]) -> Strips:
+    """A picture at another size, by bicubic interpolation.
+
+    Args:
+        picture: uint8 ``[h, w, 3]`` or ``[h, w]``.
+        factor: Of rows and of columns.
+        size: Height and width of the result.
+    """
+    planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(np.atleast_3d(picture), -1, 0)]
+
+    def parts() -> Iterator[U8]:
+        for rows in row_strips(*size):
+            made = [resize_rows(plane, (factor, factor), size, rows) for plane in planes]
+            yield made[0] if picture.ndim == 2 else np.stack(made, axis=-1)
+
+    return Strips(*size, picture.ndim == 3, parts())
+
+
 def base_strips(
     planes: Planes, factors: tuple[float, float], size: tuple[int, int], luma: U8 | None = None
 ) -> Iterator[U8]:

@@ -8,6 +8,7 @@ What numbers name stands in ``numbers.json``. A number that no release has had y
 import argparse
 import json
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from numbers_table import meanings
 from PIL import Image
 
 from lightning_dlic.codec import Bitstream, Chunk, Planes, base_codec
-from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK
+from lightning_dlic.codec.container import HINTS_CHUNK, PIPELINE_CHUNK, between_chunks
 from lightning_dlic.codec.hints.aim import Aim
 from lightning_dlic.codec.hints.chunk import find_hints, prefix
 from lightning_dlic.codec.hints.encoder import search
@@ -38,12 +39,12 @@ def photograph(color: bool) -> np.ndarray:
     return np.ascontiguousarray(whole if color else whole[..., 1])
 
 
-def plain(scale: int, color: bool, pipeline: int | None = None) -> Bitstream:
+def plain(scale: float, color: bool, pipeline: int | None = None) -> Bitstream:
     """A base layer by hevc."""
     planes, codec = Source(photograph(color)).small(scale), base_codec("hevc")
     payload = codec.encode(planes, 26)
     crc = codec.decode(payload, *planes.size, color).crc32()
-    return Bitstream(SIZE[1], SIZE[0], scale, "hevc", color, payload, crc, pipeline)
+    return Bitstream(SIZE[1], SIZE[0], ceil(scale), "hevc", color, payload, crc, pipeline, between_chunks(scale))
 
 
 def vivid(stream: Bitstream, alpha: float) -> Bitstream:
@@ -99,6 +100,7 @@ def streams() -> dict[str, Bitstream]:
         "photo_4_gray_x2": plain(2, False, 4),
         "photo_4_spread_x2": hinted(2, 4, net=False),
         "photo_4_hints_x2": hinted(2, 4),
+        "photo_4_x1.5": plain(1.5, True, 4),
         **{f"look_5_x{scale}": vivid(plain(scale, True, 5), alpha) for scale, alpha in ((2, 1.0), (3, 0.5), (4, 1.0))},
         **{f"face_6_x{scale}": vivid(plain(scale, True, 6), 1.0) for scale in (2, 3, 4)},
         **{f"tiny_7_x{scale}": plain(scale, True, 7) for scale in (2, 3, 4)},

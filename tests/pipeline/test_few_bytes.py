@@ -28,16 +28,16 @@ def test_scales_that_are_tried() -> None:
     """A usual picture is coded at the usual scales; a phone's in a mail's bytes at coarse ones; at least one always."""
     pixels = {"phone": 4032 * 3024, "small": 512 * 768}
 
-    def tried(name: str, limit: int) -> list[int]:
+    def tried(name: str, limit: int) -> list[float]:
         return worth_trying(SCALES, limit, lambda scale: pixels[name] // scale**2)
 
-    assert tried("small", 2000) == [1, 2, 3, 4]
+    assert tried("small", 2000) == [1, 1.5, 2, 3, 4]
     assert tried("small", 250)[-1] > 4
     assert tried("phone", 2000) == [4, 6, 8, 12]
-    assert tried("phone", 100_000) == [1, 2, 3, 4]
+    assert tried("phone", 100_000) == [1, 1.5, 2, 3, 4]
     assert tried("phone", 1) == [16]
     assert useful(SCALES, lambda scale: pixels["phone"] // scale**2) == list(SCALES)
-    assert useful(SCALES, lambda scale: 128 * 192 // scale**2) == [1, 2, 3, 4]
+    assert useful(SCALES, lambda scale: 128 * 192 // scale**2) == [1, 1.5, 2, 3, 4]
     assert useful([16], lambda scale: 1) == [16]
 
 

@@ -17,6 +17,8 @@ U8 = NDArray[np.uint8]
 _STRIP = 1 << 20
 # Output samples whose taps are worked out at a time: a side may have a million.
 _PIECE = 1 << 16
+# What a quotient may lie above a whole number by rounding.
+_NOISE = 1e-9
 
 
 @lru_cache(maxsize=64)
@@ -61,19 +63,24 @@ def _round(x: NDArray[Any]) -> U8:
     return np.clip(np.floor(x + 0.5), 0, 255).astype(np.uint8)
 
 
-def shrink(plane: U8, factor: int) -> U8:
+def shrunk(side: int, factor: float) -> int:
+    """Samples that are left of a side which is made so many times smaller: rounded up."""
+    return math.ceil(side / factor - _NOISE)
+
+
+def shrink(plane: U8, factor: float) -> U8:
     """Downsizes as MATLAB's ``imresize(x, 1 / factor)`` of a uint8 array, rounding after each axis.
 
     Args:
         plane: uint8 ``[H, W]``.
-        factor: Whole number from 1.
+        factor: From 1.
 
     Returns:
         uint8 ``[ceil(H / factor), ceil(W / factor)]``.
     """
     if factor == 1:
         return plane
-    height, width = (-(-side // factor) for side in plane.shape)
+    height, width = (shrunk(side, factor) for side in plane.shape)
     out = np.empty((height, width), np.uint8)
     step = max(1, _STRIP // plane.shape[1])
     for start in range(0, height, step):
@@ -104,12 +111,12 @@ def row_strips(height: int, width: int) -> Iterator[slice]:
     return (slice(start, min(height, start + step)) for start in range(0, height, step))
 
 
-def enlarge(plane: U8, factor: int, height: int, width: int) -> U8:
+def enlarge(plane: U8, factor: float, height: int, width: int) -> U8:
     """Enlarges by bicubic interpolation and rounds once.
 
     Args:
         plane: uint8 ``[h, w]``.
-        factor: Whole number from 1.
+        factor: From 1.
         height: Rows to keep, at most ``h * factor``.
         width: Columns to keep.
 
