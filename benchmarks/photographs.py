@@ -1,15 +1,23 @@
 """Whom the rule takes for a photograph (`pipeline/photographs.py`): pictures of folders, and drawn ones.
 
-python benchmarks/photographs.py [FOLDER ...]
+python benchmarks/photographs.py [FOLDER ...] [--pages FILE.html ...] [--json FILE]
+
+Drawn are pages of words, windows, cartoons, ink, and plots by matplotlib. Pages are shown by Chromium, where there is
+one, as a window of 1200x900.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
+import json
 import random
-import sys
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -69,7 +77,29 @@ def _color(draw: random.Random, least: int) -> tuple[int, int, int]:
     return draw.randrange(least, 256), draw.randrange(least, 256), draw.randrange(least, 256)
 
 
-KINDS: tuple[Callable[[random.Random], Image.Image], ...] = (text, screenshot, cartoon, lines)
+def plot(draw: random.Random) -> Image.Image:
+    """Curves, bars and points with a legend."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(9, 4))
+    for name in draw.sample(WORDS, 4):
+        values = [draw.random() + place * draw.random() for place in range(12)]
+        axes[0].plot(values, label=name)
+        axes[1].bar(name, values[-1])
+        axes[2].scatter([draw.random() for _ in range(30)], [draw.random() for _ in range(30)], label=name, alpha=0.7)
+    axes[0].legend()
+    axes[2].grid()
+    figure.tight_layout()
+    out = io.BytesIO()
+    figure.savefig(out, dpi=90, format="png")
+    pyplot.close(figure)
+    return Image.open(out).convert("RGB")
+
+
+KINDS: tuple[Callable[[random.Random], Image.Image], ...] = (text, screenshot, cartoon, lines, plot)
 
 
 def drawn(kind: Callable[[random.Random], Image.Image]) -> list[Image.Image]:
@@ -84,11 +114,27 @@ def as_jpeg(picture: Image.Image) -> Image.Image:
     return Image.open(file)
 
 
-def _report(name: str, pictures: Iterable[Image.Image]) -> None:
+def shown(pages: Iterable[Path]) -> Iterator[Image.Image]:
+    """Pages as a browser shows them; none where there is no Chromium."""
+    browser = which("chromium") or which("chromium-browser") or which("google-chrome")
+    for page in pages if browser else ():
+        with TemporaryDirectory() as folder:
+            options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1200,900"]
+            address = page.resolve().as_uri()
+            file = Path(folder, "page.png")
+            command = [str(browser), *options, f"--user-data-dir={folder}", f"--screenshot={file}", address]
+            subprocess.run(command, capture_output=True, timeout=120, check=True)
+            with Image.open(file) as image:
+                yield image.convert("RGB")
+
+
+def _report(name: str, pictures: Iterable[Image.Image]) -> dict[str, Any]:
     found = [traits(np.asarray(p if p.mode == "L" else p.convert("RGB"))) for p in pictures]
+    photos = sum(one.photograph for one in found)
     if found:
-        photos = sum(one.photograph for one in found)
         print(f"| {name} | {len(found)} | {photos} | {_range(found)} |", flush=True)
+    marks = [round(one.equal + 2 * one.sharp, 3) for one in found]
+    return {"pictures": name, "number": len(found), "taken_for_photographs": photos, "marks": marks}
 
 
 def _range(found: list[Traits]) -> str:
@@ -106,12 +152,21 @@ def _folder(folder: Path) -> Iterator[Image.Image]:
 
 def main() -> None:
     """Prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--pages", type=Path, nargs="*", default=[])
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
     print("| pictures | number | taken for photographs | least, median, greatest mark |\n|---|---|---|---|")
-    for folder in map(Path, sys.argv[1:]):
-        _report(f"{folder.parent.name}/{folder.name}", _folder(folder))
+    rows = [_report(f"{folder.parent.name}/{folder.name}", _folder(folder)) for folder in asked.folders]
     for kind in KINDS:
-        _report(kind.__name__, drawn(kind))
-        _report(f"{kind.__name__}, JPEG", map(as_jpeg, drawn(kind)))
+        rows.append(_report(kind.__name__, drawn(kind)))
+        rows.append(_report(f"{kind.__name__}, JPEG", map(as_jpeg, drawn(kind))))
+    pages = list(shown(asked.pages))
+    rows += [_report("pages in a browser", pages), _report("pages in a browser, JPEG", map(as_jpeg, pages))]
+    if asked.json:
+        kept = [row for row in rows if row["number"]]
+        asked.json.write_text(json.dumps({"rule": Traits.photograph.__doc__, "rows": kept}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

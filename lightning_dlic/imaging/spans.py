@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Base layers of up to so many pixels a side go through a network whole; tiles of larger ones, whose halo is wide, keep
-# so many: with larger ones a picture of 12 megapixels takes 300 MB more.
-WHOLE, TILE = 512, 192
+# so many: with larger ones decoding 12 megapixels takes more than 800 MB, of which importing torch takes 530.
+WHOLE, TILE = 512, 160
 
 
 @dataclass(frozen=True)
