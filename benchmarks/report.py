@@ -19,6 +19,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from lightning_dlic.bench.whole import add_whole
 from lightning_dlic.zoo import read_card
 
 METRICS = ("psnr_rgb", "psnr_y", "ms_ssim", "lpips", "fd_alex")
+GRAY = ("psnr_y", "ssim_y")
 LATE = ("ssimulacra2",)
 KEPT = ROOT / "benchmarks" / "results" / "report.json"
 
@@ -62,7 +64,10 @@ def measure(part: Part, workers: int, scratch: Path, metrics: tuple[str, ...]) -
     keep = scratch / f"{part.name}-decoded"
     keep.mkdir()
     found = measure_folder(
-        pictures, Task(part.budgets, part.rows, single, keep=keep), workers, partial(print, file=sys.stderr)
+        pictures,
+        Task(part.budgets, part.rows, single, gray=part.gray, keep=keep),
+        workers,
+        partial(print, file=sys.stderr),
     )
     if found.failed:
         raise SystemExit(f"{part.name}: {found.failed}")
@@ -88,7 +93,7 @@ def run(parts: Iterable[Part], workers: int, out: Path, metrics: tuple[str, ...]
     report["protocol"] = {**PROTOCOL, "ssimulacra2": "of the files that are best by PSNR-RGB, as distances over a set"}
     with tempfile.TemporaryDirectory() as scratch:
         for part in parts:
-            if result := measure(part, workers, Path(scratch), metrics):
+            if result := measure(part, workers, Path(scratch), GRAY if part.gray else metrics):
                 report["parts"][part.name] = merged(report["parts"].get(part.name), result)
                 write_json(out, report)
     return report
@@ -139,7 +144,9 @@ def main() -> None:
     budgets = tuple(map(int, options.budgets.split(","))) if options.budgets else None
     wanted = [part for part in PARTS if part.name in options.sets.split(",")]
     parts = [
-        Part(part.name, budgets or part.budgets, options.rows or part.rows, options.limit or part.limit)
+        replace(
+            part, budgets=budgets or part.budgets, rows=options.rows or part.rows, limit=options.limit or part.limit
+        )
         for part in wanted
     ]
     out = options.out or KEPT

@@ -16,6 +16,7 @@ TITLES = {
     "webp": "WebP",
     "avif": "AVIF",
     "heic": "HEIC",
+    "hevc": "HEVC's slice, searched as ours",
     "jxl": "JPEG XL",
     "ours": "**dlic** `photo`",
     "ours:look": "**dlic** `look`",
@@ -25,10 +26,14 @@ TITLES = {
 }
 # Seconds of a machine on which more ran than what was measured are not shown.
 QUIET = 1.5
+# Of pictures in colour these are measured, and not shown.
+LUMA = ("psnr_y", "ssim_y")
 # Nor is a distance between sets of a few pictures.
 SET = 12
 COLUMNS = {
     "psnr_rgb": ("PSNR-RGB", "{:.2f} dB"),
+    "psnr_y": ("PSNR-Y", "{:.2f} dB"),
+    "ssim_y": ("SSIM-Y", "{:.3f}"),
     "ms_ssim": ("MS-SSIM", "{:.3f}"),
     "lpips": ("LPIPS (less is better)", "{:.3f}"),
     "ssimulacra2": ("SSIMULACRA 2", "{:.1f}"),
@@ -69,9 +74,9 @@ def _table(part: dict[str, Any], budget: int) -> Iterator[str]:
     rows = [row for row in part["summary"] if row["budget"] == budget]
     rows.sort(key=lambda row: order.index(row["codec"]) if row["codec"] in order else len(order))
     timed = all(part["stamps"][row["codec"]]["load"] < QUIET for row in rows)
-    told = [key for key in COLUMNS if timed or not key.endswith("seconds")]
+    told = [key for key in _columns(part) if timed or not key.endswith("seconds")]
     if len(part["pictures"]) < SET:
-        told.remove("fd_alex")
+        told = [key for key in told if key != "fd_alex"]
     columns = [key for key in told if any(key in row for row in rows)]
     yield f"| at most {budget:,} bytes | {' | '.join(COLUMNS[key][0] for key in columns)} |"
     yield "|---|" + "---:|" * len(columns)
@@ -80,9 +85,13 @@ def _table(part: dict[str, Any], budget: int) -> Iterator[str]:
         yield f"| {TITLES.get(row['codec'], row['codec'])} | {' | '.join(cells)} |"
 
 
+def _columns(part: dict[str, Any]) -> list[str]:
+    return [key for key in COLUMNS if key not in LUMA or "psnr_rgb" not in part["metrics"]]
+
+
 def _rates(part: dict[str, Any]) -> Iterator[str]:
     rates = {(row["anchor"], row["metric"]): row["percent"] for row in part["bd_rate"]}
-    metrics = [key for key in COLUMNS if any(metric == key for _, metric in rates)]
+    metrics = [key for key in _columns(part) if any(metric == key for _, metric in rates)]
     yield f"| bytes at equal quality, against | {' | '.join(COLUMNS[key][0] for key in metrics)} |"
     yield "|---|" + "---:|" * len(metrics)
     for anchor in dict.fromkeys(name for name, _ in rates):

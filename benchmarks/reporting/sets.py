@@ -23,18 +23,21 @@ class Part:
         budgets: Bytes.
         rows: Rows of `dlic bench`, comma-separated.
         limit: Pictures at most, the first by name; None takes all.
+        gray: Whether the luma alone is coded and measured.
     """
 
     name: str
     budgets: tuple[int, ...]
     rows: str
     limit: int | None = None
+    gray: bool = False
 
 
 ROWS = "jpeg,webp,avif,heic,jxl,ours,ours:look"
 PARTS = (
     Part("shipped", (1000, 2000, 4000), ROWS),
     Part("kodak", (500, 1000, 2000, 4000), ROWS),
+    Part("kodak-grey", (500, 1000, 2000, 4000), "hevc,ours", gray=True),
     Part("bsd100", (1000, 2000), ROWS, 24),
     Part("set14", (1000, 2000), ROWS),
     Part("urban8", (2000, 4000), ROWS),
@@ -43,7 +46,7 @@ PARTS = (
 PLOTTED = ("kodak",)
 QUICK = (Part("shipped", (2000,), "jpeg,webp,avif,ours", 2),)
 # Where they are under `$DLIC_DATA`.
-FOLDERS = {"faces": "faces/celebahq_256/valid"}
+FOLDERS = {"faces": "faces/celebahq_256/valid", "kodak-grey": "benchmarks/kodak"}
 
 
 def pictures(part: Part, scratch: Path) -> dict[str, Path]:
