@@ -2,7 +2,7 @@
 
     python benchmarks/report.py            # measures, keeps the JSON, writes plots and the tables of the pages
     python benchmarks/report.py --sets kodak --rows ours,ours:look     # these rows anew; others stay as they are
-    python benchmarks/report.py --quick    # two small pictures, into a folder of its own; pages stay as they are
+    python benchmarks/report.py --quick    # one picture, into a folder of its own; pages stay as they are
     python benchmarks/report.py --draw     # the sheets of pictures alone
     python benchmarks/report.py --write    # the pages again, from the JSON that is kept
     python benchmarks/report.py --check    # fails where a page differs from the JSON that is kept

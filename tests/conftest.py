@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: small real photographs, and recipes that train on them."""
 
 import os
+import random
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -25,6 +26,37 @@ settings.load_profile("suite")
 def pytest_xdist_auto_num_workers() -> int:
     """Processes of ``-n auto``: each loads torch, and the tests start processes of their own."""
     return min(os.cpu_count() or 1, 6)
+
+
+# First of all, one beside the other: files that compile by Numba, so that no other process has to at the same time, and
+# those that train meanwhile.
+FIRST = ("test_intra.py", "test_resume.py", "test_hints.py", "test_ddp.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets processes take files in the order below, not those of many tests first, which are short ones."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Lets processes that share the files out end together: with files that none of them is long at."""
+    if not hasattr(config, "workerinput"):
+        return
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    late = {path: len(FIRST) + (path not in slow) for path in {item.path for item in items}}
+    late |= {path: FIRST.index(path.name) for path in late if path.name in FIRST}
+    items.sort(key=lambda item: late[item.path])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Gives each test, and what it shares with others of its file, random numbers that no other test moves."""
+    random.seed(item.nodeid)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

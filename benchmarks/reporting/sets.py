@@ -44,7 +44,7 @@ PARTS = (
     Part("faces", (600,), ROWS + ",ours:face"),
 )
 PLOTTED = ("kodak",)
-QUICK = (Part("shipped", (2000,), "jpeg,webp,avif,ours", 2),)
+QUICK = (Part("shipped", (2000,), "jpeg,webp,avif,ours", 1),)
 # Where they are under `$DLIC_DATA`.
 FOLDERS = {"faces": "faces/celebahq_256/valid", "kodak-grey": "benchmarks/kodak"}
 

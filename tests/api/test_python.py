@@ -18,6 +18,7 @@ def test_importing_and_looking_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
 
 
+@pytest.mark.slow
 def test_upscale_enlarges_by_networks_and_kernels_and_refuses_others() -> None:
     picture = np.tile(np.arange(24, dtype=np.uint8) * 10, (20, 1))
     assert dlic.upscale(picture, "codec_y_x2").shape == (40, 48)

@@ -1,6 +1,7 @@
 """A row of ours is what a user gets."""
 
 import numpy as np
+import pytest
 from skimage import data
 
 from lightning_dlic.bench.rows import pick_rows
@@ -8,6 +9,7 @@ from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_says_what_is_best_is_measured_by_the_file_that_compress_makes() -> None:
     picture = np.ascontiguousarray(data.astronaut()[:160, 100:260])
     session = pick_rows("ours:look", 1, "photo")["ours:look"].open(picture)

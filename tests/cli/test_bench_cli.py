@@ -1,15 +1,16 @@
 """``dlic bench`` on two small pictures, with files that any machine can write."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import run_forked
 from PIL import Image
+from plugin_maker import DLIC
 
 pytest.importorskip("bjontegaard", reason="the extra bench is not installed")
 pytest.importorskip("matplotlib", reason="the extra bench is not installed")
@@ -42,12 +43,8 @@ class Apart(nn.Module):
 """
 
 
-def bench(
-    *arguments: object, path: Path | None = None, more: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", "bench"]
-    env = {**os.environ, "PYTHONPATH": str(path or ""), **(more or {})}
-    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, env=env)
+def bench(*arguments: object, folders: tuple[Path, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return run_forked(DLIC, "bench", *arguments, folders=folders)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +80,7 @@ def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
             "--compressai",
             out / "c",
         ),
-        path=out,
+        folders=(out,),
     )
     assert done.returncode == 0, done.stderr
     return out, json.loads((out / "r.json").read_text()), done.stdout
@@ -191,22 +188,25 @@ def test_mistakes_are_named(folder: Path, arguments: list[str], message: str) ->
 
 
 @pytest.mark.slow
-def test_lpips_is_left_out_with_a_note_unless_asked_for(folder: Path, tmp_path: Path) -> None:
-    nothing = dict.fromkeys(("DLIC_WEIGHTS", "DLIC_DATA", "TORCH_HOME"), str(tmp_path))
-    nothing |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+def test_lpips_is_left_out_with_a_note_unless_asked_for(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DLIC_WEIGHTS", "DLIC_DATA", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
     few = (folder, "--codecs", "jpeg", "--budgets", 2400, "--limit", 1)
-    done = bench(*few, more=nothing)
+    done = bench(*few)
     assert (done.returncode, done.stderr.count("LPIPS left out")) == (0, 1), done.stderr
     assert "psnr_rgb" in done.stdout
     assert " lpips " not in done.stdout
-    asked = bench(*few, "--metrics", "psnr_rgb,lpips", more=nothing)
+    asked = bench(*few, "--metrics", "psnr_rgb,lpips")
     assert asked.returncode != 0
     assert "alexnet" in asked.stderr.lower()
 
 
-def test_info_of_a_bitstream(tmp_path: Path) -> None:
+def test_info_of_a_bitstream(inline: Callable[..., tuple[str, str]]) -> None:
     golden = Path(__file__).parents[1] / "codec" / "golden" / "hevc_x2_color.dlic"
-    command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", "info", str(golden), "--json"]
-    facts = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    facts = json.loads(inline("info", golden, "--json")[0])
     assert facts["bytes"] == golden.stat().st_size
     assert facts["base"]["codec"] == "hevc"

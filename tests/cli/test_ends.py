@@ -7,15 +7,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from forking import FIT, run_forked
 from PIL import Image
 
 from lightning_dlic.cli import ends
 from lightning_dlic.cli.main import main
 
 
-def run(*words: str, program: str = "main", out: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+def run(*words: str, out: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     """``dlic`` in a new process, its standard output to a file where one is named."""
-    command = [sys.executable, "-c", f"from lightning_dlic.cli.main import {program}; {program}()", *words]
+    command = [sys.executable, "-c", "from lightning_dlic.cli.main import main; main()", *words]
     with open(out or os.devnull, "w") as stream:
         return subprocess.run(
             command,
@@ -41,7 +42,7 @@ def run(*words: str, program: str = "main", out: str | None = None, **env: str) 
     ],
 )
 def test_a_full_standard_output_is_one_sentence(program: str, words: list[str]) -> None:
-    ended = run(*words, program=program, out="/dev/full")
+    ended = run(*words, out="/dev/full") if program == "main" else run_forked(FIT, *words, out="/dev/full")
     assert ended.returncode == 1
     assert ended.stderr == "error: standard output: No space left on device\nMake room, or write somewhere else.\n"
 

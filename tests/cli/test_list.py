@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forking import run_forked
 from plugin_maker import DLIC, run_dlic, run_python, write_plugin
 
 from lightning_dlic import __version__
@@ -49,7 +50,7 @@ def test_unknown_kind_ends_with_status_2_and_the_nearest() -> None:
 
 @pytest.mark.slow
 def test_check_shows_the_broken_with_owner_and_reason(acme: Path) -> None:
-    result = run_dlic("list", "loss", "--check", folders=(acme,))
+    result = run_forked(DLIC, "list", "loss", "--check", folders=(acme,))
     assert result.returncode == 1, result.stderr
     lines = result.stdout.splitlines()
     assert [line.split()[4] for line in lines if line.startswith("loss ") and " l1 " in line] == ["ok"]
@@ -59,7 +60,7 @@ def test_check_shows_the_broken_with_owner_and_reason(acme: Path) -> None:
 
 @pytest.mark.slow
 def test_check_as_json_has_the_error_of_each(acme: Path) -> None:
-    result = run_dlic("list", "loss", "--check", "--json", folders=(acme,))
+    result = run_forked(DLIC, "list", "loss", "--check", "--json", folders=(acme,))
     errors = {row["name"]: row["error"] for row in json.loads(result.stdout)}
     assert result.returncode == 1
     assert errors["novel"] == "loss 'novel' of acme 1.0 is broken: RuntimeError: no licence"
@@ -88,7 +89,7 @@ def test_recipes_and_pipelines_that_ship_are_listed_by_the_names_that_find_them(
 
 @pytest.mark.slow
 def test_every_built_in_loads() -> None:
-    result = run_dlic("list", "--check")
+    result = run_forked(DLIC, "list", "--check")
     assert result.returncode == 0, result.stdout + result.stderr
 
 

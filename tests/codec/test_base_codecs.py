@@ -18,7 +18,8 @@ NAMES = [entry.name for entry in entries("codec")]
 SIZES = [(1, 1), (1, 17), (15, 2), (33, 47), (64, 64), (96, 128)]
 
 
-@pytest.fixture(params=NAMES)
+# What compiles `intra`, once, takes most of a minute of a core.
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "intra")) for name in NAMES])
 def named(request: pytest.FixtureRequest) -> tuple[str, BaseCodec]:
     codec = base_codec(request.param)
     if codec.missing():

@@ -25,7 +25,7 @@ def test_damaged_streams_end_in_one_error_quickly_and_in_little_memory() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "count"), [("mended", 120), ("weights", 60), ("checkpoints", 50), ("recipes", 40)])
+@pytest.mark.parametrize(("kind", "count"), [("mended", 80), ("weights", 40), ("checkpoints", 30), ("recipes", 25)])
 def test_structure_that_holds_around_damage(kind: str, count: int) -> None:
     command = [sys.executable, str(SCRIPT), "--kind", kind, "--campaign", "3", str(count)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)

@@ -31,7 +31,10 @@ def test_every_file_is_recorded() -> None:
     assert {path.name for path in FOLDER.glob("*.dlic")} == set(GOLDEN)
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+# What compiles `intra`, once, takes most of a minute of a core.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * name.startswith("intra")) for name in GOLDEN]
+)
 def test_decodes_as_ever(name: str) -> None:
     data, wanted = (FOLDER / name).read_bytes(), GOLDEN[name]
     assert f"{decode_base(Bitstream.from_bytes(data)).crc32():08x}" == wanted["base_crc32"]

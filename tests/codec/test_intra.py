@@ -28,6 +28,8 @@ from lightning_dlic.codec.intra.tables import MAX_BRANCHES, NET
 from lightning_dlic.imaging.numpy.blocks import GREY, REACH, VIEWS
 from lightning_dlic.zoo.files import locate
 
+# What compiles the codec, once, takes most of a minute of a core.
+pytestmark = pytest.mark.slow
 MakePlanes = Callable[[int, int, bool], Planes]
 TABLES = "92ae89e432e7f8b44da0feeb689552d001004800b21a9741aecd2f06a3cce162"
 
@@ -58,7 +60,6 @@ def run_net(nets, plane, place, size, view, room, out):  # type: ignore[no-untyp
     predictions(nets, plane, x, y, width, height, view, len(out), room, out)
 
 
-@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2**12 - 1), st.integers(0, 9)), max_size=300))
 def test_arithmetic_coder_gives_back_what_it_took(symbols: list[tuple[int, int, int]]) -> None:
@@ -94,7 +95,6 @@ def test_transforms_are_orthonormal() -> None:
             assert np.abs(matrix @ matrix.T - np.eye(1 << bits)).max() < 2e-3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("m", [4, 8, 16])
 def test_compiled_network_has_the_bits_of_its_definition(m: int) -> None:
     random = np.random.default_rng(m)
@@ -141,7 +141,6 @@ def run_modes(coder, plane, nets, modes):  # type: ignore[no-untyped-def]
     return out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("branches", [1, 2, 3, 7, 8, 12, 16])
 def test_every_mode_can_be_named(branches: int) -> None:
     nets = sizes([IntegerPredictor.random(8, branches=branches), IntegerPredictor.random(4, branches=16)])
@@ -215,7 +214,6 @@ def test_effort_lowers_what_error_and_bytes_cost(make_planes: MakePlanes) -> Non
     assert cost(codec, planes, 26, 9) < cost(codec, planes, 26, 1)
 
 
-@pytest.mark.slow
 def test_the_networks_that_ship_pay_on_a_photograph_and_more_of_them_pay_more() -> None:
     from skimage import data
 

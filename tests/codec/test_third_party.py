@@ -117,6 +117,7 @@ def test_a_pipeline_of_ones_own_has_no_number(tmp_path: Path, monkeypatch: pytes
     assert open_chain(photo, 2, hints=False).operators
 
 
+@pytest.mark.slow
 def test_compresses_by_name_and_says_what_is_missing_elsewhere(tmp_path: Path) -> None:
     plugin = write_plugin(
         tmp_path / "plugin",

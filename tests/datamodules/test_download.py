@@ -409,16 +409,8 @@ def test_odd_archives_are_refused_whole(data: bytes, message: str, tmp_path: Pat
     assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
 
 
-def _dlic(*words: str) -> subprocess.CompletedProcess[str]:
-    script = "import sys; from lightning_dlic.cli.main import main; sys.argv[0] = 'dlic'; main()"
-    return subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=300)
-
-
-def test_prepare_without_a_network_says_what_to_fetch(tmp_path: Path) -> None:
-    done = _dlic("prepare", "div2k", "--root", str(tmp_path), "--url", "http://127.0.0.1:1/DIV2K")
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    message = done.stderr
+def test_prepare_without_a_network_says_what_to_fetch(tmp_path: Path, inline: Callable[..., tuple[str, str]]) -> None:
+    _, message = inline("prepare", "div2k", "--root", tmp_path, "--url", "http://127.0.0.1:1/DIV2K", status=2)
     for part in (
         "http://127.0.0.1:1/DIV2K",
         "DIV2K_train_HR.zip (md5 bdc2d9338d4e574fe81bf7d158758658)",
@@ -430,7 +422,7 @@ def test_prepare_without_a_network_says_what_to_fetch(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_raise_by_its_list(server: Server, tmp_path: Path) -> None:
+def test_raise_by_its_list(server: Server, tmp_path: Path, inline: Callable[..., tuple[str, str]]) -> None:
     listing = tmp_path / "RAISE_1k.csv"
     rows = [f"r{n:03d}t,http://gone.invalid/RAISE/TIFF/r{n:03d}t.TIF" for n in range(3)]
     listing.write_text("File,TIFF\n" + "\n".join(rows) + "\n")
@@ -443,11 +435,10 @@ def test_raise_by_its_list(server: Server, tmp_path: Path) -> None:
     assert "404" in (root / "failed.csv").read_text()
     server.files["RAISE/TIFF/r002t.TIF"] = encoded(noise(50, 60, seed=2), "TIFF")
     asked = len(server.requests)
-    done = _dlic("prepare", "raise", "--root", str(root), "--csv", str(listing), "--tiff", "--host", server.url)
-    assert done.returncode == 0, done.stderr
+    said, _ = inline("prepare", "raise", "--root", root, "--csv", listing, "--tiff", "--host", server.url)
     assert len(server.requests) == asked + 1
-    assert "train: 2 pictures, cached" in done.stdout
-    assert "valid: 1 pictures, cached" in done.stdout
+    assert "train: 2 pictures, cached" in said
+    assert "valid: 1 pictures, cached" in said
     with pytest.raises(DataError, match="no link to a NEF file"):
         prepare_raise(root, listing, form="nef")
     assert os.path.isfile(root / "r002t.TIF")

@@ -7,8 +7,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from forking import run_forked
 from picture_maker import encoded, flat, noise, write_pictures
 from torch import Tensor
 
@@ -332,8 +331,7 @@ def test_a_half_read_stream_ends_with_its_program(folder: Path) -> None:
         "print('done', flush=True)\n"
     )
     for ending in ("close", "leave"):
-        command = [sys.executable, "-c", code, str(folder), ending]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        done = run_forked(code, folder, ending)
         assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 

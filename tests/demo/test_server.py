@@ -147,6 +147,7 @@ def test_a_large_picture_is_refused_before_it_is_decoded(demo: Demo) -> None:
     assert "64 megapixels" in read["error"]
 
 
+@pytest.mark.slow
 def test_two_visitors_at_once_and_one_who_cancels(demo: Demo, room: str) -> None:
     told = ask(demo, "POST", "/api/pictures", photo((96, 72)))[1]
     assert follow(demo, told)["state"] == "done"

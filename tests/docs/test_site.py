@@ -11,6 +11,7 @@ import pytest
 import lightning_dlic as dlic
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forking import FIT, run_forked
 from PIL import Image
-from plugin_maker import run_dlic, run_python
+from plugin_maker import DLIC, run_dlic
 from skimage import data
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "dlic-deblock"
-FIT = "from lightning_dlic.cli.main import fit_main; fit_main()"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_it_is_listed_measured_and_better_than_as_decoded(installed: Path, photo
     assert [(row["name"], row["distribution"]) for row in rows] == [("deblock", "dlic-deblock")]
     report = tmp_path / "report.json"
     words = ("deblock:deblock_hevc", "decoded", "--data", str(photographs), "--scale", "1", "--decoded", ".15")
-    done = run_dlic("eval", *words, "--no-lpips", "--json", str(report), folders=(installed,))
+    done = run_forked(DLIC, "eval", *words, "--no-lpips", "--json", str(report), folders=(installed,))
     assert done.returncode == 0, done.stderr
     trained, decoded = (row["figures"]["psnr_y"] for row in json.loads(report.read_text())["results"])
     assert trained > decoded + 0.02
@@ -54,7 +54,7 @@ def test_it_trains_by_its_recipe(installed: Path, pictures: Path, tmp_path: Path
     few = ["trainer.max_steps=4", "trainer.val_every=4", "trainer.limit_val=1", "data.args.workers=0"]
     data = [f"data.args.root={pictures}", "data.args.valid=null", "data.args.crop=32", "data.args.val_crop=64"]
     here = [f"run.root={tmp_path / 'runs'}", "run.name=it"]
-    trained = run_python(FIT, installed, arguments=(str(EXAMPLE / "deblock.yaml"), *few, *data, *here))
+    trained = run_forked(FIT, EXAMPLE / "deblock.yaml", *few, *data, *here, folders=(installed,))
     assert trained.returncode == 0, trained.stderr
     run = tmp_path / "runs" / "deblock" / "it"
     assert json.loads((run / "result.json").read_text())["baseline"] == "as decoded"
@@ -65,7 +65,7 @@ def test_it_trains_by_its_recipe(installed: Path, pictures: Path, tmp_path: Path
 def test_its_network_is_exported_for_other_programs(installed: Path, tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     out = tmp_path / "deblock.onnx"
-    done = run_dlic("export", "deblock:deblock_hevc", "--out", str(out), folders=(installed,))
+    done = run_forked(DLIC, "export", "deblock:deblock_hevc", "--out", str(out), folders=(installed,))
     assert done.returncode == 0, done.stderr
     assert "largest difference from PyTorch" in done.stdout
     session = runtime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
@@ -88,18 +88,18 @@ def test_its_network_is_named_in_files_which_decode_without_it_in_part(
         tmp_path / "b.png",
     )
     words = ("--bytes", "900", "--scale", "1", "--effort", "1", "--pipeline", str(EXAMPLE / "pipeline.yaml"))
-    done = run_dlic("compress", str(picture), str(coded), *words, folders=(installed,))
+    done = run_forked(DLIC, "compress", str(picture), str(coded), *words, folders=(installed,))
     assert done.returncode == 0, done.stderr
-    done = run_dlic("decompress", str(coded), str(whole), "--strict", folders=(installed,))
+    done = run_forked(DLIC, "decompress", str(coded), str(whole), "--strict", folders=(installed,))
     assert (done.returncode, "warning" in done.stderr) == (0, False), done.stderr
-    done = run_dlic("decompress", str(coded), str(part))
+    done = run_forked(DLIC, "decompress", str(coded), str(part))
     assert done.returncode == 0, done.stderr
     assert "warning" in done.stderr
     assert "deblock" in done.stderr
     made, plain = (np.asarray(Image.open(path).convert("RGB")) for path in (whole, part))
     assert made.shape == plain.shape
     assert (made != plain).any()
-    done = run_dlic("decompress", str(coded), str(tmp_path / "c.png"), "--strict")
+    done = run_forked(DLIC, "decompress", str(coded), str(tmp_path / "c.png"), "--strict")
     assert done.returncode == 2
     assert not (tmp_path / "c.png").exists()
 

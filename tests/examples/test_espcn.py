@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from plugin_maker import run_dlic, run_python
+from forking import FIT, run_forked
+from plugin_maker import run_dlic
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "dlic-espcn"
-FIT = "from lightning_dlic.cli.main import fit_main; fit_main()"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def installed(tmp_path: Path) -> Path:
 
 def error_of(*arguments: str) -> list[str]:
     """The lines of the error with which ``dlic-fit`` ends where the example is not installed."""
-    result = run_python(FIT, arguments=arguments)
+    result = run_forked(FIT, *arguments)
     assert result.returncode == 2, result.stderr
     lines = result.stderr.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("error: "))
@@ -44,7 +44,7 @@ def test_life_of_a_plugin(installed: Path, write_recipe: Callable[..., Path], tm
 
     few = ["trainer.max_steps=4", "trainer.val_every=4", "trainer.limit_val=1", "data.args.workers=0"]
     here = [f"run.root={tmp_path / 'runs'}", "run.name=it"]
-    trained = run_python(FIT, installed, arguments=(str(EXAMPLE / "espcn.yaml"), *few, *here))
+    trained = run_forked(FIT, EXAMPLE / "espcn.yaml", *few, *here, folders=(installed,))
     assert trained.returncode == 0, trained.stderr
     run = tmp_path / "runs" / "espcn" / "it"
     assert (run / "weights.safetensors").exists()

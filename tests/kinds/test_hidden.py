@@ -6,7 +6,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from plugin_maker import answer
+from forking import run_forked
 
 from dlic_registry import DlicError, load, local, register
 
@@ -86,7 +86,9 @@ def test_without_any_one_kind_the_verbs_work_for_the_others(hidden, hide, pictur
     small.write_text(RECIPE.format(kind=stage.partition(":")[0], stage=stage, pictures=pictures, runs=runs))
     words += [["fit", str(small)], ["export", network, "--format", "safetensors", "--out", str(exported)]]
     refused = [["fit", its_recipe], *([["eval", own, "--data", str(data)]] if own else [])]
-    ends = json.loads(answer(f"WORDS = {[*words, *refused]!r}" + RUN, hide(hidden)))
+    done = run_forked(f"WORDS = {[*words, *refused]!r}" + RUN, folders=(hide(hidden),))
+    assert done.returncode == 0, done.stderr
+    ends = json.loads(done.stdout.splitlines()[-1])
     for end, said in zip(ends, words, strict=False):
         assert end[0] == 0, (said, end[2])
     assert (runs / "small" / "it" / "weights.safetensors").is_file()

@@ -33,6 +33,7 @@ def test_every_network_of_a_numbered_pipeline_has_its_graphs() -> None:
                 assert shipped_graph(graph) is not None, f"{graph} of {target} is missing: run tools/make_graphs.py"
 
 
+@pytest.mark.slow
 def test_whole_pictures_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spans, "WHOLE", 64)
     monkeypatch.setattr(spans, "TILE", 48)
@@ -48,6 +49,7 @@ def test_whole_pictures_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found[0].mean() < 0.01
 
 
+@pytest.mark.slow
 def test_colour_of_a_large_picture() -> None:
     layers = decode_layers(Bitstream.from_bytes((GOLDEN / "photo_4_hints_x2.dlic").read_bytes()))
     light = enlarge(luma(data.astronaut()), 2, 900, 700)

@@ -101,7 +101,11 @@ def test_the_encoder_uses_no_network_that_the_decoder_would_not_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["hevc_x1_color", "hevc_x2_gray", "avif_x3_color", "hints_segmentation_x2", "intra_x1_gray"]
+    "name",
+    [
+        *("hevc_x1_color", "hevc_x2_gray", "avif_x3_color", "hints_segmentation_x2"),
+        pytest.param("intra_x1_gray", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize("side", [61, 40, 1])
 def test_smaller_pictures_show_the_same(name: str, side: int) -> None:

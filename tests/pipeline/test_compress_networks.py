@@ -295,6 +295,7 @@ def test_a_number_is_written_only_where_it_says_all(gray: np.ndarray) -> None:
     assert psnr(there, gray) > 20
 
 
+@pytest.mark.slow
 def test_networks_in_the_base_codecs_loop_are_named_too(gray: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text("base: {name: intra, args: {nets: [zoo:pnns_4]}}\nscale: 4\n")

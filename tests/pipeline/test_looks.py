@@ -37,6 +37,7 @@ def test_lost_texture_and_texture_from_nowhere_count(picture: np.ndarray) -> Non
     assert look_distance(gray)(textured[..., 1]) > 0
 
 
+@pytest.mark.slow
 def test_scale_and_alpha_are_what_looks_best(picture: np.ndarray) -> None:
     made = compress(picture, bytes=900, effort=1, codec="hevc", pipeline="look")
     assert (made.metric, made.stream.pipeline, len(made.data) <= 900) == ("look", 5, True)

@@ -38,6 +38,7 @@ def made(picture: np.ndarray, **asked: object) -> Compressed:
     return compress(picture, bytes=1000, effort=1, codec="hevc", pipeline=ALWAYS, **asked)
 
 
+@pytest.mark.slow
 def test_there_and_back_in_another_process_with_alpha_in_a_byte(picture: np.ndarray, tmp_path: Path) -> None:
     found = made(picture, scale=2, alpha=0.5)
     assert found.stream.pipeline == 4
@@ -55,6 +56,7 @@ def test_there_and_back_in_another_process_with_alpha_in_a_byte(picture: np.ndar
     assert not faithful.stream.chunks
 
 
+@pytest.mark.slow
 def test_scales_that_it_lacks_are_interpolated(picture: np.ndarray) -> None:
     assert made(picture, scale=3).stream.pipeline == 4
     assert made(picture, scale=6).stream.pipeline is None

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from wandb.sdk.launch.sweeps.utils import load_sweep_config
+from wandb.sdk.launch.sweeps.utils import create_sweep_command_args, load_sweep_config
 from wandb.wandb_agent import Agent
 
 from lightning_dlic.recipe import check, load_recipe
 from lightning_dlic.recipe.find import shipped_folder
+from lightning_dlic.training.fit import fit
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -111,21 +112,18 @@ def test_whatever_is_drawn_makes_a_valid_recipe(path: Path) -> None:
 # Hyperband's is of the same recipe as compact's.
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in SWEEPS if path.stem != "hyperband"], ids=lambda path: path.stem)
-def test_an_agent_runs_it(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_it_trains_and_records_what_was_drawn(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    # The agent sets these in its own environment: give them back afterwards.
-    for name in ("WANDB_DIR", "WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
-        monkeypatch.setenv(name, str(tmp_path) if name == "WANDB_DIR" else "sweep0")
     config = _config(path)
     parameters = {**_drawn(config), **_SHORT, **_SMALL[path.stem]}
-    agent = Agent(api=None, queue=None, sweep_id="sweep0")
-    agent._sweep_command = config["command"]
-    command = {"run_id": "run0", "args": {name: {"value": value} for name, value in parameters.items()}}
-    agent._command_run({**command, "program": None})
-    assert agent._run_processes["run0"].wait() == 0
-
+    if path.stem == "compact":
+        _by_an_agent(config, parameters, tmp_path, monkeypatch)
+    else:
+        # The words are W&B's; its agent, and the logger, are the same for all.
+        words = create_sweep_command_args({"args": {name: {"value": value} for name, value in parameters.items()}})
+        fit(load_recipe(config["command"][2], words["args_no_hyphens"]))
     folder = next((tmp_path / "runs").glob("*/*"))
     resolved = yaml.safe_load((folder / "recipe.yaml").read_text())
     for name, value in parameters.items():
@@ -133,6 +131,21 @@ def test_an_agent_runs_it(path: Path, tmp_path: Path, monkeypatch: pytest.Monkey
             assert _at(resolved, name) == pytest.approx(value), name
     assert list(folder.glob("weights*/*.safetensors")) or (folder / "weights.safetensors").is_file()
     assert config["metric"]["name"] in (folder / "metrics.csv").read_text().splitlines()[0].split(",")
+
+
+def _by_an_agent(
+    config: dict[str, Any], parameters: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    # The agent sets these in its own environment: give them back afterwards.
+    for name in ("WANDB_DIR", "WANDB_SWEEP_ID", "WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
+        monkeypatch.setenv(name, str(tmp_path) if name == "WANDB_DIR" else "sweep0")
+    agent = Agent(api=None, queue=None, sweep_id="sweep0")
+    agent._sweep_command = config["command"]
+    command = {"run_id": "run0", "args": {name: {"value": value} for name, value in parameters.items()}}
+    agent._command_run({**command, "program": None})
+    assert agent._run_processes["run0"].wait() == 0
     assert list(tmp_path.rglob("run-run0.wandb")), "no W&B run was written offline"
 
 

@@ -94,6 +94,7 @@ def test_it_trains_both_networks_by_recipe(run: Path) -> None:
     assert (meta["scale"], meta["channels"]) == (2, 3)
 
 
+@pytest.mark.slow
 def test_a_strong_guide_holds_the_small_picture_to_bicubic(run: Path, tmp_path: Path) -> None:
     words = ["losses.pixel.name=l1", "losses.guide={name: mse, weight: 1000}", f"run.root={tmp_path}"]
     held = fit(load_recipe(run / "recipe.yaml", words)).run.folder

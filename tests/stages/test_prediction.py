@@ -104,6 +104,7 @@ def test_what_is_trained_is_what_integers_compute(m, tmp_path):
     assert len(np.unique(expected)) > 20
 
 
+@pytest.mark.slow
 def test_it_learns_and_its_weights_become_integers(train):
     result = train("pnns_fc", "{m: 4, blocks: 512, width: 32}", steps=60)
     assert result.figures.net["psnr"] > 15

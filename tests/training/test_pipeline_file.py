@@ -69,6 +69,7 @@ def test_a_chain_with_a_frozen_stage(write_chain: Write, photo: np.ndarray, tmp_
     assert find_pipeline(second).networks["sr"] == networks["sr"]
 
 
+@pytest.mark.slow
 def test_a_downsizing_network_makes_the_base_layer(write_recipe: Write, photo: np.ndarray, tmp_path: Path) -> None:
     recipe = write_recipe(
         stage="learned_downsize", args="net: {name: compact, width: 8, blocks: 1}, width: 8, blocks: 1"

@@ -127,7 +127,7 @@ def test_color_is_coded_too_and_the_quantiser_told(name: str, pictures: Path) ->
         ("avif", (0, 23, 53), [1828 / 8, 305 / 8, 47 / 8]),
         # Index 127 and 0 of the table of AC coefficients, which are twice an orthonormal transform's.
         ("webp", (0, 100), [284 / 2, 4 / 2]),
-        ("intra", (0, 40), [160, 5]),
+        pytest.param("intra", (0, 40), [160, 5], marks=pytest.mark.slow),
     ],
 )
 def test_training_and_decoding_are_told_the_step_of_the_payload(
