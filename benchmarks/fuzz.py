@@ -10,8 +10,9 @@ python benchmarks/fuzz.py --replay 12 4091                           # one again
 What is malformed passes if it ends in one of our errors within 2 s and 300 MB; what decodes may take 1.5 s and 40 MB a
 megapixel, and 800 MB in all, at max_pixels = 4e6. What a verb of the command line prints of the file is caught as it
 would reach a terminal, and may hold nothing that a terminal acts upon. Seconds are the process's
-own, all threads together, so that a busy machine is not taken for a hang; a process that stands still is ended after an
-hour. Campaigns are processes: one that dies is a crash, and its seed is printed.
+own, all threads together, so that a busy machine is not taken for a hang; a process that stands still is ended after
+six hours. Campaigns are processes, forked from one that has imported and compiled everything; one that dies is a crash,
+and its seed is printed.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ import collections
 import itertools
 import json
 import multiprocessing
+import multiprocessing.process
 import os
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ from fuzzing.spoken import acted_upon, spoken
 
 SECONDS, MEGABYTES = 2.0, 300.0
 SECONDS_A_MEGAPIXEL, MEGABYTES_A_MEGAPIXEL, MOST_MEGABYTES = 1.5, 40.0, 800.0
-STANDSTILL = 3600
+STANDSTILL = 6 * 3600
 _STATUS = Path("/proc/self/status")
 
 
@@ -168,13 +170,18 @@ def campaign(kind: str, seed: int, count: int, codec: str | None = None) -> dict
     """Reads ``count`` damaged files; the same seed gives the same ones."""
     found = cases(kind, seed, codec)
     tally, slowest, most, wrong = collections.Counter[str](), 0.0, 0.0, []
-    judged(kind, next(cases(kind, seed + 1, codec)))  # imports and compiles
     for index in range(count):
         ended, faults, took, used = judged(kind, next(found), whole=index % 5 == 0)
         tally[_short(ended)] += 1
         wrong += [f"{kind}, seed {seed}, number {index}: {fault}" for fault in faults]
         slowest, most = max(slowest, took), max(most, used)
     return {"tally": dict(tally), "slowest": round(slowest, 2), "megabytes": round(most), "wrong": wrong}
+
+
+def warm(kind: str, codec: str | None) -> None:
+    """Imports and compiles, and makes what a kind's files begin with: campaigns are forked from what this leaves."""
+    for number, data in enumerate(itertools.islice(cases(kind, 1, codec), 20)):
+        judged(kind, data, whole=number % 5 == 0)
 
 
 def _short(ended: str) -> str:
@@ -185,21 +192,37 @@ def _short(ended: str) -> str:
     )
 
 
-def in_own_process(kind: str, seed: int, count: int, codec: str | None) -> dict[str, Any]:
-    """A campaign in a process of its own, so that memory and crashes are its own."""
-    command = [sys.executable, str(Path(__file__).resolve()), "--kind", kind, "--campaign", str(seed), str(count)]
-    command += ["--codec", codec] if codec else []
-    # Threads that wait for one another on a busy machine count as seconds of the stream's.
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    nothing = {"tally": {}, "slowest": 0.0, "megabytes": 0}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=STANDSTILL, env=env)
-    except subprocess.TimeoutExpired:
-        return {**nothing, "wrong": [f"{kind}, seed {seed}: stands still"]}
-    if done.returncode:
-        return {**nothing, "wrong": [f"{kind}, seed {seed}: crashed ({done.returncode}) {done.stderr[-300:]}"]}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def _send(pipe: Connection, *asked: Any) -> None:
+    files.folder.cache_clear()
+    files.picture.cache_clear()
+    pipe.send(campaign(*asked))
+    shutil.rmtree(files.folder())
+
+
+def forked(kind: str, seeds: list[int], asked: argparse.Namespace) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Campaigns, each in a process of its own, so that memory and crashes are its own; as they end."""
+    waiting, at_work = list(seeds), dict[Connection, tuple[int, multiprocessing.process.BaseProcess]]()
+    context, nothing = multiprocessing.get_context("fork"), {"tally": {}, "slowest": 0.0, "megabytes": 0}
+    while waiting or at_work:
+        while waiting and len(at_work) < asked.workers:
+            seed, (mine, theirs) = waiting.pop(0), context.Pipe(duplex=False)
+            process = context.Process(target=_send, args=(theirs, kind, seed, asked.each, asked.codec))
+            process.start()
+            theirs.close()
+            at_work[mine] = seed, process
+        ready = wait(list(at_work), STANDSTILL)
+        for pipe in ready or list(at_work):
+            seed, process = at_work.pop(pipe)  # type: ignore[index]
+            if not ready:
+                process.kill()
+            try:
+                found = pipe.recv()  # type: ignore[union-attr]
+            except EOFError:
+                process.join()
+                how = f"crashed ({process.exitcode})" if ready else "stands still"
+                found = {**nothing, "wrong": [f"{kind}, seed {seed}: {how}"]}
+            process.join()
+            yield seed, found
 
 
 def summary(kind: str, done: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -224,14 +247,12 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
     kept = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {}
     done: dict[str, dict[str, Any]] = kept.get(asked.kind, {}).get("campaigns", {})
     seeds = [s for s in range(asked.seed, asked.seed - (-asked.count // asked.each)) if str(s) not in done]
-    with (
-        tempfile.TemporaryDirectory() as place,
-        ProcessPoolExecutor(asked.workers, multiprocessing.get_context("spawn")) as pool,
-    ):
-        os.environ[streams.SEEDS] = place
-        jobs = {pool.submit(in_own_process, asked.kind, seed, asked.each, asked.codec): seed for seed in seeds}
-        for job in as_completed(jobs):
-            done[str(jobs[job])] = job.result()
+    with tempfile.TemporaryDirectory() as place:
+        os.environ.setdefault(streams.SEEDS, place)
+        if seeds:
+            warm(asked.kind, asked.codec)
+        for seed, result in forked(asked.kind, seeds, asked):
+            done[str(seed)] = result
             kept[asked.kind] = summary(asked.kind, done)
             if asked.out:
                 asked.out.write_text(json.dumps(kept, indent=1) + "\n")
@@ -242,6 +263,10 @@ def run(asked: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Runs the campaigns and prints the count."""
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        # Threads that wait for one another on a busy machine count as seconds of the stream's.
+        os.environ["OMP_NUM_THREADS"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", choices=list(KINDS), default="bytes")
     parser.add_argument("--count", type=int, default=200_000)
@@ -251,11 +276,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="results as JSON, gone on with where the file is there")
     parser.add_argument("--codec", help="damage only streams of this base codec")
     parser.add_argument("--replay", type=int, nargs=2, metavar=("SEED", "NUMBER"), help="that file only")
-    parser.add_argument("--campaign", type=int, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.campaign:
-        print(json.dumps(campaign(asked.kind, *asked.campaign, asked.codec)))
-        return
     if asked.replay:
         replay(asked.kind, *asked.replay, asked.codec)
         return

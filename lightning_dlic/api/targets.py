@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from dlic_registry import DlicError, did_you_mean, get
 from lightning_dlic.kinds.lookup import rivals
-from lightning_dlic.zoo import cards, find_card, inspect_net, load_net, sha256
+from lightning_dlic.zoo import find_card, inspect_net, load_net, sha256
 from lightning_dlic.zoo.bounded import TooLargeError, no_larger_than, without_memory
-from lightning_dlic.zoo.cards import names_card
+from lightning_dlic.zoo.cards import card_names, names_card
 from lightning_dlic.zoo.files import has_record
 from lightning_dlic.zoo.hub import fetch, names_hub, pinned, repository_name
 
@@ -61,7 +61,7 @@ def find_target(text: str) -> Target:
         return Target(text, text, None)
     if names_hub(text):
         return Target(text, repository_name(text), fetch(text))
-    if text in cards() or (names_card(text) and not os.path.isfile(path)):
+    if text in card_names() or (names_card(text) and not os.path.isfile(path)):
         return Target(text, text.rpartition(":")[2], find_card(text).weights)
     if is_run(path):
         return Target(text, _run_name(path), _run_file(path))
@@ -71,7 +71,7 @@ def find_target(text: str) -> Target:
         return Target(text, path.stem, path)
     if os.path.isdir(path):
         raise DlicError(f"{text}: not a run's folder (it has no recipe.yaml)")
-    known = [*rivals(), *cards()]
+    known = [*rivals(), *card_names()]
     hint = did_you_mean(text, known)
     raise DlicError(f"unknown target {text!r}: no file, no run's folder, no rival, not in the zoo.{hint}")
 

@@ -18,7 +18,7 @@ from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.cli.reports import surroundings, write_report
 from lightning_dlic.cli.tables import print_rows
 from lightning_dlic.kinds.lookup import rivals
-from lightning_dlic.zoo import cards
+from lightning_dlic.zoo.cards import card_names
 
 if TYPE_CHECKING:
     from lightning_dlic.measure.sets import TestSet
@@ -193,7 +193,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_data(text: str) -> bool:
-    return Path(text).is_dir() and not is_run(Path(text)) and text not in (*rivals(), *cards())
+    return Path(text).is_dir() and not is_run(Path(text)) and text not in (*rivals(), *card_names())
 
 
 def _open_sets(folders: Sequence[Path], trims: Sequence[str]) -> list[TestSet]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -237,12 +238,18 @@ def _hint_at(spec: type[Any], keys: Keys) -> Any:
     hint: Any = spec
     for key in keys:
         if is_dataclass(hint):
-            hint = typing.get_type_hints(hint).get(key, Any)
+            hint = _types(hint).get(key, Any)
         elif typing.get_origin(hint) in (dict, list):
             hint = typing.get_args(hint)[-1]
         else:
             return Any
     return hint
+
+
+@cache
+def _types(schema: type[Any]) -> dict[str, Any]:
+    """The types of a dataclass's fields."""
+    return typing.get_type_hints(schema)
 
 
 def _default_at(spec: type[Any], keys: Keys) -> Any:

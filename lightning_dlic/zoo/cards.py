@@ -92,12 +92,20 @@ def cards() -> dict[str, Card]:
     Raises:
         DlicError: A card cannot be read.
     """
-    found: dict[str, Card] = {}
+    return {name: read_card(path) for name, path in _card_files().items()}
+
+
+def card_names() -> list[str]:
+    """Names of all cards, none of which is read."""
+    return list(_card_files())
+
+
+def _card_files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
     for folder in folders():
         for path in sorted(folder.glob("*.yaml")):
-            if path.name == PIPELINE:
-                continue
-            found.setdefault(path.stem, read_card(path))
+            if path.name != PIPELINE:
+                found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
 
 

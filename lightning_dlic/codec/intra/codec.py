@@ -133,7 +133,7 @@ def digest(predictors: Sequence[IntegerPredictor]) -> bytes:
 @lru_cache(maxsize=1)
 def zoo_predictors() -> tuple[IntegerPredictor, ...]:
     """The networks that ship."""
-    from lightning_dlic.zoo.cards import cards
+    from lightning_dlic.zoo.cards import card_names
 
-    shipped = cards()
+    shipped = card_names()
     return tuple(IntegerPredictor.load(f"zoo:pnns_{side}") for side in SIDES if f"pnns_{side}" in shipped)
