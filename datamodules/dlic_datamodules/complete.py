@@ -9,18 +9,22 @@ from typing import Any
 from PIL import Image
 
 from dlic_datamodules.errors import PictureError
+from dlic_datamodules.ffmpeg import frames
 
-__all__ = ["check_chunks", "check_rows"]
+__all__ = ["check_chunks", "check_png", "check_rows"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # First column and row, and steps between columns and rows, of the passes of an interlaced picture.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _STEP = 1 << 20
+_MISSING = "cannot be decoded: its last rows are missing"
+# FFmpeg's number for damage; by others it says that it does not read the kind of file.
+_INVALID = 0x41444E49
 
 
 def check_rows(image: Image.Image, data: bytes) -> None:
-    """Refuses a PNG whose compressed data end, as they should, before its last row.
+    """Refuses a PNG or JPEG whose compressed data end, as they should, before its last row.
 
     Args:
         image: It, loaded.
@@ -29,11 +33,36 @@ def check_rows(image: Image.Image, data: bytes) -> None:
     Raises:
         PictureError: Rows are missing.
     """
-    if not data.startswith(_PNG) or (data[28] == 0 and _last_row(image)):
-        return
+    if data.startswith(_PNG) and not (data[28] == 0 and _last_row(image)):
+        check_png(data)
+    elif image.format in ("JPEG", "MPO") and (_last_is_grey(image) or image.info.get("progressive")):
+        _check_jpeg(data)
+
+
+def check_png(data: bytes) -> None:
+    """Refuses a PNG that holds too few bytes for all its rows.
+
+    Raises:
+        PictureError: Rows are missing.
+    """
     expected = _expected(data)
     if _inflated(data, expected) < expected:
-        raise PictureError("cannot be decoded: its last rows are missing")
+        raise PictureError(_MISSING)
+
+
+def _last_is_grey(image: Image.Image) -> bool:
+    """Whether a JPEG's last pixel is of the grey that stands for what is missing."""
+    last = image.getpixel((image.width - 1, image.height - 1))
+    return all(value in (127, 128) for value in (last if isinstance(last, tuple) else (last,)))
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Refuses a JPEG that ends, end mark and all, within its pixels, which its usual reader bears without a word."""
+    try:
+        frames(data, "mjpeg", "explode")
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == _INVALID:
+            raise PictureError(_MISSING) from error
 
 
 def _last_row(image: Image.Image) -> bool:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dlic_datamodules.complete import check_chunks
+from dlic_datamodules.complete import check_chunks, check_png
 from dlic_datamodules.errors import PictureError
+from dlic_datamodules.ffmpeg import frames
 from dlic_datamodules.formats import check_size, is_jxl
 from dlic_datamodules.jxl_header import jxl_facts
 
@@ -64,7 +65,10 @@ def deep_samples(data: bytes, image: Image.Image) -> NDArray[np.uint16] | None:
         PictureError: It is damaged, or has more than 8 bits in a way that is not read.
     """
     if data.startswith(PNG):
-        return _by_ffmpeg(data, "png") if data[24] == 16 else None
+        if data[24] != 16:
+            return None
+        check_png(data)
+        return _by_ffmpeg(data, "png")
     # FFmpeg has the bits, but bears what is cut off or damaged, and Pillow does not.
     image.load()
     if image.format == "PPM" and (found := _PPM.match(data)) is not None and int(found[1]) > 255:
@@ -142,21 +146,14 @@ def _samples(data: bytes, page: Any) -> NDArray[np.uint16]:
 
 
 def _by_ffmpeg(data: bytes, codec: str) -> NDArray[np.uint16]:
-    """By FFmpeg, which lives through any bytes; torchvision's decoder of PNG ends the process on some."""
-    import av
-
-    decoder: Any = av.CodecContext.create(codec, "r")
+    """By FFmpeg; torchvision's decoder of PNG ends the process on some bytes."""
     # To be strict with TIFF's strips is to refuse all that are compressed so.
-    decoder.options = {"err_detect": "crccheck+explode" if codec == "png" else "crccheck"}
-    # With the zeros behind it that FFmpeg's readers look at; around Python's own bytes lies anything.
-    packet = av.Packet(len(data))
-    packet.update(data)
-    frames = [*decoder.decode(packet), *decoder.decode(None)]
-    name = frames[0].format.name if frames else ""
+    found = frames(data, codec, "crccheck+explode" if codec == "png" else "crccheck")
+    name = found[0].format.name if found else ""
     samples = _LAYOUTS.get(name[:-2])
     if samples is None:
         raise PictureError(f"a {codec.upper()} of 16 bits that holds no picture read here")
-    frame = frames[0]
+    frame = found[0]
     order = ">u2" if name.endswith("be") else "<u2"
     rows = np.frombuffer(frame.planes[0], order).reshape(frame.height, -1)[:, : frame.width * samples]
     pixels: NDArray[np.uint16] = rows.reshape(frame.height, frame.width, samples).astype(np.uint16)

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +14,14 @@ from dlic_datamodules.errors import PictureError
 from dlic_datamodules.pictures import read_picture
 
 
-def png(rows: list[bytes], height: int, width: int = 8, *, interlaced: bool = False) -> bytes:
+def png(rows: list[bytes], height: int, width: int = 8, *, interlaced: bool = False, bits: int = 8) -> bytes:
     """A grey PNG that says to have so many rows."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         whole = kind + content
         return struct.pack(">I", len(content)) + whole + struct.pack(">I", zlib.crc32(whole))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlaced)
+    head = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, interlaced)
     data = zlib.compress(b"".join(b"\0" + row for row in rows))
     # In two pieces, as writers leave large ones.
     parts = chunk(b"IDAT", data[:5]) + chunk(b"IDAT", data[5:])
@@ -51,11 +52,37 @@ def test_a_png_without_its_last_rows_is_refused(value: int) -> None:
     for cut in (0, 1, 8):
         with pytest.raises(PictureError, match="cannot be decoded"):
             read_picture(png(rows[:cut], 9))
+        with pytest.raises(PictureError, match="rows are missing"):
+            read_picture(png(rows[:cut], 9, width=4, bits=16))
+    assert read_picture(png(rows, 9, width=4, bits=16)).deep
     picture = noise(13, 11, seed=value)[..., 0]
     whole = passes(picture)
     assert np.array_equal(read_picture(png(whole, 13, 11, interlaced=True)).pixels[..., 0], picture)
     with pytest.raises(PictureError, match="rows are missing"):
         read_picture(png(whole[:-1], 13, 11, interlaced=True))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"progressive": True},
+        {"restart_marker_blocks": 3},
+        {"subsampling": 0},
+        {"progressive": True, "subsampling": 1, "quality": 20},
+    ],
+)
+def test_a_jpeg_that_ends_within_its_pixels_is_refused_though_its_end_mark_is_there(
+    options: dict[str, Any], channels: int
+) -> None:
+    picture = noise(72, 88)[..., :channels].squeeze()
+    whole = encoded(picture, "JPEG", **options)
+    for sound in (whole, whole + b"more", encoded(np.full_like(picture, 128), "JPEG", **options)):
+        assert read_picture(sound).pixels.shape == (72, 88, channels)
+    for share in (0.5, 0.95):
+        with pytest.raises(PictureError, match="rows are missing"):
+            read_picture(whole[: int(len(whole) * share)] + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("bits", [8, 16])
