@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -88,14 +89,17 @@ def plan(source: Path, target: Path, suffixes: frozenset[str], ending: str | Cal
         ending: Of the files to make, see `dlic_datamodules.walk.target_names`.
 
     Raises:
-        DlicError: There are no such files, or the target is a file.
+        DlicError: There are no such files, or the target is no folder and cannot become one.
     """
-    if target.is_file():
-        raise DlicError(f"{target}: is a file, but {source} is a folder; name a folder for the results")
+    if os.path.lexists(target) and not target.is_dir():
+        raise DlicError(f"{target}: is no folder, but {source} is one; name a folder for the results")
     found = _find(source, suffixes, target)
     names = [PurePosixPath(path.relative_to(source).as_posix()) for path in found.files]
     made = target_names(names, ending if callable(ending) else lambda _: ending)
     pairs = [(path, target / name) for path, name in zip(found.files, made, strict=True)]
+    if reason := _prepare(target):
+        # What goes wrong for all is said once, before anything is read.
+        raise DlicError(reason)
     return Plan(pairs, found.others, found.problems)
 
 

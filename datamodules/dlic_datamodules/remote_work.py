@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +21,8 @@ __all__ = ["RemotePlan", "engine_address", "plan_remote", "run_on_ray"]
 
 # Files handed out for each processor of the cluster: enough that none waits for the next.
 _AHEAD = 3
+# Seconds to wait for a cluster to answer.
+_PATIENCE = 10.0
 _RETRIES = 1
 _STORE = 100 << 20
 
@@ -144,7 +148,22 @@ def _outcome(ray: Any, reference: Any, pair: tuple[str, str]) -> Outcome:
     return found
 
 
+def _reach(address: str) -> None:
+    """Refuses the address of a cluster at which nobody answers: Ray would knock for many minutes."""
+    match = re.fullmatch(r"(?:ray://)?\[?([^/\]]+?)\]?:([0-9]{1,5})", address)
+    if match is None:
+        if address == "auto":
+            return
+        raise EngineError(f"--on ray:{address}: write ray:HOST:PORT, or ray:auto for the cluster of this machine")
+    try:
+        socket.create_connection((match[1], int(match[2])), timeout=_PATIENCE).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise EngineError(f"--on ray:{address}: nobody answers there ({error})") from error
+
+
 def _start(address: str | None, workers: int) -> Any:
+    if address is not None:
+        _reach(address)
     # It would tell its makers of each use.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:

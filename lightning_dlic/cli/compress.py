@@ -176,7 +176,7 @@ def _scale(text: str) -> float | str:
     try:
         return int(text) if text.isdigit() else float(text)
     except ValueError:
-        raise DlicError(f"--scale {text!r}: write auto or a number from 1 to 16") from None
+        raise DlicError(f"--scale {text[:40]!r}: write auto or a number from 1 to 16") from None
 
 
 def _one(source: str, target: str, options: Options) -> dict[str, Any]:

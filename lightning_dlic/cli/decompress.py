@@ -76,12 +76,16 @@ def _one(
     source: str | Path,
     target: str | Path,
 ) -> str:
+    from lightning_dlic.codec import BitstreamError
     from lightning_dlic.pipeline.decompress import decode_strips
     from lightning_dlic.pipeline.pictures import save_strips
     from lightning_dlic.pipeline.plan import find_pipeline
 
     given = find_pipeline(pipeline) if pipeline else None
-    picture = decode_strips(_read(source), pipeline=given, strict=strict, **limits)
+    try:
+        picture = decode_strips(_read(source), pipeline=given, strict=strict, **limits)
+    except BitstreamError as error:
+        raise BitstreamError(f"{'standard input' if source == STANDARD else source}: {error}") from error
     save_strips(picture, target, quality)
     return f"{target}: {picture.width}x{picture.height} {'colour' if picture.color else 'grey'}"
 

@@ -67,8 +67,14 @@ def _disarmed(step: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return step(*arguments, **options)
     except Exception as error:
         if isinstance(message := getattr(error, "message", None), str):
-            error.message = printable(message, lines=True)  # type: ignore[attr-defined]
+            error.message = printable(message + _file_of(message), lines=True)  # type: ignore[attr-defined]
         raise
+
+
+def _file_of(message: str) -> str:
+    """How to write a file's name that was taken for an option."""
+    named = [word for word in sys.argv[1:] if word.startswith("-") and os.path.lexists(word)]
+    return f"\nThe file of that name is ./{named[0]}" if named and message.startswith("No such option") else ""
 
 
 def describe(error: Exception) -> tuple[str, int]:
@@ -82,6 +88,8 @@ def describe(error: Exception) -> tuple[str, int]:
     """
     if isinstance(error, DlicError):
         return str(error), error.status
+    if isinstance(error, OSError) and error.errno == errno.ENOENT and error.filename is None and _nowhere():
+        return "the folder you are in was removed; cd into one that is there", 2
     if isinstance(error, OSError) and error.strerror:
         what = error.filename if error.filename is not None else "standard output"
         if isinstance(what, bytes):
@@ -95,6 +103,15 @@ def describe(error: Exception) -> tuple[str, int]:
     if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
         return f"not enough memory ({text})", 1
     return f"unexpected {type(error).__name__}: {text}\n{_TRACEBACK}=1 shows where it came from.", 1
+
+
+def _nowhere() -> bool:
+    """Whether the working directory is gone."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _open_streams() -> None:

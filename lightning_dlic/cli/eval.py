@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -208,7 +209,7 @@ def _open_sets(folders: Sequence[Path], trims: Sequence[str]) -> list[TestSet]:
     chosen = dict.fromkeys(names, 0)
     for text in trims:
         owner, _, number = text.rpartition("=")
-        if not number.isdigit() or (owner and owner not in chosen):
+        if not re.fullmatch("[0-9]{1,9}", number) or (owner and owner not in chosen):
             raise DlicError(f"--trim {text}: write N, or SET=N with SET one of {', '.join(names)}")
         chosen.update(dict.fromkeys([owner] if owner else names, int(number)))
     return [open_set(folder, chosen[name], name) for folder, name in zip(folders, names, strict=True)]

@@ -27,10 +27,10 @@ def parse_bytes(text: str, option: str) -> int:
     Raises:
         DlicError: It is none, or less than 1.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(|k|m|ki|mi)(?:b|ytes)?", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,25}(?:\.[0-9]{1,15})?) ?(|k|m|ki|mi)(?:b|ytes)?", text.strip().lower())
     value = float(match[1]) * _UNITS[match[2]] if match else 0
     if value < 1 or value != int(value):
-        raise DlicError(f"{option} {text!r}: write a number of bytes, such as 1500, 2k (2000) or 2Ki (2048)")
+        raise DlicError(f"{option} {text[:40]!r}: write a number of bytes, such as 1500, 2k (2000) or 2Ki (2048)")
     return int(value)
 
 

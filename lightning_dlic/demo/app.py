@@ -77,7 +77,7 @@ class _Site:
     async def take(self, request: Request) -> Response:
         """Takes a file; neither its name nor its type is asked for."""
         told = request.headers.get("content-length", "")
-        if told.isdigit() and int(told) > UPLOAD_BYTES:
+        if told.isdecimal() and (len(told) > 18 or int(told) > UPLOAD_BYTES):
             raise _too_large()
         room = self.album.add()
         try:

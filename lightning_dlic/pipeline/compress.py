@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -192,6 +193,8 @@ def _goal(target: Mapping[str, float]) -> tuple[str, float]:
     if len(target) != 1:
         raise DlicError(f"target takes one metric, not {len(target)}")
     ((metric, value),) = target.items()
+    if not metric or not isinstance(value, int | float) or not math.isfinite(value):
+        raise DlicError(f"target must be a metric and a number, such as psnr 32 or ssim 0.9, not {metric} {value}")
     return metric, -value if metric in DISTANCES else value
 
 

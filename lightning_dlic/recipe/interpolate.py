@@ -40,6 +40,11 @@ def reckon(values: dict[str, Any], fail: Fail) -> None:
         raise fail((), "interpolates in a circle, or nearly so", "Name the keys themselves.") from error
 
 
+def is_index(key: str) -> bool:
+    """Whether a key is the number of a list's item."""
+    return re.fullmatch("[0-9]{1,9}", key) is not None
+
+
 class _Reckoner:
     def __init__(self, values: dict[str, Any], fail: Fail) -> None:
         self.values = values
@@ -56,7 +61,7 @@ class _Reckoner:
         for depth, key in enumerate(keys):
             if isinstance(value, str):
                 return self.at(keys[:depth])
-            if isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            if isinstance(value, list) and is_index(key) and int(key) < len(value):
                 value = value[int(key)]
             else:
                 value = value.get(key) if isinstance(value, dict) else None

@@ -24,7 +24,7 @@ from omegaconf.errors import (
 from lightning_dlic.recipe.document import Document, Keys
 from lightning_dlic.recipe.errors import RecipeError, nearest, show
 from lightning_dlic.recipe.given import Given, as_due
-from lightning_dlic.recipe.interpolate import reckon
+from lightning_dlic.recipe.interpolate import is_index, reckon
 from lightning_dlic.recipe.typecheck import describe, remedy
 
 _MAX_DEPTH = 60
@@ -200,7 +200,7 @@ class _Resolver:
     def _written(self, keys: Keys) -> Any:
         value: Any = self.document.values
         for key in keys:
-            if isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            if isinstance(value, list) and is_index(key) and int(key) < len(value):
                 value = value[int(key)]
             else:
                 value = value.get(key) if isinstance(value, dict) else None
@@ -247,7 +247,7 @@ def _hint_at(spec: type[Any], keys: Keys) -> Any:
 
 
 @cache
-def _types(schema: type[Any]) -> dict[str, Any]:
+def _types(schema: Any) -> dict[str, Any]:
     """The types of a dataclass's fields."""
     return typing.get_type_hints(schema)
 

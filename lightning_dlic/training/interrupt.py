@@ -15,13 +15,15 @@ from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.checkpoints import Checkpoints, log_batch
 from lightning_dlic.training.metrics_file import MetricsFile
 
+_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
+
 
 class Interrupted(BaseException):
     """Leaves a training. Not an `Exception`: nothing on the way may take it for a failure."""
 
 
 class Interrupt(pl.Callback):
-    """Turns SIGINT and SIGTERM into a checkpoint and an end: after the batch at work, or the picture in a validation.
+    """Turns SIGINT, SIGTERM and SIGHUP into a checkpoint and an end: after the batch, or the picture in a validation.
 
     A validation that is broken off is run again when the training goes on. A second SIGINT leaves at once, with the
     checkpoints that are there.
@@ -38,12 +40,16 @@ class Interrupt(pl.Callback):
         self._at_once = self._after_batch = False
         self._previous: dict[int, Any] = {}
         self._trainer: pl.Trainer | None = None
+        self._terminals: list[int] = []
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Notes whose the signals are, before Lightning takes them for itself."""
         self._trainer = trainer
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+            # What nohup has a process ignore, it goes on ignoring.
+            handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+            self._previous = {number: each for number, each in handlers.items() if each is not signal.SIG_IGN}
+            self._terminals = [stream for stream in (1, 2) if os.isatty(stream)]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes the signals, from Lightning."""
@@ -51,6 +57,8 @@ class Interrupt(pl.Callback):
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if number not in (signal.SIGINT, signal.SIGTERM):
+            self._leave_terminal()
         if self.received is None:
             self.received = number
             where = "this validation is broken off, and runs again when the training goes on"
@@ -61,6 +69,13 @@ class Interrupt(pl.Callback):
             self._at_once = True
             self._tell("leaving at once, with the checkpoints that are there")
             raise Interrupted
+
+    def _leave_terminal(self) -> None:
+        """Prints to nowhere from here on: the terminal has hung up, and what wrote to it would fail before the save."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in self._terminals:
+            os.dup2(nowhere, stream)
+        os.close(nowhere)
 
     @property
     def _validating(self) -> bool:

@@ -6,6 +6,7 @@ Lightning may start them, or torchrun, or SLURM's srun; each has the same comman
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
@@ -34,7 +35,7 @@ def ranks(spec: TrainerSpec) -> int:
     devices, visible = spec.devices, torch.cuda.device_count() if torch.cuda.is_available() else 0
     if isinstance(devices, str) and devices != "auto":
         listed = [part for part in devices.split(",") if part.strip()]
-        devices = len(listed) if len(listed) > 1 else int(devices) if devices.strip("-").isdigit() else 1
+        devices = len(listed) if len(listed) > 1 else int(devices) if re.fullmatch("-?[0-9]{1,9}", devices) else 1
     if devices in ("auto", -1):
         devices = visible if spec.accelerator in ("auto", "gpu", "cuda") and visible else 1
     return max(1, int(devices)) * spec.num_nodes

@@ -35,10 +35,22 @@ class MetricsFile(Logger):
         self._fresh = False
         self.rows: dict[int, dict[str, Any]] = {}
         if start and path.is_file():
-            with path.open(newline="") as stream:
-                for row in csv.DictReader(stream):
-                    if int(row["step"]) <= start:
-                        self.rows[int(row["step"])] = {k: v for k, v in row.items() if v != "" and k != "step"}
+            try:
+                self._take(start)
+            except (LookupError, TypeError, ValueError, csv.Error) as error:
+                what = "It holds what no run writes. Move it away: the run goes on, and begins it anew."
+                raise DlicError(f"{path}: is damaged.\n{what}") from error
+
+    def _take(self, start: int) -> None:
+        with self.path.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            if "step" not in (reader.fieldnames or ["step"]):
+                raise ValueError("no column of steps")
+            for row in reader:
+                if None in row:
+                    raise ValueError("more fields than columns")
+                if int(row["step"]) <= start:
+                    self.rows[int(row["step"])] = {k: v for k, v in row.items() if v != "" and k != "step"}
 
     @property
     def name(self) -> str:

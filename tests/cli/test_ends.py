@@ -142,3 +142,23 @@ def main_status(due: int) -> None:
     except SystemExit as end:
         status = end.code
     assert status == due
+
+
+def test_where_one_stands_and_what_begins_with_a_dash_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["dlic", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        return " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+    (tmp_path / "-x.png").touch()
+    monkeypatch.chdir(tmp_path)
+    assert "The file of that name is ./-x.png" in said("compress", "-x.png", "a.dlic", "--bytes", "500")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    words = ("compress", str(tmp_path), "out", "--bytes", "500", "--pipeline", "bicubic")
+    assert "the folder you are in was removed" in said(*words)

@@ -117,6 +117,11 @@ def test_a_jpeg_is_written_finely_unless_told_otherwise(inline: Dlic, photo: Pat
     [
         (("--bytes", "2q"), "2k (2000) or 2Ki (2048)"),
         (("--bytes", "0"), "write a number of bytes"),
+        (("--bytes", "9" * 400), "write a number of bytes"),
+        (("--bytes", "500", "--scale", "²"), "write auto or a number"),
+        (("--bytes", "500", "--scale", "9" * 5000), "write auto or a number"),
+        (("--target", "ssim=nan"), "target must be a metric and a number"),
+        (("--target", "=3"), "target must be a metric and a number"),
         (("--quality", "0.8"), "for the share 0.8 of the steps write 80"),
     ],
 )
@@ -126,6 +131,27 @@ def test_numbers_that_mean_something_else_are_refused(
     _, err = inline("compress", photo, tmp_path / "a.dlic", *words, status=2)
     assert message in err
     assert not (tmp_path / "a.dlic").exists()
+
+
+@pytest.mark.parametrize("target", ["photo.png", "photo.png/x", "loop", "/dev/null", "/dev/null/x", "/proc/x"])
+def test_what_is_no_folder_for_results_is_said_once(inline: Dlic, photo: Path, tmp_path: Path, target: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    _, err = inline("compress", tmp_path, tmp_path / target, *FAST, status=2)
+    assert err.count("error") == 1, err
+    assert target in err
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "ray://127.0.0.1:1", "nosuch", "[::1]:1"])
+def test_a_cluster_that_does_not_answer_is_told_at_once(
+    inline: Dlic, photo: Path, tmp_path: Path, address: str
+) -> None:
+    _, err = inline("compress", tmp_path, tmp_path / "out", *FAST, "--on", f"ray:{address}", status=2)
+    assert f"error: --on ray:{address}: " in err
+
+
+def test_a_damaged_bitstream_is_named(inline: Dlic, photo: Path, tmp_path: Path) -> None:
+    _, err = inline("decompress", photo, tmp_path / "a.png", status=2)
+    assert f"{photo}: byte 0: no .dlic bitstream" in err
 
 
 def test_info_of_standard_input(inline: Dlic, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def test_one_picture_goes_to_a_file_or_into_a_folder(folder: Path, tmp_path: Pat
     ("source", "target", "suffix", "message"),
     [
         ("absent", "out", None, "no such file or folder"),
-        ("in", "in/a.png", None, "is a file, but"),
+        ("in", "in/a.png", None, "is no folder, but"),
         ("in/sub/empty", "out", None, "no files in it that end in"),
         ("in", "in", None, "would be overwritten by its own enlargement"),
         ("in/a.png", "in/a.png", None, "would be overwritten by its own enlargement"),

@@ -53,9 +53,9 @@ def train(write_recipe: Write) -> Callable[..., Result]:
 
 @pytest.fixture(autouse=True)
 def handlers_come_back() -> Any:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     yield
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 @pytest.mark.slow
@@ -75,9 +75,12 @@ def test_a_validation_is_broken_off_and_made_up_for(
         assert (resumed.run.folder / name).read_bytes() == (whole.run.folder / name).read_bytes(), name
 
 
-def test_nothing_is_validated_on_the_way_out(train: Callable[..., Result], capfd: pytest.CaptureFixture[str]) -> None:
-    stopped = train({"batch 1": [signal.SIGINT]})
-    assert (stopped.batches, stopped.signal, PLAN["seen"]) == (1, signal.SIGINT, [])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_nothing_is_validated_on_the_way_out(
+    train: Callable[..., Result], number: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stopped = train({"batch 1": [number]})
+    assert (stopped.batches, stopped.signal, PLAN["seen"]) == (1, number, [])
     assert "stopping: after this batch; a checkpoint is saved" in capfd.readouterr().err
 
 

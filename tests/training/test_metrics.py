@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from dlic_registry import DlicError, local, register
 from lightning_dlic.recipe import check, load_recipe
 from lightning_dlic.training.fit import fit
+from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.zoo.files import inspect_net
 
 
@@ -60,3 +61,14 @@ def test_a_figure_that_no_validation_gives_is_told(write_recipe: Callable[..., P
     grey = load_recipe(write_recipe(body="monitor: psnr_rgb"), ["stages.sr.args.channels=1"])
     with pytest.raises(DlicError, match="monitor: no validation gives 'psnr_rgb'\nFigures: psnr_y, ssim_y"):
         fit(grey)
+
+
+@pytest.mark.parametrize(
+    "content", [b"step,loss\n1,\xff\n", b"a,b\n1,2\n", b"step\nx\n", b"step\n1,2\n", b'step,loss\n1,"2\n', b"\0" * 9]
+)
+def test_a_damaged_file_of_metrics_is_told_and_left_alone(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(content)
+    with pytest.raises(DlicError, match=r"metrics\.csv: is damaged\.\n.*Move it away"):
+        MetricsFile(path, start=3)
+    assert path.read_bytes() == content
