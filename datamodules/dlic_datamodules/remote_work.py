@@ -154,7 +154,7 @@ def _reach(address: str) -> None:
     if match is None:
         if address == "auto":
             return
-        raise EngineError(f"--on ray:{address}: write ray:HOST:PORT, or ray:auto for the cluster of this machine")
+        raise DlicError(f"--on ray:{address}: write ray:HOST:PORT, or ray:auto for the cluster of this machine")
     try:
         socket.create_connection((match[1], int(match[2])), timeout=_PATIENCE).close()
     except (OSError, OverflowError, UnicodeError) as error:

@@ -238,7 +238,7 @@ def _hint_at(spec: type[Any], keys: Keys) -> Any:
     hint: Any = spec
     for key in keys:
         if is_dataclass(hint):
-            hint = _types(hint).get(key, Any)
+            hint = _types(typing.cast("Any", hint)).get(key, Any)
         elif typing.get_origin(hint) in (dict, list):
             hint = typing.get_args(hint)[-1]
         else:

@@ -141,11 +141,14 @@ def test_what_is_no_folder_for_results_is_said_once(inline: Dlic, photo: Path, t
     assert target in err
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "ray://127.0.0.1:1", "nosuch", "[::1]:1"])
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("127.0.0.1:1", 1), ("127.0.0.1:99999", 1), ("ray://127.0.0.1:1", 1), ("nosuch", 2), ("[::1]:1", 1)],
+)
 def test_a_cluster_that_does_not_answer_is_told_at_once(
-    inline: Dlic, photo: Path, tmp_path: Path, address: str
+    inline: Dlic, photo: Path, tmp_path: Path, address: str, status: int
 ) -> None:
-    _, err = inline("compress", tmp_path, tmp_path / "out", *FAST, "--on", f"ray:{address}", status=2)
+    _, err = inline("compress", tmp_path, tmp_path / "out", *FAST, "--on", f"ray:{address}", status=status)
     assert f"error: --on ray:{address}: " in err
 
 
