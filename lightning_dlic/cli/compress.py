@@ -229,8 +229,13 @@ def _hints(stream: Bitstream) -> dict[str, Any] | None:
 
 
 def _sentence(report: dict[str, Any]) -> str:
-    how = f"{report['codec']}, scale {report['scale']}, quality {report['quality']}"
-    net = "" if report["pipeline"] is None else f", pipeline {report['pipeline']}"
+    from lightning_dlic.codec import base_codec
+    from lightning_dlic.pipeline.plan import pipeline_title
+
+    # As --quality has it; the report has the codec's own step.
+    quality = 100 * report["quality"] / max(1, base_codec(report["codec"]).steps - 1)
+    how = f"{report['codec']}, scale {report['scale']}, quality {quality:.0f}"
+    net = "" if report["pipeline"] is None else f", pipeline {pipeline_title(report['pipeline'])}"
     net += f", networks {' '.join(report['networks'])}" if report["networks"] else ""
     net += f", alpha {report['alpha']:.2g}" if report["alpha"] else ""
     hints = report["hints"]

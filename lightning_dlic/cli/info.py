@@ -146,9 +146,17 @@ def _show(facts: Mapping[str, Any]) -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for key, value in facts.items():
+        if key == "pipeline" and isinstance(value, int):
+            value = _pipeline(value)
         for number, line in enumerate(_lines(value)):
             table.add_row(*cells(key if number == 0 else "", line))
     console().print(table)
+
+
+def _pipeline(number: int) -> str:
+    from lightning_dlic.pipeline.plan import pipeline_title
+
+    return f"{pipeline_title(number)} (number {number})"
 
 
 def _lines(value: Any) -> list[str]:
@@ -159,7 +167,9 @@ def _lines(value: Any) -> list[str]:
         return (pairs if nested else [", ".join(pairs)]) or ["-"]
     if isinstance(value, list):
         return [_inline(item) for item in value] or ["-"]
-    return str(value).rstrip().splitlines() or ["-"]
+    if value is None or isinstance(value, bool):
+        return [{None: "-", True: "yes", False: "no"}[value]]
+    return (f"{value:.4g}" if isinstance(value, float) else str(value)).rstrip().splitlines() or ["-"]
 
 
 def _inline(value: Any) -> str:

@@ -20,15 +20,15 @@ SAMPLES = {"chelsea": "chelsea.png", "coffee": "coffee.png", "astronaut": "astro
 
 @cache
 def pipelines() -> dict[str, str]:
-    """The pipelines that ship and code, by name, with the sentence that their file begins with."""
+    """The pipelines that ship and code, the usual one first, with the sentence that their file begins with."""
     from lightning_dlic.pipeline.plan import shipped
     from lightning_dlic.recipe.find import PIPELINES, shipped_folder
 
     folder = shipped_folder()
     if folder is None:
         return {}
-    found = {name: (folder / PIPELINES / f"{name}.yaml") for name in shipped() if "/" not in name}
-    return {name: _sentence(path.read_text("utf-8")) for name, path in found.items()}
+    names = sorted((name for name in shipped() if "/" not in name), key=lambda name: name != usual_pipeline())
+    return {name: _sentence((folder / PIPELINES / f"{name}.yaml").read_text("utf-8")) for name in names}
 
 
 def _sentence(text: str) -> str:

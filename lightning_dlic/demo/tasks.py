@@ -27,6 +27,7 @@ from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decode_layers, decompress
 from lightning_dlic.pipeline.measures import psnr_chroma
 from lightning_dlic.pipeline.pictures import load_picture
+from lightning_dlic.pipeline.plan import pipeline_title
 from lightning_dlic.pipeline.resolve import loop_networks
 from lightning_dlic.pipeline.source import Source
 
@@ -167,13 +168,12 @@ def _whole(tell: Tell, picture: U8, path: Path) -> None:
 def _stream_facts(stream: Bitstream) -> dict[str, Any]:
     parts = [{"name": part.name, "words": part.words, "bytes": part.bytes} for part in byte_parts(stream)]
     networks = [network.name for network in named_networks(stream) or ()]
-    named = stream.pipeline is not None
     return {
         "parts": parts,
         "codec": stream.codec,
         "scale": stream.factor,
         "networks": networks,
-        "pipeline_number": stream.pipeline if named else None,
+        "through": pipeline_title(stream.pipeline) if stream.pipeline is not None else None,
         "hints": hint_facts(stream),
     }
 

@@ -18,7 +18,7 @@ from lightning_dlic.pages.html import embedded, figure, page, tag
 from lightning_dlic.pages.layers import Part, base_picture, byte_parts, region_map
 from lightning_dlic.pipeline.decompress import decode_layers, decompress
 from lightning_dlic.pipeline.measures import psnr, ssim
-from lightning_dlic.pipeline.plan import Pipeline
+from lightning_dlic.pipeline.plan import Pipeline, pipeline_title
 from lightning_dlic.pipeline.resolve import NET_PIXELS, loop_networks
 
 U8 = NDArray[np.uint8]
@@ -91,7 +91,9 @@ def take_apart(name: str, data: bytes, original: U8 | None = None, pipeline: Pip
     layers = decode_layers(stream, loop_networks(stream, pipeline))
     height, width = stream.height, stream.width
     networks = ", ".join(network.name for network in named_networks(stream) or ())
-    through = networks or (f"pipeline {stream.pipeline}" if stream.pipeline is not None else "interpolation")
+    through = networks or (
+        f"pipeline {pipeline_title(stream.pipeline)}" if stream.pipeline is not None else "interpolation"
+    )
     panels = [Panel("Decoded", f"{width} × {height} pixels, through {through}", picture)]
     facts = {"size": f"{len(data):,} bytes", "bits per pixel": f"{8 * len(data) / (width * height):.3g}"}
     if original is not None:

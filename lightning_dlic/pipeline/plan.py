@@ -147,6 +147,11 @@ def numbered(number: int) -> Pipeline | None:
     return None if name is None else find_pipeline(name)
 
 
+def pipeline_title(number: int) -> str:
+    """What a file's pipeline is called: its name, or its number where this version has none under it."""
+    return numbers().get(number, str(number))
+
+
 @cache
 def numbers() -> Mapping[int, str]:
     """Names of the pipelines that ship under a number, past ones included."""

@@ -80,7 +80,7 @@ function layers(picture, ours) {
     : "No superpixels to show: this file’s colours are in its base layer. Pipelines with hints may send them apart.";
 }
 
-const through = (ours) => (ours.networks.length ? `, through ${ours.networks.join(" and ")}` : ours.pipeline_number !== null ? `, through pipeline ${ours.pipeline_number}` : "");
+const through = (ours) => (ours.networks.length ? `, through ${ours.networks.join(" and ")}` : ours.through !== null ? `, through pipeline ${ours.through}` : "");
 
 const KINDS = { grid: "Grid", segmentation: "Superpixels", none: "None: guessed" };
 
