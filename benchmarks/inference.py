@@ -123,7 +123,7 @@ def main() -> None:
         table.add_row(name, f"{value:.4f}", f"{medians[name]:.4f}", f"{reference / value:.2f}")
     Console(width=110).print(table)
     clock = "CPU time" if options.cpu_time else "by the clock"
-    rounds = f"{options.turns} processes of {options.rounds} rounds, {clock}"
+    rounds = f"processes: {options.turns}, each of {options.rounds} rounds, {clock}"
     print(f"{options.threads} threads, input {options.side} squared, {rounds}, {cpu()}")
     if options.json:
         facts = {"threads": options.threads, "side": options.side, "rounds": rounds}

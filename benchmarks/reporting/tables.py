@@ -79,7 +79,7 @@ def inference(found: Found) -> Iterator[str]:
             for name, each in figures.items()
         ),
     )
-    yield from ("", f"Threads: {found['threads']}; input of {found['side']} pixels squared; {found['rounds']}.")
+    yield from ("", f"Threads: {found['threads']}; input of {found['side']}x{found['side']} pixels; {found['rounds']}.")
 
 
 def intra(found: Found) -> Iterator[str]:

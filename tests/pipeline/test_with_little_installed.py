@@ -90,6 +90,8 @@ def test_without_numba_hints_decode_alike_and_networks_of_intra_end_in_a_sentenc
         assert made[0] == made[1]
     done = dlic("numba torch", "info", CODEC_GOLDEN / "hints_segmentation_x2.dlic")
     assert done.returncode == 0, done.stderr
+    done = dlic("numba torch", "info", GOLDEN / "photo_4_x1.5.dlic")
+    assert "photo (number 4)" in done.stdout, done.stderr
     done = dlic("numba", "decompress", CODEC_GOLDEN / "intra_networks_x2_gray.dlic", tmp_path / "a.png")
     assert (done.returncode, "needs" in done.stderr or "Numba" in done.stderr) == (2, True)
     assert "Traceback" not in done.stderr
