@@ -11,12 +11,14 @@ latter's, and how many pictures took the scale.
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from reporting.keep import keep
+from reporting.tables import between_scales
 
 from lightning_dlic.bench.bench import score
 from lightning_dlic.pipeline.decompress import decompress
@@ -26,7 +28,6 @@ from lightning_dlic.pipeline.scales import SCALES, whole
 from lightning_dlic.pipeline.search import Search
 from lightning_dlic.pipeline.settings import Settings
 from lightning_dlic.pipeline.source import Source
-from lightning_dlic.versions import versions
 
 BEST_BY = {"psnr": "psnr_rgb", "ms_ssim": "ms_ssim"}
 SIDE = 768
@@ -50,14 +51,8 @@ def main() -> None:
             for limit in map(int, asked.bytes.split(",")):
                 found += measured(path.name, Source(np.asarray(image)), pipeline, limit, extra)
                 if asked.json:
-                    content = {"side": SIDE, "versions": versions("imageio-ffmpeg"), "records": found}
-                    asked.json.write_text(json.dumps(content, indent=1) + "\n")
-    print("| pipeline | bytes | scale | PSNR-RGB | MS-SSIM | taken by PSNR |\n|---|---|---|---|---|---|")
-    for pipeline, limit, scale in dict.fromkeys((r["pipeline"], r["limit"], r["scale"]) for r in found if r["scale"]):
-        mine = [r for r in found if (r["pipeline"], r["limit"], r["scale"]) == (pipeline, limit, scale)]
-        gains = (f"{np.mean([r['gain'] for r in mine if r['by'] == by]):+.4f}" for by in BEST_BY)
-        taken = sum(r["chosen"] == scale for r in mine if r["by"] == "psnr")
-        print(f"| {pipeline} | {limit} | {scale:g} | {' | '.join(gains)} | {taken} of {len(mine) // len(BEST_BY)} |")
+                    keep(asked.json, {"side": SIDE, "records": found}, "imageio-ffmpeg")
+    print("\n".join(between_scales({"records": found})))
 
 
 def measured(name: str, source: Source, pipeline: str, limit: int, extra: list[float]) -> list[dict[str, Any]]:
@@ -85,7 +80,8 @@ def measured(name: str, source: Source, pipeline: str, limit: int, extra: list[f
                     "gain": value - first,
                 }
             )
-    print(name, pipeline, limit, [(r["by"], r["scale"], r["chosen"], round(r["gain"], 4)) for r in found], flush=True)
+    told = [(r["by"], r["scale"], r["chosen"], round(r["gain"], 4)) for r in found]
+    print(name, pipeline, limit, told, file=sys.stderr, flush=True)
     return found
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import random
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from shutil import which
@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from reporting.keep import keep
+from reporting.tables import photographs
 
 from lightning_dlic.pipeline.photographs import Traits, traits
 
@@ -131,15 +133,9 @@ def shown(pages: Iterable[Path]) -> Iterator[Image.Image]:
 def _report(name: str, pictures: Iterable[Image.Image]) -> dict[str, Any]:
     found = [traits(np.asarray(p if p.mode == "L" else p.convert("RGB"))) for p in pictures]
     photos = sum(one.photograph for one in found)
-    if found:
-        print(f"| {name} | {len(found)} | {photos} | {_range(found)} |", flush=True)
+    print(f"{name}: {photos} of {len(found)}", file=sys.stderr, flush=True)
     marks = [round(one.equal + 2 * one.sharp, 3) for one in found]
     return {"pictures": name, "number": len(found), "taken_for_photographs": photos, "marks": marks}
-
-
-def _range(found: list[Traits]) -> str:
-    marks = sorted(one.equal + 2 * one.sharp for one in found)
-    return f"{marks[0]:.2f} ... {marks[len(marks) // 2]:.2f} ... {marks[-1]:.2f}"
 
 
 def _folder(folder: Path) -> Iterator[Image.Image]:
@@ -157,16 +153,16 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, nargs="*", default=[])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    print("| pictures | number | taken for photographs | least, median, greatest mark |\n|---|---|---|---|")
     rows = [_report(f"{folder.parent.name}/{folder.name}", _folder(folder)) for folder in asked.folders]
     for kind in KINDS:
         rows.append(_report(kind.__name__, drawn(kind)))
         rows.append(_report(f"{kind.__name__}, JPEG", map(as_jpeg, drawn(kind))))
     pages = list(shown(asked.pages))
     rows += [_report("pages in a browser", pages), _report("pages in a browser, JPEG", map(as_jpeg, pages))]
+    found = {"rule": Traits.photograph.__doc__, "rows": [row for row in rows if row["number"]]}
+    print("\n".join(photographs(found)))
     if asked.json:
-        kept = [row for row in rows if row["number"]]
-        asked.json.write_text(json.dumps({"rule": Traits.photograph.__doc__, "rows": kept}, indent=1) + "\n")
+        keep(asked.json, found)
 
 
 if __name__ == "__main__":

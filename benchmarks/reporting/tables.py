@@ -122,6 +122,46 @@ def hints(found: Found) -> Iterator[str]:
     yield f"{len(found['pictures'])} pictures of Kodak; grey has {grey['psnr_rgb']:.2f} dB / {grey['lpips']:.3f}."
 
 
+def tiny(found: Found) -> Iterator[str]:
+    """PSNR-RGB and LPIPS of placeholders by budget; how many pictures a codec misses."""
+    budgets = sorted({row["budget"] for row in found["summary"]})
+    titles = {"blurhash": "BlurHash", "thumbhash": "ThumbHash", "avif": "AVIF", "ours:tiny": "**dlic** `tiny`"}
+    figures = {(row["codec"], row["budget"]): row for row in found["summary"]}
+    body = []
+    for codec in dict.fromkeys(row["codec"] for row in found["summary"]):
+        cells = []
+        for budget in budgets:
+            row = figures.get((codec, budget), {"missed": len(found["pictures"])})
+            cells.append(
+                f"misses {row['missed']}" if row["missed"] else f"{row['psnr_rgb']:.2f} dB / {row['lpips']:.3f}"
+            )
+        body.append([titles.get(codec, codec), *cells])
+    yield from rows(["PSNR-RGB / LPIPS at most", *(f"{budget} bytes" for budget in budgets)], body)
+
+
+def photographs(found: Found) -> Iterator[str]:
+    """Whom the rule takes for photographs."""
+    body = []
+    for row in found["rows"]:
+        marks = sorted(row["marks"])
+        told = " ... ".join(f"{mark:.2f}" for mark in (marks[0], marks[len(marks) // 2], marks[-1]))
+        body.append([row["pictures"], str(row["number"]), str(row["taken_for_photographs"]), told])
+    yield from rows(["pictures", "number", "taken for photographs", "least, median, greatest mark"], body)
+
+
+def between_scales(found: Found) -> Iterator[str]:
+    """What a further scale adds to the search."""
+    records = [record for record in found["records"] if record["scale"]]
+    body = []
+    for pipeline, limit, scale in dict.fromkeys((r["pipeline"], r["limit"], r["scale"]) for r in records):
+        mine = [r for r in records if (r["pipeline"], r["limit"], r["scale"]) == (pipeline, limit, scale)]
+        gains = {by: [r["gain"] for r in mine if r["by"] == by] for by in ("psnr", "ms_ssim")}
+        means = (f"{sum(values) / len(values):+.4f}" for values in gains.values())
+        taken = sum(r["chosen"] == scale for r in mine if r["by"] == "psnr")
+        body.append([f"`{pipeline}`, {limit} bytes", f"{scale:g}", *means, f"{taken} of {len(gains['psnr'])}"])
+    yield from rows(["", "scale", "PSNR-RGB, dB", "MS-SSIM", "pictures that took it by PSNR"], body)
+
+
 def prediction() -> Iterator[str]:
     """PSNR of predicted blocks, and shares of blocks that the networks win, of their cards."""
     columns = {
@@ -165,6 +205,9 @@ TABLES: dict[str, Callable[[Found], Iterator[str]]] = {
     "inference": inference,
     "intra": intra,
     "hints": hints,
+    "tiny": tiny,
+    "photographs": photographs,
+    "between_scales": between_scales,
 }
 """By the name of the JSON that they are of."""
 OF_CARDS = {"cards-prediction": prediction, "cards-guessed": guessed, "cards-hinted": hinted}
