@@ -23,7 +23,7 @@ class Traits:
     """What drawings, screenshots and text have, and photographs have not.
 
     Attributes:
-        equal: Share of neighbours, across and down, whose luma is the same.
+        equal: Share of neighbours, across and down, that are the same in all channels.
         sharp: Share of the jumps of luma that rise within two pixels out of a flat place.
     """
 
@@ -42,9 +42,12 @@ def traits(picture: U8) -> Traits:
     Args:
         picture: uint8 ``[H, W, 3]``, or ``[H, W]`` for grey.
     """
-    light = _sample(luma(picture) if picture.ndim == 3 else picture).astype(np.int16)
+    seen = _sample(picture)
+    light = (luma(seen) if seen.ndim == 3 else seen).astype(np.int16)
     ways = light, light.T, light[:, ::-1], light.T[:, ::-1]
-    same = [np.diff(way, axis=1) == 0 for way in ways[:2]]
+    # A smooth sky has neighbours of equal luma; of equal colour it has few.
+    planes = np.atleast_3d(seen)
+    same = [(np.diff(planes, axis=axis) == 0).all(axis=2) for axis in (1, 0)]
     jumps = [_jumps(way) for way in ways]
     total = sum(count for _, count in jumps)
     equal = sum(int(each.sum()) for each in same) / max(1, sum(each.size for each in same))
@@ -59,10 +62,10 @@ def _jumps(light: I16) -> tuple[int, int]:
     return int((jump & flat).sum()), int(jump.sum())
 
 
-def _sample(plane: U8) -> U8:
+def _sample(picture: U8) -> U8:
     for axis in (0, 1):
-        length = plane.shape[axis]
+        length = picture.shape[axis]
         every = -(-length // _SIDE)
         if every > 1:
-            plane = np.compress(np.arange(length) // _BLOCK % every == 0, plane, axis)
-    return plane
+            picture = np.compress(np.arange(length) // _BLOCK % every == 0, picture, axis)
+    return picture
