@@ -19,6 +19,7 @@ from lightning_dlic.api.targets import PICKLES, Target, find_target, is_run, loa
 from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.plugins import Plugins
 from lightning_dlic.codec.container import MAGIC
+from lightning_dlic.codec.errors import BitstreamError
 from lightning_dlic.metrics.strict_json import strict_json
 from lightning_dlic.zoo import Card, cards, find_card, inspect_net, sha256
 from lightning_dlic.zoo.files import has_record
@@ -74,7 +75,10 @@ def describe(target: str) -> dict[str, Any]:
         if path.suffix.lower() not in FILES:
             raise DlicError(f"{target}: dlic info knows {', '.join(sorted(FILES))} files and names of the zoo")
         module, _, function = FILES[path.suffix.lower()].partition(":")
-        facts: dict[str, Any] = getattr(import_module(module), function)(path)
+        try:
+            facts: dict[str, Any] = getattr(import_module(module), function)(path)
+        except BitstreamError as error:
+            raise BitstreamError(f"{path}: {error}") from error
         return facts
     if is_run(path):
         return describe(str(find_target(target).file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,6 +55,9 @@ def place(source: str, target: str, ending: str, overwrite: bool) -> str:
     from dlic_datamodules.files import check_target
 
     if target == STANDARD:
+        if getattr(sys.stdout, "name", None) == os.devnull:
+            # What was closed leads nowhere, see `ends`: the result would be lost without a word.
+            raise DlicError("standard output is closed; name a file, or open it")
         return target
     if os.path.isdir(target) and source != STANDARD:
         target = os.path.join(target, Path(source).stem + ending)
@@ -101,7 +105,7 @@ def tell_outcomes(outcomes: Iterable[Outcome], count: int, others: Counter[str],
         _tell(outcome, f"[{number}/{count}]")
     if others:
         kinds = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in others.most_common(8))
-        say(f"note: left alone, no pictures by their suffix: {kinds}", err=True)
+        say(f"note: left alone by their suffix: {kinds}", err=True)
     if failed:
         say(f"{failed} of {count + problems} failed; each is named above", err=True)
         raise typer.Exit(1)

@@ -31,6 +31,8 @@ def show(
     As one PNG, or as one page of HTML that asks nobody for anything.
     """
     import_plugins(plugin or [])
+    if source.is_dir():
+        raise DlicError(f"{source}: is a folder; name a .dlic file")
     place = target or source.with_suffix(".html")
     if place.suffix.lower() not in (".png", ".html"):
         raise DlicError(f"{place}: write a name that ends in .png or .html")

@@ -90,7 +90,7 @@ def test_two_workers_make_the_same_bytes_and_a_restart_what_a_killed_one_left(tm
     again = run()
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("exists, skipped") == PICTURES - 1
-    assert "left alone, no pictures by their suffix: 1 .txt" in again.stderr
+    assert "left alone by their suffix: 1 .txt" in again.stderr
     monkeypatch.setenv("MORTAL", environment["MORTAL"])
     monkeypatch.syspath_prepend(str(tmp_path))
     from dlic_registry import import_plugins, local

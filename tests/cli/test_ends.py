@@ -73,6 +73,8 @@ def test_closed_streams_are_no_fault() -> None:
     words = f"{sys.executable} -c 'from lightning_dlic.cli.main import main; main()'"
     for closed, verb, status in ((">&-", "--version", 0), ("<&- >&- 2>&-", "info nothing", 2)):
         assert subprocess.run(["sh", "-c", f"{words} {verb} {closed}"], timeout=300, check=False).returncode == status
+    lost = ["sh", "-c", f"{words} compress nothing.png - --bytes 500 --pipeline bicubic >&-"]
+    assert b"standard output is closed" in subprocess.run(lost, timeout=300, check=False, stderr=-1).stderr
 
 
 def test_what_nobody_foresaw_is_a_sentence_and_a_traceback_only_where_it_is_asked_for(

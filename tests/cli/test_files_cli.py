@@ -155,6 +155,9 @@ def test_a_cluster_that_does_not_answer_is_told_at_once(
 def test_a_damaged_bitstream_is_named(inline: Dlic, photo: Path, tmp_path: Path) -> None:
     _, err = inline("decompress", photo, tmp_path / "a.png", status=2)
     assert f"{photo}: byte 0: no .dlic bitstream" in err
+    (tmp_path / "b.dlic").write_bytes(b"x")
+    assert f"{tmp_path / 'b.dlic'}: byte 0" in inline("info", tmp_path / "b.dlic", status=2)[1]
+    assert f"{tmp_path}: is a folder; name a .dlic file" in inline("show", tmp_path, status=2)[1]
 
 
 def test_info_of_standard_input(inline: Dlic, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
