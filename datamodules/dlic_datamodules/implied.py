@@ -73,9 +73,15 @@ def implied_profile(data: bytes, image: Image.Image, grey: bool) -> tuple[bytes 
 
 
 def code_points(data: bytes) -> tuple[int, int] | None:
-    """Primaries and transfer of a PNG's chunk ``cICP`` or a box ``colr`` of AVIF and HEIC."""
+    """Primaries and transfer of a PNG's chunk ``cICP`` or a box ``colr`` of AVIF and HEIC.
+
+    Raises:
+        PictureError: It is a PNG whose samples do not fill their range.
+    """
     if data.startswith(_PNG):
         body = next((body for kind, body in _chunks(data) if kind == b"cICP" and len(body) == 4), None)
+        if body and not body[3]:
+            raise PictureError("samples of narrow range, which are not read; save it as sRGB")
         return (body[0], body[1]) if body else None
     at = data.find(b"colrnclx", 0, _BOXES) if data[4:8] == b"ftyp" else -1
     return struct.unpack_from(">HH", data, at + 8) if 0 <= at <= len(data) - 12 else None

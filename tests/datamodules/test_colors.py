@@ -189,6 +189,7 @@ REFUSED = {
     "CIELAB of 16 bits": (tif(np.full((8, 8, 3), 9000, np.uint16), photometric="cielab"), "16 bits and colours"),
     "14 bits": (packed_tif(14, 6000), "not a picture"),
     "PQ": (png(deep(RGB), code_points(9, 16)), "high dynamic range"),
+    "narrow range": (png(RGB, chunk(b"cICP", bytes([1, 13, 0, 0]))), "narrow range"),
     "PQ of AVIF": (avif_with(9, 16), "high dynamic range"),
     "code points of XYZ": (png(RGB, code_points(10, 13)), "code points 10 and 13"),
     "HLG": (png(RGB, code_points(9, 18)), "high dynamic range"),
