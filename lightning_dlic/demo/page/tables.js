@@ -36,7 +36,7 @@ export function figures(entries, lines) {
   at("figures").replaceChildren(make("thead", {}, head), make("tbody", {}, ...rows));
   const travel = Object.entries(lines).map(([name, bits]) => `${name} ${rate(bits)}`).join(", ");
   const lpips = coded.some((entry) => entry.lpips !== undefined);
-  const note = coded.length ? "Each codec may downsize first; its best file by SSIM of luma within the bytes stands here. PSNR is over all three channels, SSIM of luma. Encoding includes the search, all on this machine. " : "";
+  const note = coded.length ? "Each codec may downsize first. Of JPEG, WebP and AVIF the best file by SSIM of luma within the bytes stands here, of dlic the one that its pipeline takes for best. PSNR is over all three channels, SSIM of luma. Encoding includes the search, all on this machine. " : "";
   at("figures-note").textContent = `${note}${lpips ? "LPIPS (AlexNet) is taken at 1,024 pixels at most. " : ""}${travel}: time of the bytes alone, without the way there.`;
 }
 
