@@ -1,6 +1,7 @@
 """Causal contexts of square blocks, cut on the device from any batch of pictures.
 
-The layout is that of `blocks_np`; a context and what of it is available travel together as uint8 ``[N, 2, 5 m^2]``.
+The layout is that of `imaging.numpy.blocks`; a context and what of it is available travel together as uint8
+``[N, 2, 5 m^2]``.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def seen(x: Tensor, m: int, view: int) -> Tensor:
     Args:
         x: uint8 ``[N, 2, 5 m^2]``.
         m: Side of the blocks.
-        view: One of `blocks_np.VIEWS`.
+        view: One of `imaging.numpy.blocks.VIEWS`.
 
     Returns:
         uint8 ``[N, 2, 5 m^2]``.
@@ -154,7 +155,7 @@ def _extent(count: int, m: int, whole: float, device: torch.device) -> Tensor:
 
 
 def center(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Takes the rounded mean of what is available from contexts; `blocks_np.center` in floats, to the bit.
+    """Takes the rounded mean of what is available from contexts; `imaging.numpy.blocks.center` in floats, to the bit.
 
     Args:
         x: uint8 ``[N, 2, 5 m^2]``: contexts and availability.

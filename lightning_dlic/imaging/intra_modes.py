@@ -155,7 +155,7 @@ def references(
     """The references inside causal contexts, what is unavailable substituted by the standard's rule (8.4.4.2.2).
 
     Args:
-        context: ``[N, 5 m^2]``, laid out as `blocks_np` says.
+        context: ``[N, 5 m^2]``, laid out as `imaging.numpy.blocks` says.
         available: Of the same shape, 1 where known.
         m: Side of the block.
 

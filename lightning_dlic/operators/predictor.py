@@ -37,7 +37,7 @@ class BlockPredictor:
         """Predicts blocks of any one size.
 
         Args:
-            context: uint8 ``[N, 5 m^2]``, laid out as `imaging.blocks_np` says.
+            context: uint8 ``[N, 5 m^2]``, laid out as `imaging.numpy.blocks` says.
             available: Of the same shape, 0 or 1.
             truth: uint8 ``[N, m, m]``: what an encoder knows and may choose by.
 

@@ -32,7 +32,7 @@ class Trials(NamedTuple):
         modes: Planar, DC and directions tried in full for each block.
         predictions: Of a network's predictions, those tried in full.
         halvings: How often blocks are halved.
-        views: Of which networks predict, at least 1 and at most `imaging.blocks_np.VIEWS`.
+        views: Of which networks predict, at least 1 and at most `imaging.numpy.blocks.VIEWS`.
     """
 
     modes: int

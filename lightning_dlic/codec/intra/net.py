@@ -152,8 +152,8 @@ def _rows(nets, which, layer, first_row, count, x, sums, out):
 def predictions(nets, plane, x, y, width, height, view, count, room, out):
     """The first ``count`` predictions of a block by the network for its longer side, into ``out[:count]``.
 
-    The network predicts of the transposed or inverted picture, as the view says (`imaging.blocks_np.VIEWS`), and what
-    it predicts is transposed or inverted back.
+    The network predicts of the transposed or inverted picture, as the view says (`imaging.numpy.blocks.VIEWS`), and
+    what it predicts is transposed or inverted back.
     """
     m = max(width, height)
     which = 0 if m == 4 else 1 if m == 8 else 2

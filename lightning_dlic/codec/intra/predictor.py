@@ -168,7 +168,7 @@ class IntegerPredictor:
         """Predicts blocks.
 
         Args:
-            context: ``[N, 5 m^2]`` in [0, 255], laid out as `imaging.blocks_np` says.
+            context: ``[N, 5 m^2]`` in [0, 255], laid out as `imaging.numpy.blocks` says.
             available: Of the same shape, 1 where the context is known, else 0.
 
         Returns:
