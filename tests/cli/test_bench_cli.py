@@ -14,6 +14,7 @@ from plugin_maker import DLIC
 
 pytest.importorskip("bjontegaard", reason="the extra bench is not installed")
 pytest.importorskip("matplotlib", reason="the extra bench is not installed")
+pytestmark = pytest.mark.slow
 
 
 ACME = """
@@ -86,7 +87,6 @@ def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     return out, json.loads((out / "r.json").read_text()), done.stdout
 
 
-@pytest.mark.slow
 def test_no_file_exceeds_its_budget(result: tuple[Path, dict, str]) -> None:
     records = result[1]["records"]
     assert records
@@ -171,7 +171,6 @@ def test_plot_page_and_export(result: tuple[Path, dict, str]) -> None:
     assert len(export["results"]["bpp"]) == len(export["results"]["psnr-rgb"]) == 4
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -187,7 +186,6 @@ def test_mistakes_are_named(folder: Path, arguments: list[str], message: str) ->
     assert message in done.stderr
 
 
-@pytest.mark.slow
 def test_lpips_is_left_out_with_a_note_unless_asked_for(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

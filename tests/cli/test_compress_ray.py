@@ -41,6 +41,8 @@ class Mortal(BaseCodec):
         raw = np.frombuffer(zlib.decompress(payload[1:]), np.uint8)
         return Planes(raw.reshape(height, width) << payload[0])
 """
+# On a busy machine Ray's own processes take their time to find each other.
+PATIENT = dict.fromkeys(("RAY_gcs_server_port_wait_time_s", "RAY_gcs_server_request_timeout_seconds"), "300")
 # As many as take each worker some tasks; with 200 it is the same.
 PICTURES = 24
 OPTIONS = ("--quality", "60", "--codec", "mortal", "--gray", "--scale", "1", "--pipeline", "bicubic")
@@ -63,7 +65,7 @@ def test_two_workers_make_the_same_bytes_and_a_restart_what_a_killed_one_left(tm
     (source / "notes.txt").write_text("no picture")
     (tmp_path / "mortal.py").write_text(CODEC)
     (tmp_path / "deaths").write_text("")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MORTAL": str(tmp_path / "deaths")}
+    environment = {**os.environ, **PATIENT, "PYTHONPATH": str(tmp_path), "MORTAL": str(tmp_path / "deaths")}
     words = [
         "compress",
         f"file://{source}",

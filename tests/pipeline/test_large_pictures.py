@@ -1,11 +1,10 @@
 """Pictures of 100 megapixels in less than 2 GB."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forking import run_forked
 from PIL import Image
 from skimage import data
 
@@ -52,9 +51,10 @@ print(json.dumps({"pixels": result.pixels, "before": before, "peak": peak()}))
 
 
 def _run(code: str, folder: Path, side: int) -> dict[str, int]:
-    command = [sys.executable, "-c", SETUP + code, str(folder), str(side)]
     # Pillow warns of a picture that large; that it is meant so is the point.
-    used: dict[str, int] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    done = run_forked(SETUP + code, folder, side)
+    assert done.returncode == 0, done.stderr
+    used: dict[str, int] = json.loads(done.stdout)
     assert used["pixels"] == side * side
     return used
 
