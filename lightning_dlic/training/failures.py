@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
+from dlic_datamodules.errors import DataError
 from dlic_datamodules.files import FileError
 from dlic_registry import MachineError
 from dlic_registry.terminal import command
@@ -27,6 +28,7 @@ def explained(run: Run, stage: Stage) -> Iterator[None]:
 
     Raises:
         MachineError: Numbers left their range, a file could not be written, the memory did not suffice.
+        DataError: A picture can no longer be read.
     """
     try:
         yield
@@ -39,6 +41,10 @@ def explained(run: Run, stage: Stage) -> Iterator[None]:
         raise FileError(f"{error}\n{go_on(run)}") from error
     except MachineError as error:
         raise MachineError(f"{error}\n{go_on(run)}") from error
+    except DataError as error:
+        if not run.last.is_file():
+            raise
+        raise DataError(f"{error}\n{go_on(run)}") from error
     except OSError as error:
         place = error.filename if error.filename is not None else run.folder
         raise MachineError(f"{place}: {error.strerror or _line(error)}\n{go_on(run)}") from error

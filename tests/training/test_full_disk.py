@@ -1,12 +1,14 @@
-"""A disk that is full ends a training in a sentence, and loses nothing that was written."""
+"""A disk that is full, or gone pictures, end a training in a sentence, and lose nothing that was written."""
 
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dlic_datamodules.errors import DataError
 from dlic_registry import MachineError, register
 from lightning_dlic.recipe import load_recipe
 from lightning_dlic.stages.sr.compact import Compact
@@ -14,6 +16,7 @@ from lightning_dlic.training.fit import fit
 
 Write = Callable[..., Path]
 FULL: dict[str, int] = {}
+GONE: list[Path] = []
 
 
 @register("sr", "test_on_a_full_disk")
@@ -22,6 +25,8 @@ class OnFullDisk(Compact):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         super().training_step(batch, batch_idx)
+        while self.batches == 3 and GONE:
+            GONE.pop().unlink()
         if self.batches == FULL.get("batch"):
             resource.setrlimit(resource.RLIMIT_FSIZE, (FULL["bytes"], resource.RLIM_INFINITY))
 
@@ -53,3 +58,12 @@ def test_what_was_written_stays_and_the_run_goes_on(write_recipe: Write, size: i
     whole = fit(load_recipe(path, words))
     for name in ("weights.safetensors", "metrics.csv"):
         assert (resumed.run.folder / name).read_bytes() == (whole.run.folder / name).read_bytes(), name
+
+
+def test_pictures_that_go_end_it_with_how_to_go_on(write_recipe: Write, pictures: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(pictures, mine)
+    GONE.extend(path for path in mine.rglob("*") if path.is_file())
+    words = [f"data.args.root={mine}", "data.args.cache=false", "trainer.checkpoint_every=2", "trainer.val_every=100"]
+    with pytest.raises(DataError, match=r"cannot be read(?s:.*)of batch 2 is whole; go on with: dlic-fit --resume"):
+        fit(load_recipe(write_recipe(stage="test_on_a_full_disk"), words))
