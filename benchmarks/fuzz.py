@@ -21,6 +21,7 @@ import argparse
 import collections
 import itertools
 import json
+import re
 import multiprocessing
 import multiprocessing.process
 import os
@@ -95,6 +96,8 @@ VERBS: dict[str, tuple[str, tuple[str, ...]]] = {
     "checkpoints": (".ckpt", ("upscale", "PICTURE", "FILE.png", "--model", "FILE", "--overwrite")),
     "recipes": (".yaml", ("fit", "FILE", "--print-recipe")),
 }
+# How the command line says that an error was not foreseen.
+_UNEXPECTED = re.compile(r"unexpected [A-Z]\w*:")
 DECODE = "decompress", "FILE", "FILE.png", "--overwrite", "--max-pixels", str(streams.MAX_PIXELS)
 
 
@@ -147,7 +150,7 @@ def judged(kind: str, data: bytes, whole: bool = False) -> tuple[str, list[str],
             wrong.append(f"{type(error).__name__}: {error}"[:300])
     took, used = time.process_time() - start, peak() - before
     said = printed(kind, data, whole)
-    if acted_upon(said) or "Traceback" in said or "unexpected" in said:
+    if acted_upon(said) or "Traceback" in said or _UNEXPECTED.search(said):
         wrong.append(f"printed: {said!r}"[:300])
     megapixels = int(ended.split()[1]) / 1e6 if ended.startswith("decoded") else 0.0
     if took > max(SECONDS, SECONDS_A_MEGAPIXEL * megapixels):
