@@ -21,10 +21,10 @@ import argparse
 import collections
 import itertools
 import json
-import re
 import multiprocessing
 import multiprocessing.process
 import os
+import re
 import shutil
 import sys
 import tempfile
