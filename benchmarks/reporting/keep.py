@@ -26,15 +26,19 @@ def cpu() -> str:
 
 
 def made_by(*packages: str) -> dict[str, Any]:
-    """Day, commit, machine, its load, and versions, also of further packages."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    """Day, commit, whether code was changed since, machine, its load, and versions, also of further packages."""
     return {
         "date": datetime.date.today().isoformat(),
-        "commit": commit.stdout.strip(),
+        "commit": _git("rev-parse", "HEAD"),
+        "changed": any(line.endswith((".py", ".yaml")) for line in _git("status", "--porcelain").splitlines()),
         "cpu": cpu(),
         "load": os.getloadavg()[0],
         "versions": versions(*packages),
     }
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def command() -> str:

@@ -25,7 +25,7 @@ def drawn(name: str) -> str:
 
 def stamp(name: str, made: Found) -> str:
     """When, where and by what."""
-    told = made["date"], f"commit {made['commit'][:12]}", made["cpu"]
+    told = made["date"], f"commit {made['commit'][:12]}{' and changes' if made.get('changed') else ''}", made["cpu"]
     return f"`{made['command']}`, {', '.join(told)}; `benchmarks/results/{name}.json`."
 
 
