@@ -13,7 +13,7 @@ from lightning_dlic.codec.intra.syntax import code_split
 from lightning_dlic.codec.intra.tables import CTU
 from lightning_dlic.codec.intra.tree import code_tree
 
-COMPILED = "6500c911839d9faa"
+COMPILED = "c44465800d87dfca"
 """Names what is compiled into the functions here. It changes with that, and so Numba drops what it had kept."""
 
 
