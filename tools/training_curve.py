@@ -1,6 +1,7 @@
 """What is kept of a network's training: docs/zoo/curves/NAME.csv, a run's metrics.csv up to the batch of the weights.
 
     python tools/training_curve.py RUN NAME    # keeps it, and draws docs/zoo/pictures/NAME-training.webp
+    python tools/training_curve.py RUN NAME --after 9000 [--leave train/net_pixel]    # a run that went on from there
 
 `tools/make_card.py` does so for each network that goes into the zoo.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +27,36 @@ def kept(name: str) -> Path:
     return DOCS / "curves" / f"{name}.csv"
 
 
-def keep(run: Path, name: str, steps: int) -> None:
-    """Copies a run's losses and figures up to a batch, six digits of each."""
-    with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if int(row["step"]) <= steps]
-    columns = [key for key in rows[0] if any(row[key] for row in rows)]
+def keep(run: Path, name: str, steps: int, after: int = 0, leave: Sequence[str] = ()) -> None:
+    """Copies a run's losses and figures up to a batch, six digits of each.
+
+    Args:
+        run: Its folder.
+        name: The network's.
+        steps: The last batch, counted from the network's first.
+        after: Batches before the run, of which a curve is kept already.
+        leave: Columns that are something else than those of the same name in it.
+    """
+    rows = [row for row in _read(kept(name)) if int(row["step"]) <= after] if after else []
+    for row in _read(run / "metrics.csv"):
+        step = int(row["step"]) + after
+        if step <= steps:
+            rows.append({**{key: _short(value) for key, value in row.items() if key not in leave}, "step": str(step)})
+    columns = [key for key in dict.fromkeys(key for row in rows for key in row) if any(row.get(key) for row in rows)]
     kept(name).parent.mkdir(parents=True, exist_ok=True)
     with kept(name).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([row["step"], *(f"{float(row[key]):.6g}" if row[key] else "" for key in columns[1:])])
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _short(value: str) -> str:
+    return f"{float(value):.6g}" if value else ""
 
 
 def lines(path: Path) -> dict[str, Points]:
@@ -87,8 +108,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
+    parser.add_argument("--after", type=int, default=0, help="batches of the runs before, whose curve is kept")
+    parser.add_argument("--leave", nargs="*", default=[], help="columns that are something else than before")
     options = parser.parse_args()
-    keep(options.run, options.name, find_card(options.name).steps)
+    keep(options.run, options.name, find_card(options.name).steps, options.after, options.leave)
     save(draw(kept(options.name)), DOCS / "pictures" / f"{options.name}-training.webp")
 
 
