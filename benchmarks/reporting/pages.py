@@ -92,12 +92,14 @@ def _columns(part: dict[str, Any]) -> list[str]:
 def _rates(part: dict[str, Any]) -> Iterator[str]:
     rates = {(row["anchor"], row["metric"]): row["percent"] for row in part["bd_rate"]}
     metrics = [key for key in _columns(part) if any(metric == key for _, metric in rates)]
-    yield f"| bytes at equal quality, against | {' | '.join(COLUMNS[key][0] for key in metrics)} |"
-    yield "|---|" + "---:|" * len(metrics)
+    # An anchor has a curve only where it has a file at four sizes.
+    pictures = {row["anchor"]: row["n"] for row in part["bd_rate"]}
+    yield f"| bytes at equal quality, against | {' | '.join(COLUMNS[key][0] for key in metrics)} | pictures |"
+    yield "|---|" + "---:|" * (len(metrics) + 1)
     for anchor in dict.fromkeys(name for name, _ in rates):
         found = (rates.get((anchor, metric)) for metric in metrics)
         cells = ("" if rate is None else f"{rate:+.0f} %" for rate in found)
-        yield f"| {TITLES.get(anchor, anchor)} | {' | '.join(cells)} |"
+        yield f"| {TITLES.get(anchor, anchor)} | {' | '.join(cells)} | {pictures[anchor]} |"
 
 
 def _stamps(stamps: dict[str, Any]) -> str:
