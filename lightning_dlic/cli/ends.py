@@ -14,10 +14,15 @@ from typing import Any
 
 from dlic_registry import DlicError
 from dlic_registry.terminal import printable, say
+from lightning_dlic.cli.guarded import guard, memory_limit, too_little
 
 # A user mends these by giving another name; what is left is the machine's.
 _USERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_MEMORY = ("allocate memory", "out of memory", "Failed to allocate", "bad_alloc", "too much memory")
+# What the loader of libraries says where there is no room for one.
+_NO_MEMORY += ("failed to map segment", "cannot allocate")
+_NO_THREAD = "can't start new thread"
 # What pathlib says of links that lead in a circle, before Python 3.13.
 _LOOP = "Symlink loop from "
 _TRACEBACK = "DLIC_TRACEBACK"
@@ -35,6 +40,7 @@ def run(command: Any, program: str) -> None:
         program: Its name in messages.
     """
     _open_streams()
+    guard(program)
     try:
         if "" in sys.argv[1:]:
             # As a path it would be this folder.
@@ -86,11 +92,14 @@ def describe(error: Exception) -> tuple[str, int]:
     Returns:
         One sentence, perhaps with a line on what to do, and the exit status.
     """
+    limit = memory_limit()
     if isinstance(error, DlicError):
+        if limit is not None and any(words in str(error) for words in _NO_MEMORY):
+            return too_little(limit, str(error)), 1
         return str(error), error.status
     if isinstance(error, OSError) and error.errno == errno.ENOENT and error.filename is None and _nowhere():
         return "the folder you are in was removed; cd into one that is there", 2
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and error.strerror and error.errno != errno.ENOMEM:
         what = error.filename if error.filename is not None else "standard output"
         if isinstance(what, bytes):
             what = os.fsdecode(what)
@@ -100,8 +109,13 @@ def describe(error: Exception) -> tuple[str, int]:
     text = str(error).strip().splitlines()[0][:300] if str(error).strip() else "no message"
     if isinstance(error, RuntimeError) and text.startswith(_LOOP):
         return f"{text.removeprefix(_LOOP).strip(chr(39))}: {os.strerror(errno.ELOOP)}", 2
-    if isinstance(error, MemoryError) or "allocate memory" in text or "out of memory" in text:
+    if limit is not None:
+        # Libraries put it in words of their own, or in none.
+        return too_little(limit, f"{type(error).__name__}: {text}"), 1
+    if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY):
         return f"not enough memory ({text})", 1
+    if _NO_THREAD in text:
+        return f"{text}: there are too many already (ulimit -u), or memory is short", 1
     return f"unexpected {type(error).__name__}: {text}\n{_TRACEBACK}=1 shows where it came from.", 1
 
 

@@ -58,7 +58,8 @@ class Graph:
         if file is None:
             raise DlicError(f"{target}: only PyTorch, which cannot be imported here, has this network")
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
+        # What it has to say, it raises as well.
+        options.log_severity_level = 4
         facts = json.loads(file.with_suffix(".json").read_text())
         names, values = _weights(locate(target), facts["weights"])
         options.add_external_initializers(names, list(map(onnxruntime.OrtValue.ortvalue_from_numpy, values)))

@@ -105,22 +105,33 @@ class GraphColorizer:
             return layers
         from lightning_dlic.operators.color import color
 
-        made = color(layers.enlarged(), layers.base.y, layers.coloring, layers.scale, self._chroma)
+        made = color(layers.enlarged(), layers.base.y, layers.coloring, layers.scale, self)
         return replace(layers, picture=made)
 
-    def _chroma(self, light: U8, hints: Coloring) -> F32:
-        """Cb and Cr in levels about 0, ``[2, H, W]``."""
-        from lightning_dlic.codec.hints.paint import enlarged, paint
+    def __call__(self, light: U8, hints: Coloring) -> F32:
+        """See `operators.colorizer.Colorizer`."""
+        from lightning_dlic.codec.hints.paint import enlarged
         from lightning_dlic.operators.color import EPSILON, RADIUS, along, copy_factor
 
         factor = copy_factor(light)
         small = _means(light.astype(np.float32) / np.float32(255), factor)
-        maps = self._graph(base=small[None, None], hints=paint(hints, small.shape)[None])[0]
+        maps = self._maps(small, hints)
         branches = np.clip(enlarged(hints.branches[hints.labels], small.shape), 0, len(maps) - 1)
         chroma: F32 = np.take_along_axis(maps, branches[None, None].repeat(2, axis=1).astype(np.int64), axis=0)[0]
         if factor == 1:
             return chroma * np.float32(255)
         return along(np.concatenate(guided_lines(small[None], chroma, RADIUS, EPSILON)), light, factor)
+
+    def hypotheses(self, light: U8, hints: Coloring) -> F32:
+        """See `operators.colorizer.Colorizer.hypotheses`."""
+        return self._maps(light.astype(np.float32) / np.float32(255), hints) * np.float32(255)
+
+    def _maps(self, unit: F32, hints: Coloring) -> F32:
+        """All branches' Cb and Cr, ``[K, 2, H, W]``."""
+        from lightning_dlic.codec.hints.paint import paint
+
+        maps: F32 = self._graph(base=unit[None, None], hints=paint(hints, unit.shape)[None])[0]
+        return maps
 
 
 def _means(plane: F32, factor: int) -> F32:

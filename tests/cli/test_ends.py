@@ -164,3 +164,44 @@ def test_where_one_stands_and_what_begins_with_a_dash_are_told(
     (tmp_path / "gone").rmdir()
     words = ("compress", str(tmp_path), "out", "--bytes", "500", "--pipeline", "bicubic")
     assert "the folder you are in was removed" in said(*words)
+
+
+_LIMITED = """
+import os, resource, signal, sys, threading
+resource.setrlimit(resource.RLIMIT_AS, (1 << 34, 1 << 34))
+from lightning_dlic.cli import guarded
+from lightning_dlic.cli.ends import run
+guarded._STALL = 0.5
+how = sys.argv.pop(1)
+
+class Verb:
+    def make_context(self): ...
+    def invoke(self): ...
+    def main(self, prog_name):
+        if how == "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        elif how == "wait":
+            threading.Event().wait()
+        elif how == "abort":
+            os._exit(127)
+        elif how == "raise":
+            raise ImportError("libtorch.so: failed to map segment from shared object")
+        elif how == "told":
+            os.kill(os.getppid(), signal.SIGTERM)
+            threading.Event().wait()
+        sys.exit(3)
+
+run(Verb(), "dlic")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+def test_where_memory_is_limited_whatever_a_library_does_is_a_sentence() -> None:
+    for how, status in (("crash", 1), ("wait", 1), ("abort", 1), ("raise", 1), ("told", -15), ("else", 3)):
+        ended = run_forked(_LIMITED, how, "compress")
+        assert ended.returncode == status, (how, ended.stderr)
+        if status == 1:
+            assert ended.stderr.startswith("error: not enough memory: ulimit -v allows 16777216 kB"), how
+            assert ended.stderr.count("\n") == 2
+        else:
+            assert ended.stderr == ""

@@ -60,3 +60,8 @@ def test_colour_of_a_large_picture() -> None:
     assert wanted is not None
     assert np.abs(made.astype(int) - wanted).max() <= 3
     assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(split(made), split(wanted), strict=True))
+    # As the encoder asks them.
+    small = luma(data.astronaut()[:160, :120])
+    found = [load(name).hypotheses(small, layers.coloring) for load in (load_graph_operator, load_operator)]  # type: ignore[attr-defined]
+    assert found[0].shape == found[1].shape
+    assert np.abs(found[0] - found[1]).max() < 0.5
