@@ -19,7 +19,7 @@ from lightning_dlic.cli.guarded import guard, memory_limit, too_little
 # A user mends these by giving another name; what is left is the machine's.
 _USERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_MEMORY = ("allocate memory", "out of memory", "Failed to allocate", "bad_alloc", "too much memory")
+_NO_MEMORY: tuple[str, ...] = ("allocate memory", "out of memory", "Failed to allocate", "bad_alloc", "too much memory")
 # What the loader of libraries says where there is no room for one.
 _NO_MEMORY += ("failed to map segment", "cannot allocate")
 _NO_THREAD = "can't start new thread"
