@@ -34,6 +34,7 @@ class AVIF(BaseCodec):
     exact: ClassVar[bool] = True
     steps: ClassVar[int] = 64
     auto_effort: ClassVar[int | None] = 2
+    outdone_by: ClassVar[str | None] = "vvc"
     start: ClassVar[tuple[float, float]] = (12.0, 8.3)
     max_side: ClassVar[int] = 65536
 

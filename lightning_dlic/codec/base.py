@@ -23,6 +23,7 @@ class BaseCodec(ABC):
         steps: Number of quality steps; quality runs from 0, coarsest, to ``steps - 1``.
         max_side: Longest side in samples that the codec can code.
         auto_effort: Least effort at which ``auto`` tries the codec; None for one that ``auto`` leaves out.
+        outdone_by: Name of a codec beside which ``auto`` tries this one at high efforts only, as it hardly ever wins.
         auto_pixels: Samples of luma of the largest base layer that ``auto`` has a slow codec code.
         networks: Argument of the constructor that takes a list of weights of networks in its loop; None for a codec
             without such. A file names them where they are given, and its decoder gives them.
@@ -36,6 +37,7 @@ class BaseCodec(ABC):
     steps: ClassVar[int] = 100
     max_side: ClassVar[int] = 16384
     auto_effort: ClassVar[int | None] = 4
+    outdone_by: ClassVar[str | None] = None
     auto_pixels: ClassVar[int] = 1 << 62
     start: ClassVar[tuple[float, float]] = (25.0, 15.0)
     networks: ClassVar[str | None] = None

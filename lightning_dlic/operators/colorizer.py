@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
@@ -20,8 +21,11 @@ from lightning_dlic.imaging.finite import finite
 from lightning_dlic.imaging.guided import guided_lines
 from lightning_dlic.nets.colorization.base import ColorNet
 from lightning_dlic.operators.base import Facts, Operator
-from lightning_dlic.operators.color import EPSILON, RADIUS, along, color, copy_factor
+from lightning_dlic.operators.color import EPSILON, LARGEST, RADIUS, along, color, copy_factor
 from lightning_dlic.operators.layers import Layers
+
+# Colourings that are remembered: two are made before the encoder chooses between them.
+_KEPT = 2
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -32,6 +36,7 @@ class Colorizer(Operator):
 
     noun: ClassVar[str] = "a network for colour"
     net: ColorNet
+    _kept: tuple[tuple[bytes, F32], ...] = ()
 
     def _facts(self) -> Facts:
         if not isinstance(self.net, ColorNet):
@@ -49,6 +54,16 @@ class Colorizer(Operator):
         Returns:
             Cb and Cr in levels about 0, ``[2, H, W]``; perhaps out of gamut.
         """
+        # The encoder asks for the colours of its choice once more.
+        key = _digest(luma, hints)
+        for asked, made in self._kept:
+            if asked == key:
+                return made
+        made = self._colored(luma, hints)
+        self._kept = ((key, made), *self._kept[: _KEPT - 1]) if luma.size <= LARGEST else ()
+        return made
+
+    def _colored(self, luma: U8, hints: Coloring | None) -> F32:
         factor = copy_factor(luma)
         small = self._luma(luma)
         if factor > 1:
@@ -111,6 +126,15 @@ class Colorizer(Operator):
     def render(self, luma: U8) -> Callable[[Coloring], F32]:
         """What the encoder's search calls: chroma of this luma by hints."""
         return lambda hints: self(luma, hints)
+
+
+def _digest(luma: U8, hints: Coloring | None) -> bytes:
+    """What a colouring depends on, in a few bytes."""
+    found = hashlib.blake2b(repr(luma.shape).encode(), digest_size=16)
+    parts = [] if hints is None else [hints.labels, hints.colors, hints.branches, hints.sent]
+    for part in (luma, *parts):
+        found.update(np.ascontiguousarray(part))
+    return found.digest() if hints is None else found.digest() + repr((hints.head, hints.factor)).encode()
 
 
 def _enlarged(chroma: Tensor, small: Tensor, luma: U8, factor: int) -> F32:

@@ -43,7 +43,7 @@ _FRAME = 4
 _KINDS = ("segmentation", "grid")
 # Effort from which regions may name a branch of the network, and colours are corrected at the picture's own size.
 _FULL_FROM = 5
-# Effort from which a network colours by each kind of hints.
+# Effort from which each kind of hints is tried, not only the one that found the share, and a network colours by each.
 _EVERY_KIND_FROM = 6
 # What a base layer may leave of its share where the hints take the rest, as a power of two, and encodings for that.
 _LOOSE, _LOOSE_TRIALS = 0.06, 3
@@ -152,12 +152,12 @@ class Hinted:
         if quality is None:
             return []
         chain = branch.chain if net else Chain()
-        made = {kind: self._hints(branch, quality, chain, kind, limit, False) for kind in self.ask.kinds}
+        every = self.gray.settings.effort >= _EVERY_KIND_FROM
+        asked = self.ask.kinds if every else self.ask.kinds[:1]
+        made = {kind: self._hints(branch, quality, chain, kind, limit, False) for kind in asked}
         found = {kind: candidate for kind, candidate in made.items() if candidate and candidate.size <= limit}
         kinds = sorted(found or made, key=lambda kind: found[kind].score if kind in found else 0.0)
         if self.chain(branch.scale).operators:
-            # The network takes most of the time: it colours by the kind of hints that suits the filter.
-            kinds = kinds[-1:] if self.gray.settings.effort < _EVERY_KIND_FROM else kinds
             networked = [self._hints(branch, quality, chain, kind, limit, True) for kind in kinds]
             return [*found.values(), *(each for each in networked if each and each.size <= limit)]
         return [*found.values()]

@@ -24,14 +24,14 @@ _T = TypeVar("_T")
 # By effort: at how many of the scout's best scales the other codecs are tried, pictures that networks make before it is
 # known which file it will be, and encodings spent to fill a file.
 _SCALES_KEPT = (1, 1, 1, 1, 1, 2, 3, 3, 16)
-_LOOKS = (1, 1, 1, 2, 2, 2, 3, 4, 8)
-_FILLING = (2, 3, 3, 4, 4, 5, 5, 5, 6)
+_LOOKS = (1, 1, 1, 1, 1, 2, 3, 4, 8)
+_FILLING = (2, 3, 3, 3, 3, 5, 5, 5, 6)
 # What may be left of a file unused, as a power of two: one in a hundred bytes.
 _UNUSED = 0.0145
 # By how much fewer bytes must score more to be preferred, as a share of what twice the bytes would bring.
 _CHANCE = 0.03
 # How far from the limit a first idea may be, and what it may take.
-_NEAR, _IDEAS = 0.12, 3
+_NEAR, _IDEAS = 0.2, 3
 # Scales are tried from coarse to fine until a score falls by what this share of twice the bytes would bring.
 _FALL = 0.3
 # Two scales are as good as one another where the same share of twice the bytes would make up for the difference.
@@ -71,11 +71,38 @@ class Prospect:
         return self.branch.has_net and (self.gain is None or self.gain > 0 or self.branch.needs_net)
 
 
+@dataclass(frozen=True)
+class _Trial:
+    """What a few encodings have told.
+
+    Attributes:
+        branch: The base codec and the scale.
+        quality: Where the limit is expected to be met.
+        near: The quality nearest to it that has been tried.
+        score: There, by interpolation.
+        left: By how much the limit exceeds the bytes there, as a power of two.
+        slope: What twice the bytes add to the score; None where one encoding was enough.
+    """
+
+    branch: Branch
+    quality: float
+    near: float
+    score: float
+    left: float
+    slope: float | None
+
+
 class Prospects:
     """All base codecs at all scales for one picture."""
 
     def __init__(
-        self, source: Source, settings: Settings, codecs: dict[str, BaseCodec], score: Score, spent: Spent
+        self,
+        source: Source,
+        settings: Settings,
+        codecs: dict[str, BaseCodec],
+        score: Score,
+        spent: Spent,
+        like: Prospects | None = None,
     ) -> None:
         """Prepares.
 
@@ -85,7 +112,9 @@ class Prospects:
             codecs: The base codecs, the scout first.
             score: Judges a decoded picture; more is better.
             spent: Counts.
+            like: Those of a picture that takes about as many bytes.
         """
+        self.like = like
         self.source, self.settings, self.codecs, self.score, self.spent = source, settings, codecs, score, spent
         # By scale, how many times more bytes than usual this picture takes, as a power of two; and what twice the bytes
         # add to the score. The scout finds out.
@@ -127,29 +156,27 @@ class Prospects:
         seen = self._looked(self._scouted(scout, scales, limit))
         kept = self._kept(sorted(seen, key=_worth, reverse=True)) or list(scales)
         gains = {prospect.branch.scale: prospect.gain for prospect in seen if prospect.branch.has_net}
-        rest = self.each(self.branches(others, kept), lambda branch: self.glance(branch, limit))
+        rest = self._glanced(self.branches(others, kept), limit)
         seen += [replace(prospect, gain=gains.get(prospect.branch.scale)) for prospect in rest]
         return sorted(seen, key=_worth, reverse=True)
 
-    def glance(self, branch: Branch, limit: int, trials: int = _IDEAS, within: float = _NEAR) -> Prospect | None:
+    def glance(self, branch: Branch, limit: int) -> Prospect | None:
         """What a branch promises; None where not even the coarsest quality fits."""
-        steps, octave = branch.codec.steps, branch.codec.start[1]
-        guess = self._usual(branch, limit) - octave * self._demand.get(branch.scale, 0.0)
-        known = [quality for quality in branch.tried if quality == int(quality)]
-        found = approach(branch.size, steps, limit, Rate(guess, octave, trials, within, within), known)
-        if found.get(0.0, 0.0) > 0:
-            return None
-        near, *others = sorted(found, key=lambda quality: (abs(found[quality]), quality))
-        score = branch.interpolated(near).score
-        if branch.scale not in self._slopes and others and abs(found[near] - found[others[0]]) > _UNUSED:
-            octave = (near - others[0]) / (found[near] - found[others[0]])
-            slope = (score - branch.interpolated(others[0]).score) * octave / (near - others[0])
-            self._slopes[branch.scale] = max(0.0, slope)
-        ends = near >= steps - 1 and found[near] <= 0
-        left = 0.0 if ends else -found[near]
-        quality = min(max(near + left * octave, 0.0), steps - 1.0)
-        self._demand.setdefault(branch.scale, (self._usual(branch, limit) - quality) / branch.codec.start[1])
-        return Prospect(branch, quality, score + left * self.slope(branch.scale), near)
+        return next(iter(self._glanced([branch], limit)), None)
+
+    def _glanced(self, branches: list[Branch], limit: int) -> list[Prospect]:
+        """What some branches promise; none begins with what another finds out meanwhile."""
+        starts = {id(branch): self._expected(branch, limit) for branch in branches}
+        seen = self.each(branches, lambda branch: _tried(branch, limit, starts[id(branch)]))
+        for trial in seen:
+            scale, octave = trial.branch.scale, trial.branch.codec.start[1]
+            if trial.slope is not None:
+                self._slopes.setdefault(scale, max(0.0, trial.slope))
+            self._demand.setdefault(scale, (self._usual(trial.branch, limit) - trial.quality) / octave)
+        return [
+            Prospect(each.branch, each.quality, each.score + each.left * self.slope(each.branch.scale), each.near)
+            for each in seen
+        ]
 
     def slope(self, scale: float) -> float:
         """What twice the bytes add to the score at a scale, as far as is known."""
@@ -214,13 +241,15 @@ class Prospects:
     def _scouted(self, scout: str, scales: Sequence[float], limit: int) -> list[Prospect]:
         """The scout at scales from coarse to fine, as long as that leads somewhere."""
         found: list[Prospect] = []
-        for scale in sorted(scales, reverse=True):
-            prospects = self.each(self.branches([scout], [scale]), lambda branch: self.glance(branch, limit))
+        coarse, *others = sorted(scales, reverse=True)
+        # The first tells where the next two should begin, which are coded at once.
+        for pair in [[coarse], *(others[at : at + 2] for at in range(0, len(others), 2))]:
+            prospects = self._glanced(self.branches([scout], pair), limit)
             if not prospects and found:
                 break
             found += prospects
             best = max((prospect.score for prospect in found), default=0.0)
-            fallen = found and found[-1].score < best - _FALL * self.slope(scale)
+            fallen = found and found[-1].score < best - _FALL * self.slope(pair[-1])
             if fallen and self.settings.effort < len(_SCALES_KEPT):
                 break
         return found
@@ -261,6 +290,25 @@ class Prospects:
         quick = self.settings.codec != "auto" or self.source.base_pixels(scale) <= codec.auto_pixels
         return quick and shrunk(side, scale) <= codec.max_side
 
+    def _expected(self, branch: Branch, limit: int) -> float:
+        """Quality at which this picture should meet a limit, as far as it is known by now."""
+        return self._usual(branch, limit) - branch.codec.start[1] * self.demand(branch.scale)
+
+    def demand(self, scale: float) -> float:
+        """How many times more bytes than usual this picture takes at a scale, as a power of two: known or expected."""
+        known = dict(self._demand)
+        if scale in known:
+            return known[scale]
+        if not known:
+            return self.like.demand(scale) if self.like else 0.0
+        near = sorted(known, key=lambda each: (abs(math.log2(each / scale)), each))[:2]
+        if len(near) < 2:
+            return known[near[0]]
+        # It goes about evenly with the scale's logarithm.
+        first, second = (math.log2(each) for each in near)
+        away = (math.log2(scale) - first) / (second - first)
+        return known[near[0]] + away * (known[near[1]] - known[near[0]])
+
     def _usual(self, branch: Branch, size: int) -> float:
         """Quality at which a codec usually spends so many bytes on a base layer of that size."""
         quality, octave = branch.codec.start
@@ -287,6 +335,21 @@ def opened(pipeline: Pipeline, scale: float, *, hints: bool) -> Chain:
         instead = "A filter" if hints else "Bicubic"
         warnings.warn(f"pipeline {pipeline.name}: {reason(error)} {instead} instead.", stacklevel=4)
         return Chain()
+
+
+def _tried(branch: Branch, limit: int, start: float) -> _Trial | None:
+    """Encodes a few times, near a limit; None where not even the coarsest quality fits."""
+    steps, octave = branch.codec.steps, branch.codec.start[1]
+    known = [quality for quality in branch.tried if quality == int(quality)]
+    found = approach(branch.size, steps, limit, Rate(start, octave, _IDEAS, _NEAR, _NEAR), known)
+    if found.get(0.0, 0.0) > 0:
+        return None
+    near, *others = sorted(found, key=lambda quality: (abs(found[quality]), quality))
+    score, slope = branch.interpolated(near).score, None
+    if others and abs(found[near] - found[others[0]]) > _UNUSED:
+        slope = (score - branch.interpolated(others[0]).score) / (found[near] - found[others[0]])
+    left = 0.0 if near >= steps - 1 and found[near] <= 0 else -found[near]
+    return _Trial(branch, min(max(near + left * octave, 0.0), steps - 1.0), near, score, left, slope)
 
 
 def _worth(prospect: Prospect) -> float:

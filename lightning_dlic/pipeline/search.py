@@ -66,7 +66,7 @@ class Search:
                 )
             return
         luma = scorer(source.gray, "ssim" if metric == "color" else metric)
-        gray = Prospects(source.gray, settings, self.codecs, luma, self.spent)
+        gray = Prospects(source.gray, settings, self.codecs, luma, self.spent, like=self.whole)
         self.hinted = Hinted(source, self._ask, gray, score)
         if not self._ask.kinds and not self.hinted.chain(math.ceil(settings.scales[0])).operators:
             raise DlicError("hints 'none' need a pipeline with a network for colour; for a grey picture write --gray")

@@ -11,6 +11,8 @@ from lightning_dlic.pipeline.plan import Pipeline
 from lightning_dlic.pipeline.scales import SCALES
 
 EFFORTS = range(1, 10)
+# Effort from which codecs are tried beside those that nearly always outdo them.
+_ALL_FROM = 6
 SCOUT = "hevc"
 """The codec that is tried at every scale: it is quick, and tells how many bytes a picture takes."""
 
@@ -67,4 +69,6 @@ def usable_codecs(settings: Settings) -> dict[str, BaseCodec]:
             warnings.warn(f"auto goes without base codec {name}, which needs {needed}", stacklevel=2)
         elif allowed:
             found[name] = codec
+    if settings.effort < _ALL_FROM:
+        found = {name: codec for name, codec in found.items() if codec.outdone_by not in found}
     return dict(sorted(found.items(), key=lambda item: (item[0] != SCOUT, item[0])))

@@ -197,8 +197,17 @@ def test_a_missing_encoder_names_its_remedy(monkeypatch: pytest.MonkeyPatch, mak
         with pytest.raises(CodecError, match=f"pip install {remedy}"):
             base_codec(name).encode(make_planes(16, 16, False), 10)
     with pytest.warns(UserWarning, match="auto goes without base codec vvc, which needs FFmpeg with libvvenc"):
-        assert "vvc" not in usable_codecs(Settings())
+        assert list(usable_codecs(Settings())) == ["hevc", "avif"]
     vvc.encoder.cache_clear()
+
+
+@pytest.mark.skipif(base_codec("vvc").missing() is not None, reason="no VVC encoder here")
+def test_avif_is_tried_beside_vvc_at_high_efforts_only() -> None:
+    assert [list(usable_codecs(Settings(effort=effort))) for effort in (3, 5, 6)] == [
+        ["hevc", "avif"],
+        ["hevc", "vvc"],
+        ["hevc", "avif", "vvc"],
+    ]
 
 
 def test_an_encoder_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch, make_planes: MakePlanes) -> None:
