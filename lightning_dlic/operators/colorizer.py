@@ -133,7 +133,7 @@ def _digest(luma: U8, hints: Coloring | None) -> bytes:
     found = hashlib.blake2b(repr(luma.shape).encode(), digest_size=16)
     parts = [] if hints is None else [hints.labels, hints.colors, hints.branches, hints.sent]
     for part in (luma, *parts):
-        found.update(memoryview(np.ascontiguousarray(part)))
+        found.update(np.ascontiguousarray(part).data)
     return found.digest() if hints is None else found.digest() + repr((hints.head, hints.factor)).encode()
 
 

@@ -241,11 +241,11 @@ class Prospects:
     def _scouted(self, scout: str, scales: Sequence[float], limit: int) -> list[Prospect]:
         """The scout at scales from coarse to fine, as long as that leads somewhere."""
         found: list[Prospect] = []
-        coarse, *others = sorted(scales, reverse=True)
+        falling = sorted(scales, reverse=True)
         # The first tells where the next two should begin, which are coded at once.
-        for pair in [[coarse], *(others[at : at + 2] for at in range(0, len(others), 2))]:
+        for pair in [falling[:1], *(falling[at : at + 2] for at in range(1, len(falling), 2))]:
             prospects = self._glanced(self.branches([scout], pair), limit)
-            if not prospects and found:
+            if not prospects and (found or not pair):
                 break
             found += prospects
             best = max((prospect.score for prospect in found), default=0.0)
