@@ -34,8 +34,8 @@ def bench(
     metrics: Annotated[
         str | None,
         typer.Option(
-            help="Registered metrics: see dlic list metric. By default lpips only where its weights are found.",
-            show_default=METRICS,
+            help=f"Registered metrics: see dlic list metric. Default: {METRICS}, the last where its weights are, "
+            "or can be downloaded."
         ),
     ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="Of our search.")] = 5,

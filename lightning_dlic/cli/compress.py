@@ -73,7 +73,9 @@ def compress(
     ] = "auto",
     metric: Annotated[
         str | None,
-        typer.Option(help="What --bytes is best by: ssim, psnr, color, lpips or look. Default: the pipeline's."),
+        typer.Option(
+            help="What --bytes is best by: ssim, ms_ssim, psnr, color, lpips or look. Default: the pipeline's."
+        ),
     ] = None,
     effort: Annotated[int, typer.Option(min=1, max=9, help="1 is fastest, 9 smallest.")] = 5,
     pipeline: Annotated[
@@ -84,7 +86,9 @@ def compress(
     ] = False,
     hints: Annotated[
         str | None,
-        typer.Option(help="Colour by: base, grid, segmentation or none; add ,BYTES. Or a preset, or auto."),
+        typer.Option(
+            help="Colour by: base, grid, segmentation or none; add ,BYTES. Or grid-small and the like, or auto."
+        ),
     ] = None,
     alpha: Annotated[
         str | None,

@@ -15,7 +15,8 @@ from lightning_dlic.cli.plugins import Plugins
 
 def demo(
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Where to listen; 0 for any that is free.", show_default="8642")
+        int | None,
+        typer.Option(min=0, max=65535, help="Where to listen; 0 for any that is free. Default: 8642, if that is."),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Visitors whose pictures are coded at a time.")] = 2,

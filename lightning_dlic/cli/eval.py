@@ -73,7 +73,8 @@ def evaluate_targets(
         ),
     ] = None,
     lpips: Annotated[
-        bool | None, typer.Option("--lpips/--no-lpips", help="LPIPS. Default: where its weights are found.")
+        bool | None,
+        typer.Option("--lpips/--no-lpips", help="LPIPS. Default: where its weights are, or can be downloaded."),
     ] = None,
     hints: Annotated[
         str | None,

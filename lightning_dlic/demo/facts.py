@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from functools import cache
 from importlib.util import find_spec
@@ -20,15 +21,25 @@ SAMPLES = {"chelsea": "chelsea.png", "coffee": "coffee.png", "astronaut": "astro
 
 @cache
 def pipelines() -> dict[str, str]:
-    """The pipelines that ship and code, the usual one first, with the sentence that their file begins with."""
+    """The pipelines that ship and code, with the sentence that their file begins with.
+
+    The usual one comes first; then those with networks, which have numbers, in their order; then those without.
+    """
     from lightning_dlic.pipeline.plan import shipped
     from lightning_dlic.recipe.find import PIPELINES, shipped_folder
 
     folder = shipped_folder()
     if folder is None:
         return {}
-    names = sorted((name for name in shipped() if "/" not in name), key=lambda name: name != usual_pipeline())
-    return {name: _sentence((folder / PIPELINES / f"{name}.yaml").read_text("utf-8")) for name in names}
+    names = [name for name in shipped() if "/" not in name]
+    texts = {name: (folder / PIPELINES / f"{name}.yaml").read_text("utf-8") for name in names}
+    ordered = sorted(names, key=lambda name: (name != usual_pipeline(), _number(texts[name]), name))
+    return {name: _sentence(texts[name]) for name in ordered}
+
+
+def _number(text: str) -> float:
+    found = re.search(r"^number: (\d+)$", text, re.MULTILINE)
+    return int(found[1]) if found else math.inf
 
 
 def _sentence(text: str) -> str:
