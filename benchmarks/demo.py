@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ class Steps:
     def __init__(self, page: Page) -> None:
         self.page, self.begun, self.processors = page, time.perf_counter(), processor_seconds(page.process.pid)
         self.steps: dict[str, list[float]] = {}
-        self.marks: dict[str, float] = {}
+        self.to_be_had = 0.0, 0.0
         self._last = 0.0, 0.0
 
     def passed(self) -> tuple[float, float]:
@@ -152,8 +152,8 @@ class Steps:
         for place in range(2):
             spent[place] += now[place] - self._last[place]
         self._last = now
-        if "png" in job["made"].get("ours", {}):
-            self.marks.setdefault("to_be_had", now[0])
+        if "png" in job["made"].get("ours", {}) and not self.to_be_had[0]:
+            self.to_be_had = now
 
 
 def wait(page: Page, content: bytes, limit: int) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def wait(page: Page, content: bytes, limit: int) -> dict[str, Any]:
     body = json.dumps({"bytes": limit, "pipeline": page.ask("GET", "/api/about")["pipeline"]}).encode()
     room = f"/api/pictures/{read['picture']}"
     made = page.follow(page.ask("POST", f"{room}/code", body), steps.look)
-    ours, (seconds, processors) = made["ours"], steps.passed()
+    ours, passed = made["ours"], steps.passed()
     stream, png = (page.ask("GET", f"{room}/files/{ours[name]}") for name in ("dlic", "png"))
     with Image.open(io.BytesIO(png)) as image:
         size = image.size
@@ -173,11 +173,14 @@ def wait(page: Page, content: bytes, limit: int) -> dict[str, Any]:
         "pixels": [shown["width"], shown["height"]],
         "coded_bytes": len(stream),
         "whole_png": list(size) == [shown["width"], shown["height"]],
-        "seconds_until_shown_and_to_be_had": round(steps.marks["to_be_had"], 1),
-        "seconds_until_rivals_and_figures_are_there": round(seconds, 1),
-        "processor_seconds": round(processors, 1),
-        "steps": {step: {"seconds": round(a, 1), "processors": round(b, 1)} for step, (a, b) in steps.steps.items()},
+        "until_shown_and_to_be_had": _spent(steps.to_be_had),
+        "until_rivals_and_figures_are_there": _spent(passed),
+        "steps": {step: _spent(spent) for step, spent in steps.steps.items()},
     }
+
+
+def _spent(spent: Sequence[float]) -> dict[str, float]:
+    return {"seconds": round(spent[0], 1), "processors": round(spent[1], 1)}
 
 
 def main() -> None:

@@ -162,6 +162,35 @@ def between_scales(found: Found) -> Iterator[str]:
     yield from rows(["", "scale", "PSNR-RGB, dB", "MS-SSIM", "pictures that took it by PSNR"], body)
 
 
+def demo(found: Found) -> Iterator[str]:
+    """What a visitor of the demonstration waits for."""
+    waits = {"until_shown_and_to_be_had": "until it is to be had", "until_rivals_and_figures_are_there": "until all is"}
+    head = ["a photograph of 12 megapixels", "bytes", *(f"{words}, CPU s" for words in waits.values())]
+    body = []
+    for name, photo in found["photographs"].items():
+        spent = (f"{photo[wait]['processors']:.1f}" for wait in waits)
+        body.append([name.rpartition(".")[2].upper(), f"{photo['coded_bytes']:,}", *spent])
+    yield from rows(head, body)
+    yield ""
+    yield (
+        f"The page answered after {found['seconds_until_the_page_answers']:.1f} s by the clock. "
+        f"{found['protocol'].capitalize()}; load average {found['made_by']['load']:.0f}."
+    )
+
+
+def data(found: Found) -> Iterator[str]:
+    """Crops a second from files and from the cache."""
+    first = found["crops_per_cpu_s"]["decode PNG"]
+    body = ([way, f"{rate:,.0f}", f"{rate / first:,.0f}"] for way, rate in found["crops_per_cpu_s"].items())
+    yield from rows(["", "crops a second of one core", "times the first"], body)
+    built = found["cache"]
+    yield ""
+    yield (
+        f"The cache of {built['pictures']:.0f} photographs took {built['build_s']:.0f} s to build and "
+        f"{built['again_s']:.1f} s to open again, by the clock; load average {found['made_by']['load']:.0f}."
+    )
+
+
 def prediction() -> Iterator[str]:
     """PSNR of predicted blocks, and shares of blocks that the networks win, of their cards."""
     columns = {
@@ -208,6 +237,8 @@ TABLES: dict[str, Callable[[Found], Iterator[str]]] = {
     "tiny": tiny,
     "photographs": photographs,
     "between_scales": between_scales,
+    "demo": demo,
+    "data": data,
 }
 """By the name of the JSON that they are of."""
 OF_CARDS = {"cards-prediction": prediction, "cards-guessed": guessed, "cards-hinted": hinted}
