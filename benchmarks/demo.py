@@ -33,7 +33,7 @@ MAIN = "import sys; sys.argv[0] = 'dlic'; from lightning_dlic.cli.main import ma
 COLUMNS, ROWS, SIDE = 4, 3, 1000
 SQUARES = ("astronaut", "chelsea", "coffee", "rocket")
 QUALITY, GRAIN = 90, 3.0
-TICK = 0.1
+TICK = 0.3
 
 
 def parse() -> argparse.Namespace:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlic_registry import BrokenPluginError, DlicError, Entry, entries, import_plugins, load_entry
+from dlic_registry import BrokenPluginError, DlicError, Entry, entries, import_plugins, load_entry, stage_kinds
 from dlic_registry.terminal import printable_json, say
 from lightning_dlic.cli.cells import cells, console
 from lightning_dlic.cli.plugins import Plugins
@@ -25,8 +25,8 @@ def list_names(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="Only one kind: sr, net, data, loss, ... All where left out. zoo lists trained networks, "
-            "recipe and pipeline those that ship."
+            help="Only one kind: sr, net, data, loss, ... All where left out. stage lists those of all kinds, zoo "
+            "trained networks, recipe and pipeline those that ship."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of objects.")] = False,
@@ -51,7 +51,7 @@ def list_names(
 
         list_zoo(as_json)
         return
-    found = entries(kind)
+    found = [entry for each in stage_kinds() for entry in entries(each)] if kind == "stage" else entries(kind)
     rows: list[dict[str, Any]] = [asdict(entry) for entry in found]
     broken: list[str] = []
     if check:

@@ -105,7 +105,7 @@ def _words(what: str, name: str, group: str) -> dict[str, str]:
         "dlic-newthing": f"dlic-{name.replace('_', '-')}",
         "USE": _USES[what].replace("NAME", name),
         "WHAT": f"Stage of kind {group}" if what == "stage" else f"{what.capitalize()}",
-        "GROUP": "stage" if what == "stage" else what,
+        "GROUP": what,
     }
     if what == "stage" and group != "sr":
         module, _, base = str(load("kind", group).stage).partition(":")

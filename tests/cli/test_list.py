@@ -33,6 +33,12 @@ def test_json_has_all_columns() -> None:
     assert {row["kind"] for row in rows} == {"sr"}
 
 
+def test_stage_is_a_word_for_all_their_kinds() -> None:
+    kinds = {row["kind"] for row in json.loads(run_dlic("list", "stage", "--json").stdout)}
+    assert {"sr", "colorization", "prediction", "reconstruction"} <= kinds
+    assert not kinds & {"net", "loss", "codec"}
+
+
 def test_table_has_one_line_an_entry_when_piped(acme: Path) -> None:
     lines = run_dlic("list", "loss", folders=(acme,)).stdout.splitlines()
     assert lines[0].split() == ["kind", "name", "distribution", "version", "summary"]
