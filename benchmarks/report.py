@@ -3,7 +3,7 @@
     python benchmarks/report.py            # measures, keeps the JSON, writes plots and the tables of the pages
     python benchmarks/report.py --sets kodak --rows ours,ours:look     # these rows anew; others stay as they are
     python benchmarks/report.py --quick    # one picture, into a folder of its own; pages stay as they are
-    python benchmarks/report.py --draw     # the sheets of pictures alone
+    python benchmarks/report.py --draw     # the plots, from the JSON that is kept, and the sheets of pictures alone
     python benchmarks/report.py --write    # the pages again, from the JSON that is kept
     python benchmarks/report.py --check    # fails where a page differs from the JSON that is kept
 
@@ -105,6 +105,13 @@ def changed(report: dict[str, Any]) -> dict[Path, str]:
     return {path: new for path, text in texts.items() if (new := filled(text, report)) != text}
 
 
+def plot(report: dict[str, Any]) -> None:
+    """Draws the plots of the sets that have some."""
+    for name, part in report["parts"].items():
+        if name in PLOTTED:
+            write_plot(ROOT / "docs" / "results" / f"{name}.png", part)
+
+
 def draw() -> None:
     """Draws the sheets of pictures that README and docs show."""
     folder = ROOT / "docs" / "results"
@@ -128,6 +135,7 @@ def main() -> None:
     parser.add_argument("--draw", action="store_true")
     options = parser.parse_args()
     if options.draw:
+        plot(json.loads(KEPT.read_text(encoding="utf-8")))
         draw()
         return
     if options.check or options.write:
@@ -152,9 +160,7 @@ def main() -> None:
     out = options.out or KEPT
     report = run(parts, options.workers, out, METRICS)
     if out == KEPT:
-        for name, part in report["parts"].items():
-            if name in PLOTTED:
-                write_plot(ROOT / "docs" / "results" / f"{name}.png", part)
+        plot(report)
         draw()
         for path, text in changed(report).items():
             path.write_text(text, encoding="utf-8")

@@ -65,9 +65,28 @@ def _figures(figures: dict[str, dict[str, float]]) -> list[str]:
         if len(keys) > 8:
             tables += [_table([name, ""], [[f"`{k}`", f"{figures[name][k]:g}"] for k in keys]) for name in names]
         else:
+            common = _common(names)
+            # Narrow columns would break long words over many lines.
+            tables += [f"On {common.rstrip(', ')}:"] if common else []
             head = ["", *(f"`{key}`" for key in keys)]
-            tables.append(_table(head, [[name, *(f"{figures[name][key]:g}" for key in keys)] for name in names]))
+            body = [[name.removeprefix(common), *(_figure(key, figures[name][key]) for key in keys)] for name in names]
+            tables.append(_table(head, body))
     return tables
+
+
+def _common(names: list[str]) -> str:
+    """What several names all begin with, between commas."""
+    shared = ""
+    if len(names) > 1:
+        for parts in zip(*(name.split(", ")[:-1] for name in names), strict=False):
+            if len(set(parts)) > 1:
+                break
+            shared += f"{parts[0]}, "
+    return shared
+
+
+def _figure(key: str, value: float) -> str:
+    return f"{value:,.0f}" if key == "bytes" and value >= 100 else f"{value:g}"
 
 
 def _data(card: Card) -> str:

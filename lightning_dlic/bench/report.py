@@ -88,7 +88,7 @@ def _published_name(name: str) -> str:
 
 
 def write_plot(path: Path, result: Record, published: Sequence[Record] = ()) -> None:
-    """Draws a rate-distortion plot for each metric, side by side.
+    """Draws a rate-distortion plot for each metric, two in a row.
 
     Args:
         path: The picture.
@@ -102,8 +102,13 @@ def write_plot(path: Path, result: Record, published: Sequence[Record] = ()) -> 
 
     mean_pixels = _mean_pixels(result)
     metrics = [m for m in result["metrics"] if any(m in row for row in result["summary"])]
-    figure, axes = pyplot.subplots(1, max(1, len(metrics)), figsize=(5 * max(1, len(metrics)), 4), squeeze=False)
-    for axis, metric in zip(axes[0], metrics, strict=False):
+    columns = max(1, min(2, len(metrics)))
+    lines = max(1, -(-len(metrics) // columns))
+    figure, axes = pyplot.subplots(lines, columns, figsize=(5 * columns, 4 * lines), squeeze=False)
+    budgets = sorted({row["budget"] for row in result["summary"]})
+    for axis in axes.flat[len(metrics) :]:
+        axis.set_visible(False)
+    for axis, metric in zip(axes.flat, metrics, strict=False):
         for codec in dict.fromkeys(row["codec"] for row in result["summary"]):
             rows = [row for row in result["summary"] if row["codec"] == codec and metric in row]
             width = 2.5 if codec == "ours" else 1.2
@@ -113,6 +118,8 @@ def write_plot(path: Path, result: Record, published: Sequence[Record] = ()) -> 
                 sizes = [bpp * mean_pixels / 8 for bpp in other["results"]["bpp"]]
                 axis.plot(sizes, other["results"][metric], "--", marker=".", label=other["name"], linewidth=1.0)
         axis.set(xlabel="bytes of the file", ylabel=_title(metric), xscale="log")
+        axis.minorticks_off()
+        axis.set_xticks(budgets, [f"{budget:,}" for budget in budgets])
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
     figure.tight_layout()
