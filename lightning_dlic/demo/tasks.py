@@ -166,7 +166,10 @@ def _whole(tell: Tell, picture: U8, path: Path) -> None:
 
 
 def _stream_facts(stream: Bitstream) -> dict[str, Any]:
-    parts = [{"name": part.name, "words": part.words, "bytes": part.bytes} for part in byte_parts(stream)]
+    parts = [
+        {"name": part.name, "title": part.title, "words": part.words, "bytes": part.bytes}
+        for part in byte_parts(stream)
+    ]
     networks = [network.name for network in named_networks(stream) or ()]
     return {
         "parts": parts,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from lightning_dlic.pages.sheet import TITLES, Panel, Sheet
+from lightning_dlic.pages.sheet import Panel, Sheet
 
 U8 = NDArray[np.uint8]
 _PAPER, _INK, _SOFT, _LINE = "#fbfaf7", "#1c1d1b", "#5e615c", "#e2e0d9"
@@ -17,6 +17,7 @@ _COLORS = {
     "hints": "#c8752a",
     "networks": "#6a5fa8",
     "alpha": "#a3261c",
+    "scale": "#2f6fb0",
     "header": "#a5a49c",
     "checksum": "#cfcdc4",
     "other": "#cfcdc4",
@@ -96,5 +97,5 @@ def _bytes(draw: ImageDraw.ImageDraw, sheet: Sheet, top: int, width: int) -> Non
     for number, part in enumerate(sheet.parts):
         line = bar + _BAR + 14 + 28 * number
         draw.rectangle((_MARGIN, line + 4, _MARGIN + 11, line + 15), _COLORS[part.name])
-        words = f"{TITLES[part.name]}  {part.bytes:,} bytes, {100 * part.bytes / sheet.bytes:.1f} %:  {part.words}"
+        words = f"{part.title}  {part.bytes:,} bytes, {100 * part.bytes / sheet.bytes:.1f} %:  {part.words}"
         draw.text((_MARGIN + 22, line), _fitting(words, _font(15), width - 2 * _MARGIN - 22), _INK, _font(15))

@@ -17,6 +17,17 @@ from lightning_dlic.pipeline.strips import Strips, base_strips
 
 U8 = NDArray[np.uint8]
 _MAP_SIDE = 640
+TITLES = {
+    "base": "Base layer",
+    "hints": "Hints",
+    "networks": "Networks",
+    "alpha": "Alpha",
+    "scale": "Scale",
+    "header": "Header",
+    "checksum": "Checksum",
+    "other": "Other",
+}
+"""What people call the parts of a file."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +35,7 @@ class Part:
     """Some of a file's bytes.
 
     Attributes:
-        name: ``header``, ``networks``, ``hints``, ``alpha``, ``base``, ``checksum`` or ``other``.
+        name: ``base``, ``hints``, ``networks``, ``alpha``, ``scale``, ``header``, ``checksum`` or ``other``.
         words: What they say.
         bytes: How many.
     """
@@ -32,6 +43,11 @@ class Part:
     name: str
     words: str
     bytes: int
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return TITLES[self.name]
 
 
 def byte_parts(stream: Bitstream) -> list[Part]:
@@ -53,7 +69,7 @@ def byte_parts(stream: Bitstream) -> list[Part]:
         Part("hints", _hint_words(stream), sizes["hints"]),
         Part("networks", _network_words(stream), sizes["networks"]),
         Part("alpha", "how much texture the network may make up", sizes["alpha"]),
-        Part("scale", "between two whole ones", sizes["scale"]),
+        Part("scale", "which one, between two whole ones", sizes["scale"]),
         Part("other", "chunks that this version does not know", sizes["other"]),
         Part("header", "size, codec, lengths of the parts", len(stream.head()) - sum(sizes.values())),
         Part("checksum", "of the decoded base layer", len(stream.tail())),

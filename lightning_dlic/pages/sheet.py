@@ -22,16 +22,6 @@ from lightning_dlic.pipeline.plan import Pipeline, pipeline_title
 from lightning_dlic.pipeline.resolve import NET_PIXELS, loop_networks
 
 U8 = NDArray[np.uint8]
-TITLES = {
-    "base": "Base layer",
-    "hints": "Hints",
-    "networks": "Networks",
-    "alpha": "Alpha",
-    "header": "Header",
-    "checksum": "Checksum",
-    "other": "Other",
-}
-"""What people call the parts of a file."""
 _SIDE = 2048
 
 
@@ -127,12 +117,12 @@ def sheet_page(sheet: Sheet) -> bytes:
         for panel in sheet.panels
     ]
     pieces = [tag("i", class_=f"part-{part.name}", style=f"flex: {part.bytes} 1 0") for part in sheet.parts]
-    words = [f"{TITLES[part.name]}: {part.bytes:,} bytes" for part in sheet.parts]
+    words = [f"{part.title}: {part.bytes:,} bytes" for part in sheet.parts]
     legend = [
         tag(
             "li",
             tag("i", class_=f"part-{part.name}"),
-            tag("b", f"{TITLES[part.name]} "),
+            tag("b", f"{part.title} "),
             f"{part.bytes:,} bytes, {100 * part.bytes / sheet.bytes:.1f} %",
             tag("small", part.words),
         )

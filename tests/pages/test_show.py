@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
+import lightning_dlic
 from dlic_registry import DlicError
+from lightning_dlic.pages.layers import TITLES
 from lightning_dlic.pages.sheet import take_apart
 from lightning_dlic.pipeline.compress import compress
 from lightning_dlic.pipeline.decompress import decompress
@@ -43,6 +45,18 @@ def test_hints_are_shown_as_regions_in_their_colours(hinted: bytes) -> None:
     # The cat is warmer than grey, and so are its hints.
     assert regions[..., 0].mean() > regions[..., 2].mean() + 10
     assert {"base", "hints", "header"} <= {part.name for part in sheet.parts}
+
+
+def test_a_file_between_two_scales_is_shown_with_all_its_parts(tmp_path: Path, inline: Inline) -> None:
+    source = tmp_path / "x.dlic"
+    source.write_bytes(compress(PHOTO, bytes=500, effort=1, pipeline="bicubic", scale=1.5).data)
+    inline("show", source)
+    assert "<b>Scale </b>1 bytes" in source.with_suffix(".html").read_text()
+    inline("show", source, tmp_path / "x.png")
+    # No page leaves a part without a colour.
+    for style in ("pages/page.css", "demo/page/style.css"):
+        text = (Path(lightning_dlic.__file__).parent / style).read_text()
+        assert [name for name in TITLES if f".part-{name}" not in text] == []
 
 
 def test_it_writes_a_page_or_a_picture(hinted: bytes, tmp_path: Path, inline: Inline) -> None:

@@ -4,8 +4,6 @@ import { NAMES, at, bytes, count, make, rate, seconds } from "./words.js";
 import { figure } from "./view.js";
 import { file } from "./server.js";
 
-const PARTS = { base: "Base layer", hints: "Hints", networks: "Networks", alpha: "Alpha", header: "Header", checksum: "Checksum", other: "Other" };
-
 // Columns: title, value of an entry, how it is written, and which way is better.
 function columns(lines) {
   const travel = Object.entries(lines).map(([name, bits]) => [
@@ -58,9 +56,9 @@ export function parts(picture, ours) {
     return piece;
   }));
   const share = (part) => `${((100 * part.bytes) / ours.bytes).toFixed(1)} %`;
-  at("bar").setAttribute("aria-label", ours.parts.map((part) => `${PARTS[part.name]}: ${share(part)}`).join(", "));
+  at("bar").setAttribute("aria-label", ours.parts.map((part) => `${part.title}: ${share(part)}`).join(", "));
   at("parts").replaceChildren(...ours.parts.map((part) => make("li", {},
-    make("i", { class: `part-${part.name}` }), make("b", {}, PARTS[part.name]),
+    make("i", { class: `part-${part.name}` }), make("b", {}, part.title),
     make("span", {}, `${bytes(part.bytes)}, ${share(part)}`), make("small", {}, part.words))));
   layers(picture, ours);
 }
