@@ -174,7 +174,7 @@ def demo(found: Found) -> Iterator[str]:
     yield ""
     yield (
         f"The page answered after {found['seconds_until_the_page_answers']:.1f} s by the clock. "
-        f"{found['protocol'].capitalize()}; load average {found['made_by']['load']:.0f}."
+        f"Protocol: {found['protocol']}; load average {found['made_by']['load']:.0f}."
     )
 
 
