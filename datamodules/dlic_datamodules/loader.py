@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
 from dlic_datamodules.errors import DataError
-from dlic_datamodules.stream import Failure
+from dlic_datamodules.stream import Failure, Missing
 from dlic_registry import MachineError, import_plugins
 
 __all__ = ["PictureLoader", "StepSampler", "as_is"]
@@ -166,14 +166,23 @@ class PictureLoader(DataLoader[Any]):
 
     def __iter__(self) -> Any:
         others, ours = set(multiprocessing.active_children()), set[BaseProcess]()
+        missing, given = list[Missing](), 0
         try:
             batches = _started(super().__iter__)
             ours |= set(multiprocessing.active_children()) - others
             for batch in _ahead(batches) if self.num_workers else batches:
                 if isinstance(batch, Failure):
                     raise batch.error()
-                if batch is not None:
+                if isinstance(batch, Missing):
+                    missing.append(batch)
+                    self._check_missing(missing)
+                else:
+                    given += 1
                     yield batch
+            if missing and not given:
+                raise DataError(
+                    f"none of {len(missing)} pictures to measure can be used\nThe last: {missing[-1].reason}"
+                )
         except (RuntimeError, OSError, EOFError) as error:  # which, depends on what the process was at
             code = _exit_code(ours)
             if code is None:
@@ -182,6 +191,20 @@ class PictureLoader(DataLoader[Any]):
                 f"a process that loads pictures was lost ({_ending(code)}): is there too little memory for "
                 f"{self.num_workers} of them?\nGo on with data.args.workers=0, or fewer than {self.num_workers}"
             ) from error
+
+    def _check_missing(self, missing: list[Missing]) -> None:
+        """Figures of what is left would be of another set than those before them.
+
+        Raises:
+            DataError: More cannot be used than the set's policy allows.
+        """
+        failed, total = [each for each in missing if each.failed], len(self.dataset)  # type: ignore[arg-type]
+        share = self.dataset.policy.max_failed  # type: ignore[attr-defined]
+        if len(failed) > share * total:
+            raise DataError(
+                f"{len(failed)} of {total} pictures to measure cannot be used, more than the share max_failed = "
+                f"{share:g}\nThe last: {failed[-1].reason}\nMend the set, or raise data.args.max_failed"
+            )
 
 
 def _exit_code(processes: set[BaseProcess]) -> int | None:

@@ -19,7 +19,7 @@ from dlic_datamodules.errors import DataError, PictureError, StorageError, print
 from dlic_datamodules.policy import Policy
 from dlic_registry import DlicError, MachineError
 
-__all__ = ["Batch", "CropStream", "Cutter", "Failure", "Transform", "WholePictures", "centre", "fit"]
+__all__ = ["Batch", "CropStream", "Cutter", "Failure", "Missing", "Transform", "WholePictures", "centre", "fit"]
 
 Batch = dict[str, Any]
 Transform = Callable[[dict[str, Tensor], NDArray[np.uint64]], dict[str, Tensor]]
@@ -50,6 +50,19 @@ class Failure:
     def error(self) -> DataError:
         """The error again."""
         return (StorageError if self.machine else DataError)(self.message)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A picture that there is nothing to measure of, in the place of its batch.
+
+    Attributes:
+        reason: Why, with its name.
+        failed: Whether it cannot be used at all, which only so many may be.
+    """
+
+    reason: str
+    failed: bool = True
 
 
 def fit(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -232,7 +245,7 @@ class WholePictures(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def __getitem__(self, number: int) -> Batch | Failure | None:
+    def __getitem__(self, number: int) -> Batch | Failure | Missing:
         index = self.chosen[number]
         try:
             planes = self.pictures.get(index)
@@ -240,13 +253,15 @@ class WholePictures(Dataset[Any]):
             if self.policy.on_error == "raise":
                 return Failure(f"{error}\nLeave such pictures out with data.args.on_error=skip")
             self.policy.note("valid", printable(self.pictures.name(index)), error.reason)
-            return None
+            _log.warning("not measured: %s", error)
+            return Missing(str(error))
         except DlicError as error:
             return Failure.of(error)
         if min(planes.shape[1:]) < self.least:
             size, name = f"{planes.shape[1]}x{planes.shape[2]}", printable(self.pictures.name(index))
-            _log.warning("%s is %s, smaller than %d, and not measured", name, size, self.least)
-            return None
+            small = f"{name} is {size}, smaller than {self.least}"
+            _log.warning("%s, and not measured", small)
+            return Missing(small, failed=False)
         batch = self._batch(index, planes)
         if self.transform is not None:
             batch = self.transform(batch, keys(0, np.zeros(1, np.int64), np.array([index])))

@@ -58,7 +58,7 @@ def conclude(
     seconds: float,
     stopped: str | None = None,
 ) -> Figures:
-    """Measures what was trained beside its baseline, saves its networks, writes and prints the result.
+    """Saves the networks that were trained, measures them beside their baseline, writes and prints the result.
 
     Args:
         recipe: The recipe.
@@ -72,10 +72,6 @@ def conclude(
     """
     stage.net.load_state_dict(network_state(final))
     stage.batches = int(final["dlic_batches"])
-    stage.to(device).eval()
-    initial = _initial(recipe) if recipe.is_chain else None
-    sets = measure(stage, data.val_dataloader(), initial.to(device).eval() if initial is not None else None)
-    figures = sets.get(stage.follows or OWN, Figures(0, {}, {}))
     stage.cpu()
     files = weights_files(recipe, run)
     for kind, part in stage.trained().items():
@@ -83,6 +79,12 @@ def conclude(
         origin = {**describe_stage(recipe, kind), **part.describe_net(), "steps": stage.batches}
         save_net(files[kind], part.net, origin)
     leave_pipeline(run, *_in_pipeline(recipe, run, stage, files))
+    # Last, because pictures may have gone since.
+    stage.to(device).eval()
+    initial = _initial(recipe) if recipe.is_chain else None
+    sets = measure(stage, data.val_dataloader(), initial.to(device).eval() if initial is not None else None)
+    figures = sets.get(stage.follows or OWN, Figures(0, {}, {}))
+    stage.cpu()
     written = {
         kind: {"file": str(path.relative_to(run.folder)), "sha256": sha256(path)} for kind, path in files.items()
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from dlic_datamodules.errors import DataError
 from lightning_dlic.stages.base import Stage
 from lightning_dlic.training.checkpoints import Checkpoints, log_batch
 from lightning_dlic.training.metrics_file import MetricsFile
@@ -108,9 +109,10 @@ class Interrupt(pl.Callback):
             raise Interrupted
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Saves, by when the average has given the parameters back."""
+        """Saves, by when the average has given the parameters back; also where there is nothing to validate on."""
         assert isinstance(pl_module, Stage)
-        if isinstance(exception, Interrupted) and not self._at_once:
+        unread = isinstance(exception, DataError) and self._validating and not trainer.sanity_checking
+        if unread or (isinstance(exception, Interrupted) and not self._at_once):
             self.checkpoints.save(trainer, pl_module)
             if self._after_batch:
                 others = [logger for logger in trainer.loggers if not isinstance(logger, MetricsFile)]

@@ -1,5 +1,6 @@
 """A disk that is full, or gone pictures, end a training in a sentence, and lose nothing that was written."""
 
+import io
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from dlic_datamodules.errors import DataError
 from dlic_registry import MachineError, register
@@ -17,6 +19,7 @@ from lightning_dlic.training.fit import fit
 Write = Callable[..., Path]
 FULL: dict[str, int] = {}
 GONE: list[Path] = []
+SPOILT: dict[Path, bytes | None] = {}
 
 
 @register("sr", "test_on_a_full_disk")
@@ -27,6 +30,9 @@ class OnFullDisk(Compact):
         super().training_step(batch, batch_idx)
         while self.batches == 3 and GONE:
             GONE.pop().unlink()
+        while self.batches == 3 and SPOILT:
+            path, content = SPOILT.popitem()
+            path.unlink() if content is None else path.write_bytes(content)
         if self.batches == FULL.get("batch"):
             resource.setrlimit(resource.RLIMIT_FSIZE, (FULL["bytes"], resource.RLIM_INFINITY))
 
@@ -36,6 +42,7 @@ def room_again() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield
     FULL.clear()
+    SPOILT.clear()
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
@@ -67,3 +74,42 @@ def test_pictures_that_go_end_it_with_how_to_go_on(write_recipe: Write, pictures
     words = [f"data.args.root={mine}", "data.args.cache=false", "trainer.checkpoint_every=2", "trainer.val_every=100"]
     with pytest.raises(DataError, match=r"cannot be read(?s:.*)of batch 2 is whole; go on with: dlic-fit --resume"):
         fit(load_recipe(write_recipe(stage="test_on_a_full_disk"), words))
+
+
+def _png(side: int) -> bytes:
+    stream = io.BytesIO()
+    Image.effect_noise((side, side), 50).convert("RGB").save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "more than the share max_failed = 0.05"),
+        (b"broken", "more than the share max_failed = 0.05"),
+        (_png(4), "none of 2 pictures to measure"),
+    ],
+)
+def test_validation_pictures_that_go_end_it_with_all_that_was_trained(
+    write_recipe: Write, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    valid = tmp_path / "valid"
+    valid.mkdir()
+    sound = {valid / f"{name}.png": _png(40) for name in "ab"}
+    for path, data in sound.items():
+        path.write_bytes(data)
+    SPOILT.update(dict.fromkeys(sound, content))
+    words = [f"data.args.valid={valid}", "data.args.cache=false", "data.args.on_error=skip", "trainer.max_steps=4"]
+    words += ["trainer.val_every=2", "trainer.checkpoint_every=100"]
+    recipe = write_recipe(stage="test_on_a_full_disk")
+    with pytest.raises(DataError, match=rf"{told}(?s:.*)of batch 4 is whole; go on with: dlic-fit --resume"):
+        fit(load_recipe(recipe, words))
+    run = next(recipe.parent.glob("runs/tiny/*"))
+    assert (run / "best.safetensors").is_file()
+    assert not (run / "result.json").exists()
+    for path, data in sound.items():
+        path.write_bytes(data)
+    resumed = fit(load_recipe(run / "recipe.yaml"), resume=run)
+    whole = fit(load_recipe(recipe, words))
+    for name in ("weights.safetensors", "metrics.csv"):
+        assert (resumed.run.folder / name).read_bytes() == (whole.run.folder / name).read_bytes(), name
