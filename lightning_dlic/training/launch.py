@@ -12,12 +12,6 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-import torch
-from lightning_fabric.plugins.environments.lsf import LSFEnvironment
-from lightning_fabric.plugins.environments.mpi import MPIEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-
 from dlic_registry import DlicError
 from lightning_dlic.recipe.schema import TrainerSpec
 
@@ -32,6 +26,9 @@ _asked = count()
 
 def ranks(spec: TrainerSpec) -> int:
     """How many processes a recipe trains with."""
+    # Here and below: a run that is not found should not take the seconds of these imports to be told.
+    import torch
+
     devices, visible = spec.devices, torch.cuda.device_count() if torch.cuda.is_available() else 0
     if isinstance(devices, str) and devices != "auto":
         listed = [part for part in devices.split(",") if part.strip()]
@@ -43,6 +40,11 @@ def ranks(spec: TrainerSpec) -> int:
 
 def launched() -> bool:
     """Whether a launcher that Lightning knows started this process, or its environment says where the first one is."""
+    from lightning_fabric.plugins.environments.lsf import LSFEnvironment
+    from lightning_fabric.plugins.environments.mpi import MPIEnvironment
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
     known = (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment, MPIEnvironment)
     return "MASTER_ADDR" in os.environ or any(environment.detect() for environment in known)
 
@@ -82,6 +84,8 @@ def agree(make: Callable[[str | None], Path], processes: int) -> Path:
 
 def _through_store(make: Callable[[str | None], Path]) -> Path:
     """Torchrun's processes share a store from the start; by default nothing else tells one launch from the next."""
+    import torch
+
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     hosted = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     first = is_first_rank()
@@ -106,7 +110,11 @@ def _through_store(make: Callable[[str | None], Path]) -> Path:
 def _slurm_step(processes: int) -> str | None:
     """What SLURM calls this step of a job, where srun started one task a rank; None for what runs in a job's shell."""
     step = os.environ.get("SLURM_STEP_ID", "")
-    if processes == 1 or not step.isdigit() or int(step) >= _SHELLS or not SLURMEnvironment.detect():
+    if processes == 1 or not step.isdigit() or int(step) >= _SHELLS:
+        return None
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
+    if not SLURMEnvironment.detect():
         return None
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", os.environ.get("SLURM_NTASKS", "1"))) != processes:
         return None

@@ -94,6 +94,16 @@ def test_a_name_is_looked_up_before_anything_heavy_is_imported() -> None:
     assert done.stdout.startswith("command line: stages.sr.name: unknown sr 'srgna'. Did you mean 'srgan'?")
 
 
+def test_so_is_a_run_to_go_on_with(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom lightning_dlic.training.target import find_target\n"
+        "try: find_target('latest')\nexcept Exception as error: print(error)\n"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'pytorch_lightning')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert (done.returncode, done.stdout[:29]) == (0, "--resume latest: no run below")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in shipped_names() if not name.startswith("pipelines/")])
 def test_recipes_that_ship_pass(name: str) -> None:
