@@ -1,4 +1,4 @@
-"""Kills trainings at 20 points of their course, goes on with them, and compares what is left with an undisturbed one's.
+"""Kills trainings at 28 points of their course, goes on with them, and compares what is left with an undisturbed one's.
 
     python benchmarks/kill_points.py [--case KIND,ACCUMULATE,SIGNAL,POINT ...] [--repeat 1] [--json FILE]
 
@@ -115,18 +115,37 @@ POINTS: dict[str, Point] = {
     "before the metrics are written": (MetricsFile, "flush", "before", nth(2)),
     "before the weights": (conclude, "save_net", "before", always),
     "before the result": (conclude, "write_result", "before", always),
+    "while the recipe is written": (Path, "replace", "before", named("recipe.yaml")),
+    "while the metrics are written": (Path, "replace", "before", nth(2, named("metrics.csv"))),
+    "while the last checkpoint is written": (Path, "replace", "before", named("step-00000014.ckpt")),
+    "while the last checkpoint gets its second name": (Path, "replace", "before", nth(3, named("last.ckpt"))),
+    "while the best weights are written": (Path, "replace", "before", named("best.safetensors")),
+    "while the weights are written": (Path, "replace", "before", named("weights.safetensors")),
+    "while the pipeline is written": (Path, "replace", "before", named("pipeline.yaml")),
+    "while the result is written": (Path, "replace", "before", named("result.json")),
 }
+"""The last eight are inside the writing of a file, by when all of it is there but its name."""
 
 
 # Kind, batches a step, signal, point.
 Case = tuple[str, int, str, str]
 ALL: list[Case] = list(itertools.product(STAGES, (1, 2, 3), ("TERM", "KILL"), POINTS))
+SIGNALS = {
+    "TERM": (signal.SIGTERM,),
+    "INT": (signal.SIGINT,),
+    "INT2": (signal.SIGINT, signal.SIGINT),
+    "KILL": (signal.SIGKILL,),
+}
 
 
-def aim(name: str, number: int) -> None:
-    """Makes this process send itself a signal when it comes to a point."""
+def aim(name: str, numbers: tuple[int, ...]) -> None:
+    """Makes this process send itself signals when it comes to a point."""
     owner, function, when, met = POINTS[name]
     original = getattr(owner, function)
+
+    def shoot() -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
 
     def shot(*arguments: Any, **others: Any) -> Any:
         if not met([*arguments, *others.values()]):
@@ -135,19 +154,19 @@ def aim(name: str, number: int) -> None:
         if when == "half":
             arguments[1].write(bytes(2000))
             arguments[1].flush()
-            os.kill(os.getpid(), number)
+            shoot()
             arguments[1].seek(0)
         if when == "before":
-            os.kill(os.getpid(), number)
+            shoot()
         made = original(*arguments, **others)
         if when == "after":
-            os.kill(os.getpid(), number)
+            shoot()
         return made
 
     setattr(owner, function, shot)
 
 
-def run(words: list[str], log: Path, point: str | None, number: int) -> int:
+def run(words: list[str], log: Path, point: str | None, numbers: tuple[int, ...] = ()) -> int:
     """Runs ``dlic-fit`` in a process of its own; its exit status, negative where a signal ended it."""
     child = os.fork()
     if child == 0:
@@ -156,7 +175,7 @@ def run(words: list[str], log: Path, point: str | None, number: int) -> int:
         os.dup2(handle, 1)
         os.dup2(handle, 2)
         if point is not None:
-            aim(point, number)
+            aim(point, numbers)
         sys.argv = ["dlic-fit", *words]
         status = 70
         try:
@@ -198,6 +217,7 @@ def compare(whole: Path, parts: Path) -> list[str]:
             found.append(name)
     last = [torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True) for folder in (whole, parts)]
     found += [f"last.ckpt{place}" for place in differences(*last)]
+    found += [f"left behind: {path.name}" for path in parts.rglob("*") if path.suffix in (".part", ".new", ".tmp")]
     results = [json.loads((folder / "result.json").read_text()) for folder in (whole, parts)]
     return found + [f"result.json{place}" for place in differences(*results)]
 
@@ -223,23 +243,25 @@ run: {{root: "{folder / "runs"}"}}
 """)
 
 
-def attempt(folder: Path, start: list[str], kind: str, point: str, number: int, repeat: int) -> dict[str, Any]:
+def attempt(
+    folder: Path, start: list[str], kind: str, point: str, numbers: tuple[int, ...], repeat: int
+) -> dict[str, Any]:
     """Starts a run, kills it, goes on until it is finished; what happened."""
     parts, log = folder / "runs" / kind / "parts", folder / "parts.log"
     shutil.rmtree(parts, ignore_errors=True)
     log.unlink(missing_ok=True)
-    statuses = [run([*start, "run.name=parts"], log, point, number)]
+    statuses = [run([*start, "run.name=parts"], log, point, numbers)]
     anew = 0
     while statuses[-1] != 0:
         if len(statuses) > 8:
             raise RuntimeError(f"{kind}, {point}: {statuses}\n{log.read_text()[-3000:]}")
         again = point if len(statuses) < repeat else None
         if parts.is_dir() and any(parts.glob("checkpoints/*.ckpt")):
-            statuses.append(run(["--resume", str(parts)], log, again, number))
+            statuses.append(run(["--resume", str(parts)], log, again, numbers))
         else:
             shutil.rmtree(parts, ignore_errors=True)
             anew += 1
-            statuses.append(run([*start, "run.name=parts"], log, again, number))
+            statuses.append(run([*start, "run.name=parts"], log, again, numbers))
     return {"statuses": statuses, "anew": anew}
 
 
@@ -249,9 +271,9 @@ def campaign(folder: Path, cases: list[Case], repeat: int) -> Iterator[dict[str,
     for kind, accumulate, name, point in cases:
         start = [str(folder / f"{kind}.yaml"), f"trainer.accumulate={accumulate}"]
         whole = folder / "runs" / kind / f"whole-{accumulate}"
-        if not whole.is_dir() and run([*start, f"run.name={whole.name}"], folder / "whole.log", None, 0) != 0:
+        if not whole.is_dir() and run([*start, f"run.name={whole.name}"], folder / "whole.log", None) != 0:
             raise RuntimeError((folder / "whole.log").read_text()[-3000:])
-        made = attempt(folder, start, kind, point, signal.Signals[f"SIG{name}"], repeat)
+        made = attempt(folder, start, kind, point, SIGNALS[name], repeat)
         different = compare(whole, whole.with_name("parts"))
         facts = {"kind": kind, "accumulate": accumulate, "signal": name, "point": point}
         yield {**facts, **made, "different": different[:10]}

@@ -7,8 +7,10 @@ import contextlib
 import multiprocessing
 import queue
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -17,7 +19,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler, get_worker_info
 
-from dlic_datamodules.errors import DataError
+from dlic_datamodules.errors import DataError, StorageError
 from dlic_datamodules.stream import Failure, Missing
 from dlic_registry import MachineError, import_plugins
 
@@ -67,12 +69,15 @@ def as_is(batch: Any) -> Any:
             if isinstance(value, Tensor):
                 value.share_memory_()  # type: ignore[no-untyped-call]
     except (RuntimeError, OSError) as error:
-        return Failure(
-            f"a loader process has no room in shared memory ({str(error).splitlines()[0][:160]})\n"
-            "Set data.args.workers=0, lower data.args.batch_size, or make /dev/shm larger (docker run --shm-size=1g)",
-            machine=True,
-        )
+        return Failure(_no_room("a loader process has", error), machine=True)
     return batch
+
+
+def _no_room(who: str, error: Exception) -> str:
+    return (
+        f"{who} no room in shared memory ({str(error).splitlines()[0][:160]})\n"
+        "Set data.args.workers=0, lower data.args.batch_size, or make /dev/shm larger (docker run --shm-size=1g)"
+    )
 
 
 @dataclass(frozen=True)
@@ -148,14 +153,32 @@ def _started(iterate: Callable[[], Iterator[Any]]) -> Iterator[Any]:
     """Starts loader processes, and has torch's handler for their deaths removed.
 
     It would raise wherever the training happens to be; a loader that waits for a dead process notices within seconds.
+
+    Raises:
+        StorageError: There is no room for what the processes talk through.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
-        return iterate()
+        return _begun(iterate)
     before = signal.getsignal(signal.SIGCHLD)
     try:
-        return iterate()
+        return _begun(iterate)
     finally:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL if before is None else before)
+
+
+def _begun(iterate: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+    try:
+        return iterate()
+    except OSError as error:
+        told = _no_room("loader processes have", error)
+        # What torch has begun with complains, when it goes, of what it lacks.
+        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+        try:
+            traceback.clear_frames(error.__traceback__)
+            error.__traceback__ = None
+        finally:
+            sys.unraisablehook = hook
+    raise StorageError(told)
 
 
 class PictureLoader(DataLoader[Any]):

@@ -126,7 +126,7 @@ class Begin(pl.Callback):
         self._tell(trainer)
         run = self.run
         # Of an attempt that was killed while it wrote: the folder is ours alone.
-        for leftover in (*run.checkpoints.glob(".dlic-*.part"), *run.folder.glob(".dlic-*.part")):
+        for leftover in run.folder.rglob(".dlic-*.part"):
             leftover.unlink(missing_ok=True)
         later = [step for step in kept_steps(run) if step > self.point.batches]
         aside = _unused(run.folder / f"until-{later[-1]:08d}") if later else None

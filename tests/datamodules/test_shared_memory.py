@@ -23,3 +23,15 @@ def test_full_shared_memory_is_an_error_that_names_the_remedy() -> None:
     loader = PictureLoader(Crowded(), batch_size=None, sampler=StepSampler(4), num_workers=1, collate_fn=as_is)
     with pytest.raises(StorageError, match=r"no room in shared memory(?s:.*)data\.args\.workers=0"):
         next(iter(loader))
+
+
+def test_so_is_shared_memory_without_room_for_what_processes_talk_through(capfd: pytest.CaptureFixture[str]) -> None:
+    loader = PictureLoader(Crowded(), batch_size=None, sampler=StepSampler(4), num_workers=1, collate_fn=as_is)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"no room in shared memory(?s:.*)data\.args\.workers=0"):
+            next(iter(loader))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "Exception ignored" not in capfd.readouterr().err
