@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ from lightning_dlic.demo.album import Album, Room
 from lightning_dlic.demo.crew import BusyError, Crew, Job
 from lightning_dlic.demo.facts import SAMPLES, about, coloring_pipeline, pipelines, sample_file
 from lightning_dlic.demo.guard import Guard
-from lightning_dlic.demo.limits import LEAST_BYTES, MOST_BYTES, UPLOAD_BYTES
+from lightning_dlic.demo.limits import (
+    ARRIVING_BYTES,
+    BODY_SECONDS,
+    CHUNK_SECONDS,
+    LEAST_BYTES,
+    MOST_BYTES,
+    UPLOAD_BYTES,
+)
 
 PAGE = Path(__file__).parent / "page"
 _UPLOAD = "upload"
@@ -66,6 +74,7 @@ async def _busy(_: Request, error: Exception) -> Response:
 class _Site:
     def __init__(self, album: Album, crew: Crew) -> None:
         self.album, self.crew = album, crew
+        self._arriving = 0
 
     async def page(self, _: Request) -> Response:
         return FileResponse(PAGE / "index.html")
@@ -79,13 +88,13 @@ class _Site:
         told = request.headers.get("content-length", "")
         if told.isdecimal() and (len(told) > 18 or int(told) > UPLOAD_BYTES):
             raise _too_large()
-        room = self.album.add()
+        room = self.album.begin()
         try:
-            await _receive(request, room.folder / _UPLOAD)
+            await self._receive(request, room.folder / _UPLOAD)
+            return self._read(room)
         except BaseException:
             self.album.remove(room)
             raise
-        return self._read(room)
 
     async def sample(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -94,11 +103,33 @@ class _Site:
             raise HTTPException(404, "There is no such photograph here.")
         if request.method != "POST":
             return FileResponse(source)
-        room = self.album.add()
+        room = self.album.begin()
         (room.folder / _UPLOAD).write_bytes(source.read_bytes())
         return self._read(room)
 
+    async def _receive(self, request: Request, path: Path) -> None:
+        size = 0
+        try:
+            with path.open("wb") as file:
+                async for chunk in _chunks(request):
+                    size += len(chunk)
+                    self._arriving += len(chunk)
+                    if size > UPLOAD_BYTES:
+                        raise _too_large()
+                    if self._arriving > ARRIVING_BYTES:
+                        raise HTTPException(503, "Too many others are uploading. Try again in a minute.")
+                    file.write(chunk)
+        except ClientDisconnect:
+            raise HTTPException(400, "The upload broke off.") from None
+        except OSError as error:
+            raise HTTPException(507, f"The file cannot be kept here ({error.strerror}).") from error
+        finally:
+            self._arriving -= size
+        if not size:
+            raise HTTPException(400, "The file is empty.")
+
     def _read(self, room: Room) -> Response:
+        self.album.keep(room)
         job = self._job(room, "read")
         return JSONResponse({"picture": room.name, **job.facts()}, 201)
 
@@ -119,7 +150,9 @@ class _Site:
         key = (what, *asked.values())
         job = room.jobs.get(key)
         if job is None or job.state in ("failed", "stopped"):
-            number = f"{what}-{len(room.jobs)}"
+            room.trim()
+            room.asked += 1
+            number = f"{what}-{room.asked}"
             named = {} if what == "read" else {"name": number}
             job = self.crew.submit({"task": what, "folder": str(room.folder), **named, **asked})
             room.jobs[key] = job
@@ -157,26 +190,23 @@ def _too_large() -> HTTPException:
     return HTTPException(413, f"The file is larger than the {UPLOAD_BYTES >> 20} MB that this page takes.")
 
 
-async def _receive(request: Request, path: Path) -> None:
-    size = 0
-    try:
-        with path.open("wb") as file:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > UPLOAD_BYTES:
-                    raise _too_large()
-                file.write(chunk)
-    except ClientDisconnect:
-        raise HTTPException(400, "The upload broke off.") from None
-    except OSError as error:
-        raise HTTPException(507, f"The file cannot be kept here ({error.strerror}).") from error
-    if not size:
-        raise HTTPException(400, "The file is empty.")
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """What is sent, part by part, as long as it goes on."""
+    stream, end = request.stream(), asyncio.get_running_loop().time() + BODY_SECONDS
+    while True:
+        left = end - asyncio.get_running_loop().time()
+        try:
+            chunk = await asyncio.wait_for(anext(stream), min(CHUNK_SECONDS, left))
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise HTTPException(408, "Nothing more came. Try again.") from None
+        yield chunk
 
 
 async def _asked(request: Request) -> Mapping[str, Any]:
     body = b""
-    async for chunk in request.stream():
+    async for chunk in _chunks(request):
         body += chunk
         if len(body) > _ASKED_BYTES:
             raise HTTPException(413, "That is more than was asked for.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import secrets
 import threading
@@ -137,7 +138,11 @@ class Crew:
         for worker in free[: len(self._waiting)]:
             job = self._waiting.pop(0)
             worker.job, job.state = job, "working"
-            threading.Thread(target=self._attend, args=(worker, job), daemon=True).start()
+            try:
+                threading.Thread(target=self._attend, args=(worker, job), daemon=True).start()
+            except RuntimeError:
+                worker.job = None
+                self._end(job, "failed", _GONE)
 
     def _ready(self, worker: _Worker) -> Connection:
         """A worker's pipe, with a process at its other end."""
@@ -156,10 +161,10 @@ class Crew:
 
     def _attend(self, worker: _Worker, job: Job) -> None:
         """Hands a job to a worker and takes down what it tells, to the end."""
-        with self._lock:
-            pipe = self._ready(worker)
         end = time.monotonic() + SECONDS
         try:
+            with self._lock:
+                pipe = self._ready(worker)
             pipe.send(dict(job.task))
             while not job.over:
                 if pipe.poll(1.0):
@@ -177,7 +182,8 @@ class Crew:
             if not self._closed:
                 self._hand_out()
                 # Whoever comes next should not wait for its imports.
-                self._ready(worker)
+                with contextlib.suppress(OSError):
+                    self._ready(worker)
 
     def _end(self, job: Job, state: str, error: str) -> None:
         with self._lock:

@@ -6,6 +6,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dlic_registry.terminal import say
+
 # Another name that leads here is somebody's trick to have a foreign page read ours (DNS rebinding).
 _NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HEADERS = {
@@ -32,7 +34,11 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        begun = False
+
         async def guarded(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -40,7 +46,12 @@ class Guard:
             await send(message)
 
         refusal = _refusal(scope["method"], Headers(scope=scope))
-        await (refusal or self.app)(scope, receive, guarded)
+        try:
+            await (refusal or self.app)(scope, receive, guarded)
+        except Exception as error:  # One visitor's request must not fill the terminal with tracebacks.
+            say(f"error: a request ended in {type(error).__name__}: {error}", err=True)
+            if not begun:
+                await PlainTextResponse("Something went wrong that should not.", 500)(scope, receive, guarded)
 
 
 def _refusal(method: str, headers: Headers) -> PlainTextResponse | None:

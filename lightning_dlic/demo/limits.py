@@ -4,6 +4,12 @@ LEAST_BYTES, MOST_BYTES = 100, 8000
 """Of a file, as the slider goes."""
 UPLOAD_BYTES = 64 << 20
 """Of an uploaded file."""
+ARRIVING_BYTES = 512 << 20
+"""Of all files that are being uploaded at a time."""
+CHUNK_SECONDS, BODY_SECONDS = 20.0, 600.0
+"""Between two parts of what somebody sends, and for all of it."""
+RESULTS = 12
+"""Kept of one picture; the oldest goes."""
 PIXELS = 64_000_000
 """Of a picture, uploaded or said by a bitstream."""
 SHOWN_SIDE = 2048

@@ -1,11 +1,13 @@
 """What the page's server answers, and whom it refuses."""
 
+import asyncio
 import http.client
 import io
 import json
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,9 @@ from PIL import Image
 from plugin_maker import run_dlic
 from running_demo import Demo
 from skimage import data
+
+from lightning_dlic.demo.album import Room
+from lightning_dlic.demo.crew import Crew, Job
 
 JSON = {"content-type": "application/json"}
 
@@ -106,7 +111,10 @@ def test_what_is_asked_is_checked(demo: Demo, room: str, path: str, asked: Any, 
     assert words in told["error"]
 
 
-@pytest.mark.parametrize("name", ["upload", "pixels.npy", "..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "none.png"])
+@pytest.mark.parametrize(
+    "name",
+    ["upload", "pixels.npy", "..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "none.png", "a%00b.png", "a" * 5000 + ".png"],
+)
 def test_only_pictures_and_bitstreams_leave_a_room(demo: Demo, room: str, name: str) -> None:
     assert ask(demo, "GET", f"/api/pictures/{room}/files/{name}")[0] == 404
     assert ask(demo, "GET", f"/api/pictures/{room}/files/original.png")[1].startswith(b"\x89PNG")
@@ -190,3 +198,46 @@ def test_a_port_that_is_taken_is_named_and_the_end_leaves_nothing(demo: Demo, tm
     assert list(tmp_path.glob("dlic-demo-*/*"))
     assert other.end() == 143
     assert not list(tmp_path.glob("dlic-demo-*"))
+
+
+def test_who_sends_no_more_is_answered_and_costs_no_other_visitor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app_module = pytest.importorskip("lightning_dlic.demo.app")
+    monkeypatch.setattr(app_module, "CHUNK_SECONDS", 0.05)
+    monkeypatch.setattr(app_module, "ARRIVING_BYTES", 3000)
+    app = app_module.make_app(tmp_path, Crew(1))
+    sent: list[list[dict[str, Any]]] = []
+
+    async def upload(size: int) -> None:
+        parts = [{"type": "http.request", "body": bytes(size), "more_body": True}]
+        sent.append(answers := [])
+
+        async def receive() -> dict[str, Any]:
+            return parts.pop() if parts else await asyncio.sleep(60, {})
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+
+        headers = [(b"host", b"127.0.0.1")]
+        scope = {"type": "http", "method": "POST", "path": "/api/pictures", "headers": headers, "query_string": b""}
+        await app(scope, receive, send)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(upload(size) for size in (1000, 1000, 2000)))
+
+    asyncio.run(all_at_once())
+    assert [answers[0]["status"] for answers in sent] == [408, 408, 503]
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_so_many_results_of_a_picture_are_kept(tmp_path: Path) -> None:
+    room = Room("room", tmp_path)
+    room.jobs["read",] = Job({"task": "read"}, state="done")
+    for number in range(14):
+        (tmp_path / f"code-{number}-ours.png").touch()
+        room.jobs["code", number] = Job({"task": "code", "name": f"code-{number}"}, state="done")
+    room.trim()
+    assert list(room.jobs)[:2] == [("read",), ("code", 3)]
+    assert sorted(path.name for path in tmp_path.iterdir())[:2] == ["code-10-ours.png", "code-11-ours.png"]
+    assert not (tmp_path / "code-1-ours.png").exists()
