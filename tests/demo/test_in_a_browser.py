@@ -145,6 +145,18 @@ def page(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]
     assert told == []
 
 
+# What is asked of the server about coding waits until the page has said that it is cancelled.
+HOLD = """window.plain = window.fetch; window.held = true;
+window.fetch = async (path, options) => {
+  if (!path.endsWith("/code")) return window.plain(path, options);
+  while (document.getElementById("status").textContent !== "Cancelled.") await new Promise((next) => setTimeout(next, 20));
+  const answer = await window.plain(path, options);
+  setTimeout(() => { window.held = false; }, 100);
+  return answer;
+};"""
+LET_GO = "window.fetch = window.plain;"
+
+
 def photo(size: tuple[int, int] = (192, 144), form: str = "PNG") -> bytes:
     out = io.BytesIO()
     Image.fromarray(data.chelsea()).resize(size).save(out, form)
@@ -289,11 +301,16 @@ def test_a_report_shows_samples_as_they_were_at_a_batch(page: Page, tmp_path: Pa
 
 
 def test_work_can_be_cancelled_and_begun_again(page: Page) -> None:
-    page.drop(photo((1200, 900), "JPEG"), "photo.jpg")
-    page.until(lambda: page.text("#status").startswith("Coding"), "coding")
-    page.find("#stop").click()
-    assert page.text("#status") == "Cancelled."
-    assert not page.find("#work").is_displayed()
+    # Whether the server has answered yet or not.
+    for hold, step in ((HOLD, "Beginning"), (LET_GO, "Looking")):
+        page.driver.execute_script(hold)
+        page.drop(photo((1200, 900), "JPEG"), "photo.jpg")
+        page.until(lambda step=step: page.text("#step").startswith(step), "coding")
+        page.find("#stop").click()
+        assert page.text("#status") == "Cancelled."
+        page.until(lambda: page.driver.execute_script("return !window.held"), "the server's answer")
+        assert page.text("#status") == "Cancelled."
+        assert not page.find("#work").is_displayed()
     page.find("#another").click()
     assert page.find("#drop").is_displayed()
     page.drop(photo((96, 72)), "photo.png")

@@ -126,7 +126,7 @@ function working(job) {
 async function take(bring, name) {
   const before = picture;
   await stop();
-  const mine = { name, known: {}, job: null, notes: [] };
+  const mine = { name, known: {}, job: null, cancelled: false, notes: [] };
   picture = mine;
   at("error").hidden = true;
   desk(true);
@@ -193,15 +193,17 @@ function follow(mine, first, made = () => {}) {
   });
 }
 
+// Words are said where a person wants it stopped: then also what was asked for and has no answer yet.
 async function stop(words) {
   const job = picture?.job;
-  if (!job) return;
+  if (!picture || (!job && !words)) return;
+  picture.cancelled = Boolean(words);
   picture.job = null;
   working(null);
   if (words) say(words);
   document.querySelector(".viewer").classList.remove("pending");
   at("compare").disabled = false;
-  await server.stop(job).catch(() => {});
+  if (job) await server.stop(job).catch(() => {});
   if (words && picture && !picture.known.original && !picture.known.ours) leave();
 }
 
@@ -211,12 +213,13 @@ async function code() {
   await stop();
   const asked = { bytes: Number(at("exact").value), pipeline: document.querySelector("[name=pipeline]:checked").value };
   at("error").hidden = true;
+  mine.cancelled = false;
   working({ step: "Beginning", share: 0 });
   document.querySelector(".viewer").classList.toggle("pending", Boolean(mine.known.ours));
   say(`Coding in ${count(asked.bytes)} bytes`);
   try {
     const first = await server.code(mine.id, asked);
-    if (picture !== mine) return;
+    if (picture !== mine || mine.cancelled) return server.stop(first.job).catch(() => {});
     const job = await follow(mine, first, ({ made }) => {
       if (!made.ours?.file && !made.ours?.missing) return;
       // The first of the new pictures takes the old ones' place.
@@ -240,15 +243,19 @@ async function compare() {
   if (!mine?.known.original) return;
   await stop();
   at("compare").disabled = true;
+  mine.cancelled = false;
+  working({ step: "Beginning", share: 0 });
   const asked = { bytes: Number(at("exact").value), pipeline: document.querySelector("[name=pipeline]:checked").value };
   try {
     const first = await server.hints(mine.id, asked);
+    if (picture !== mine || mine.cancelled) return server.stop(first.job).catch(() => {});
     const job = await follow(mine, first, ({ made, step, share }) => {
       tables.hints(mine.id, made);
       at("hints-note").textContent ||= "";
       if (share < 1) at("hints-note").textContent = `${step} …`;
     });
     if (picture === mine && mine.job === job.job) { mine.job = null; tables.hints(mine.id, job.made); say("Compared."); }
+    else if (picture === mine) at("hints-note").textContent = "";
   } catch (error) {
     if (picture === mine) { mine.job = null; tell(error); }
   } finally {
