@@ -162,9 +162,14 @@ def _downsizer(text: str, request: MeasureRequest) -> Callable[[int], Downsizer]
     """What shrinks pictures by a scale, as ``--downsize`` names it."""
     if text == "bicubic":
         return bicubic
-    if text != "learned" and any(text in (entry.name, entry.qualified) for entry in entries("downsize")):
+    known = [entry for entry in entries("downsize") if entry.name != "learned"]
+    if any(text in (entry.name, entry.qualified) for entry in known):
         return lambda scale: registered(text, scale)
-    subject = request.open_net(text)
+    try:
+        subject = request.open_net(text)
+    except DlicError as error:
+        names = ", ".join(entry.name for entry in known)
+        raise DlicError(f"--downsize {text}: not registered (those are: {names}), and no network: {error}") from error
     assert subject.net is not None
     found = learned(subject.name, subject.net, int(subject.meta.get("scale", 1)), int(subject.meta.get("channels", 3)))
     if found is None:

@@ -170,6 +170,10 @@ def test_a_learned_downsizing_replaces_bicubic(inline: Dlic, pictures: Path, tmp
     ("words", "message"),
     [
         (("bicubic", "--data", "PICTURES", "--downsize", "compact_x4"), "this network does not downsize"),
+        (
+            ("bicubic", "--data", "PICTURES", "--downsize", "bicubc"),
+            "--downsize bicubc: not registered (those are: bicubic",
+        ),
         (("bicubc", "--data", "."), "unknown target 'bicubc'"),
         (("bicubc", "--data", "."), "Did you mean 'bicubic'"),
         (("bicubic", "--data", "absent"), "--data: absent: no such folder"),

@@ -149,7 +149,8 @@ def page(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]
 HOLD = """window.plain = window.fetch; window.held = true;
 window.fetch = async (path, options) => {
   if (!path.endsWith("/code")) return window.plain(path, options);
-  while (document.getElementById("status").textContent !== "Cancelled.") await new Promise((next) => setTimeout(next, 20));
+  const said = document.getElementById("status");
+  while (said.textContent !== "Cancelled.") await new Promise((next) => setTimeout(next, 20));
   const answer = await window.plain(path, options);
   setTimeout(() => { window.held = false; }, 100);
   return answer;
