@@ -5,6 +5,7 @@ from typing import Any
 from dlic_registry import local
 from dlic_registry.entry import Entry
 from dlic_registry.errors import AmbiguousNameError, UnknownNameError
+from dlic_registry.foreign import KINDS as FOREIGN
 from dlic_registry.foreign import foreign
 from dlic_registry.installed import OWN, installed, normalize
 from dlic_registry.kinds import KINDS
@@ -97,7 +98,12 @@ def _unknown(kind: str, name: str, known: list[Entry]) -> str:
     if not known:
         return f"unknown {kind} {name!r}. No {kind} is registered."
     spellings = [e.qualified if ":" in name else e.name for e in known]
-    return f"unknown {kind} {name!r}.{did_you_mean(name, spellings)} Registered: {', '.join(dict.fromkeys(spellings))}."
+    # Who knows torch's ReduceLROnPlateau may not know that it is called plateau here.
+    classes = [e.target.rpartition(":")[2].lower() for e in known]
+    near = spellings[classes.index(name.lower())] if name.lower() in classes else None
+    meant = f" Did you mean {near!r}?" if near else did_you_mean(name, spellings)
+    others = " Another library's is MODULE:CLASS." if kind in FOREIGN else ""
+    return f"unknown {kind} {name!r}.{meant} Registered: {', '.join(dict.fromkeys(spellings))}.{others}"
 
 
 def _ambiguous(kind: str, name: str, found: list[Entry]) -> str:

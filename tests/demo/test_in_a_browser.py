@@ -306,7 +306,8 @@ def test_work_can_be_cancelled_and_begun_again(page: Page) -> None:
     for hold, step in ((HOLD, "Beginning"), (LET_GO, "Looking")):
         page.driver.execute_script(hold)
         page.drop(photo((1200, 900), "JPEG"), "photo.jpg")
-        page.until(lambda step=step: page.text("#step").startswith(step), "coding")
+        page.until(lambda: page.text("#status").startswith("Coding"), "coding")
+        page.until(lambda step=step: page.text("#step").startswith(step), step)
         page.find("#stop").click()
         assert page.text("#status") == "Cancelled."
         page.until(lambda: page.driver.execute_script("return !window.held"), "the server's answer")

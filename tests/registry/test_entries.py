@@ -86,6 +86,14 @@ def test_unknown_name_suggests_the_nearest_and_lists_all() -> None:
     assert "srcnn" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "near"), [("schedule", "ReduceLROnPlateau", "plateau"), ("optimizer", "AdamW", "adamw")]
+)
+def test_a_class_of_torchs_leads_to_its_name(kind: str, name: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match=rf"Did you mean '{near}'\? .* Another library's is MODULE:CLASS"):
+        dlic_registry.get(kind, name)
+
+
 def test_unknown_name_far_from_all_suggests_nothing() -> None:
     with pytest.raises(UnknownNameError) as caught:
         dlic_registry.get("sr", "zzzzzzzz")
