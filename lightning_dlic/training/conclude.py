@@ -104,7 +104,8 @@ def conclude(
     if recipe.trainer.progress:
         sys.stdout.flush()
         for name, each in (sets or {OWN: figures}).items():
-            of = "validation pictures" if name == OWN else f"pictures of {name}"
+            what = "picture" if each.pictures == 1 else "pictures"
+            of = f"validation {what}" if name == OWN else f"{what} of {name}"
             title = f"{recipe.name}: {each.pictures} {of}, {stage.batches} batches"
             print_table(each, title, stage.baseline_name or "baseline")
     return figures
