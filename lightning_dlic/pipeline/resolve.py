@@ -197,7 +197,7 @@ def _find(network: Network, given: Pipeline | None, complain: Complain) -> Place
         target = network.name if names_card(network.name) else None
     if target is None:
         # A path in a file of unknown origin is never opened.
-        complain(f"it was made with the network {network.name!r}; pass its pipeline's recipe")
+        complain(f"it was made with the network {network.name!r}; pass its pipeline: --pipeline RUN, or a recipe")
         return None
     try:
         actual = hashlib.sha256(locate(target).read_bytes()).digest()[:DIGEST]
