@@ -14,13 +14,15 @@ import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from dlic_registry import DlicError, MachineError
 
-__all__ = ["FileError", "check_target", "remove_leftovers", "sha256", "write_file", "writing"]
+__all__ = ["FileError", "check_target", "read_all", "remove_leftovers", "sha256", "write_file", "writing"]
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _START, _ENDING = ".dlic-", ".part"
+_CHUNK = 1 << 20
 
 
 class FileError(DlicError):
@@ -31,6 +33,28 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_all(source: str | Path | BinaryIO, most: int) -> bytes:
+    """All bytes of a file, or of what has no size and may never end: a pipe, a device.
+
+    Args:
+        source: Its path, or the open file.
+        most: Bytes that it may have.
+
+    Raises:
+        OSError: It cannot be read, or has more.
+    """
+    if isinstance(source, str | Path):
+        with open(source, "rb") as stream:
+            return read_all(stream, most)
+    chunks, total = list[bytes](), 0
+    while chunk := source.read(_CHUNK):
+        total += len(chunk)
+        if total > most:
+            raise OSError(errno.EFBIG, f"it has more than {most >> 20} MiB")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def check_target(target: str | Path, source: str | Path | None = None) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 from dlic_datamodules.complete import check_rows
 from dlic_datamodules.deep import PNG, deep_samples, read_tiff
 from dlic_datamodules.errors import PictureError
+from dlic_datamodules.files import read_all
 from dlic_datamodules.formats import MAX_PIXELS, RAW_SUFFIXES, check_size, guarded, is_jxl, needs, open_image
 from dlic_datamodules.implied import code_points, implied_profile, passed_over_profile
 from dlic_datamodules.jxl_header import jxl_facts
@@ -31,9 +32,20 @@ from dlic_datamodules.profiles import (
     to_8,
 )
 
-__all__ = ["Picture", "flat_rgb", "picture_size", "read_image", "read_picture", "read_picture_file", "to_srgb"]
+__all__ = [
+    "MOST_BYTES",
+    "Picture",
+    "flat_rgb",
+    "picture_size",
+    "read_image",
+    "read_picture",
+    "read_picture_file",
+    "to_srgb",
+]
 
 U8 = NDArray[np.uint8]
+MOST_BYTES = 1 << 31
+"""Of a file that is read as a picture: 2^28 pixels of the largest kind, not packed."""
 _GREY = ("1", "L", "LA", "La")
 _SEVERAL = "has several frames or pages, of which the first is taken"
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -73,7 +85,7 @@ def read_picture_file(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
         DataError: The package that reads the format is not installed.
     """
     try:
-        data = path.read_bytes()
+        data = read_all(path, MOST_BYTES)
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
         raise PictureError(reason, str(path)) from error

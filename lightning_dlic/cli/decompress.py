@@ -91,9 +91,11 @@ def _one(
 
 
 def _read(source: str | Path) -> bytes:
-    if source == STANDARD:
-        return sys.stdin.buffer.read()
+    from dlic_datamodules.files import read_all
+    from lightning_dlic.codec.container import MOST_BYTES
+
+    piped = source == STANDARD
     try:
-        return Path(source).read_bytes()
+        return read_all(sys.stdin.buffer if piped else source, MOST_BYTES)
     except OSError as error:
-        raise DlicError(f"{source}: cannot be read ({error.strerror})") from error
+        raise DlicError(f"{'standard input' if piped else source}: cannot be read ({error.strerror})") from error

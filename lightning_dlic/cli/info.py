@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dlic_datamodules.files import read_all
 from dlic_registry import DlicError, import_plugins
 from dlic_registry.terminal import printable_json
 from lightning_dlic.api.targets import PICKLES, Target, find_target, is_run, load_target_net
@@ -26,6 +27,8 @@ from lightning_dlic.zoo.files import has_record
 from lightning_dlic.zoo.hub import fetch, names_hub, pinned
 
 # What shows a file, by its suffix: ``module:function``, a function of a path that returns plain types.
+# Of a file on standard input.
+_MOST_BYTES = 1 << 31
 FILES = {
     ".dlic": "lightning_dlic.codec:describe",
     ".safetensors": "lightning_dlic.cli.info:describe_weights",
@@ -67,7 +70,7 @@ def describe(target: str) -> dict[str, Any]:
         DlicError: It is neither, or the file cannot be read.
     """
     if target == "-":
-        return _describe_bytes(sys.stdin.buffer.read())
+        return _describe_bytes(_standard_input())
     if names_hub(target):
         return {"pinned": pinned(target), **describe_weights(fetch(target))}
     path = Path(target)
@@ -85,6 +88,13 @@ def describe(target: str) -> dict[str, Any]:
     if path.suffix.lower() in FILES:
         raise DlicError(f"{target}: no such file")
     return describe_card(find_card(target.removeprefix("zoo:")))
+
+
+def _standard_input() -> bytes:
+    try:
+        return read_all(sys.stdin.buffer, _MOST_BYTES)
+    except OSError as error:
+        raise DlicError(f"standard input: cannot be read ({error.strerror})") from error
 
 
 def _describe_bytes(data: bytes) -> dict[str, Any]:

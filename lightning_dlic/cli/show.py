@@ -36,8 +36,9 @@ def show(
     place = target or source.with_suffix(".html")
     if place.suffix.lower() not in (".png", ".html"):
         raise DlicError(f"{place}: write a name that ends in .png or .html")
-    from dlic_datamodules.files import check_target, write_file
+    from dlic_datamodules.files import check_target, read_all, write_file
     from lightning_dlic.codec import BitstreamError
+    from lightning_dlic.codec.container import MOST_BYTES
     from lightning_dlic.pages.sheet import sheet_page, take_apart
     from lightning_dlic.pipeline.pictures import load_picture
     from lightning_dlic.pipeline.plan import find_pipeline
@@ -47,7 +48,7 @@ def show(
         given = find_pipeline(pipeline) if pipeline else None
         beside = load_picture(original) if original else None
         try:
-            sheet = take_apart(source.name, source.read_bytes(), beside, given)
+            sheet = take_apart(source.name, read_all(source, MOST_BYTES), beside, given)
         except BitstreamError as error:
             raise BitstreamError(f"{source}: {error}") from error
         if place.suffix.lower() == ".png":

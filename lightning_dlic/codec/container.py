@@ -21,6 +21,8 @@ MAGIC = b"\xd1\x1c"
 VERSION = 1
 MAX_PIXELS = 1 << 28
 """Pixels of the largest picture that is decoded unless the caller allows more."""
+MOST_BYTES = 1 << 28
+"""Of a file that is read as a bitstream."""
 _COLOR, _PIPELINE, _CHUNKS, _CHECKED = 1, 2, 4, 8
 _NUMBERS = {"hevc": 1, "avif": 2, "webp": 3, "jpeg": 4, "jxl": 5, "vvc": 6, "intra": 7}
 _NAMES = {number: name for name, number in _NUMBERS.items()}

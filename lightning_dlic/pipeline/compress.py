@@ -15,6 +15,7 @@ from dlic_registry import DlicError, suggest
 from lightning_dlic.codec import Bitstream
 from lightning_dlic.codec.container import STEPS
 from lightning_dlic.imaging.limits import MAX_SCALE
+from lightning_dlic.metrics.terms import MOST_DB
 from lightning_dlic.pipeline.candidates import Candidate
 from lightning_dlic.pipeline.decompress import decompress
 from lightning_dlic.pipeline.hinted import AUTO, BASE, NONE
@@ -31,6 +32,8 @@ from lightning_dlic.pipeline.source import Source
 from lightning_dlic.pipeline.spent import Spent
 
 U8 = NDArray[np.uint8]
+# What no picture scores more than; looking for it would take minutes.
+_MOST = {"psnr": MOST_DB, "ssim": 1.0, "ms_ssim": 1.0, "color": 2.0}
 _DRAWN = (
     "a network trained on photographs makes this picture, which looks drawn or written: the pipeline faithful makes "
     "nothing up, and auto chooses"
@@ -195,6 +198,10 @@ def _goal(target: Mapping[str, float]) -> tuple[str, float]:
     ((metric, value),) = target.items()
     if not metric or not isinstance(value, int | float) or not math.isfinite(value):
         raise DlicError(f"target must be a metric and a number, such as psnr 32 or ssim 0.9, not {metric} {value}")
+    if metric in DISTANCES and value < 0:
+        raise DlicError(f"target {metric} {value:g}: {metric} is never below 0")
+    if value > (most := _MOST.get(metric, math.inf)):
+        raise DlicError(f"target {metric} {value:g}: {metric} is {most:g} at most")
     return metric, -value if metric in DISTANCES else value
 
 

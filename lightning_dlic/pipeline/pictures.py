@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dlic_datamodules.errors import PictureError
-from dlic_datamodules.files import write_file
+from dlic_datamodules.files import read_all, write_file
 from dlic_datamodules.picture_writer import encode_picture, picture_form, write_picture
-from dlic_datamodules.pictures import Picture, flat_rgb, read_image, read_picture, read_picture_file, to_srgb
+from dlic_datamodules.pictures import (
+    MOST_BYTES,
+    Picture,
+    flat_rgb,
+    read_image,
+    read_picture,
+    read_picture_file,
+    to_srgb,
+)
 from dlic_datamodules.png import png_of_strips
 from lightning_dlic.imaging.numpy.color import luma
 from lightning_dlic.pipeline.strips import Strips
@@ -73,7 +81,11 @@ def _read(source: str | Path | BinaryIO | Image.Image) -> Picture:
     if isinstance(source, Image.Image):
         return read_image(source)
     if source == STANDARD:
-        return read_picture(sys.stdin.buffer.read())
+        try:
+            data = read_all(sys.stdin.buffer, MOST_BYTES)
+        except OSError as error:
+            raise PictureError(f"cannot be read ({error.strerror})") from error
+        return read_picture(data)
     if isinstance(source, str | Path):
         return read_picture_file(Path(source))
     return read_picture(source.read())

@@ -122,6 +122,8 @@ def test_a_jpeg_is_written_finely_unless_told_otherwise(inline: Dlic, photo: Pat
         (("--bytes", "500", "--scale", "9" * 5000), "write auto or a number"),
         (("--target", "ssim=nan"), "target must be a metric and a number"),
         (("--target", "=3"), "target must be a metric and a number"),
+        (("--target", "ssim=1.5"), "ssim is 1 at most"),
+        (("--target", "lpips=-1"), "lpips is never below 0"),
         (("--quality", "0.8"), "for the share 0.8 of the steps write 80"),
     ],
 )
@@ -131,6 +133,19 @@ def test_numbers_that_mean_something_else_are_refused(
     _, err = inline("compress", photo, tmp_path / "a.dlic", *words, status=2)
     assert message in err
     assert not (tmp_path / "a.dlic").exists()
+
+
+def test_what_never_ends_is_refused(inline: Dlic, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlic_datamodules.pictures.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("lightning_dlic.pipeline.pictures.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("lightning_dlic.codec.container.MOST_BYTES", 1 << 20)
+    out = photo.parent
+    for words in (("compress", "/dev/zero", out / "a.dlic", *FAST), ("decompress", "/dev/zero", out / "a.png")):
+        assert "/dev/zero: cannot be read (it has more than 1 MiB)" in inline(*words, status=2)[1]
+    with open("/dev/zero") as endless:
+        monkeypatch.setattr("sys.stdin", endless)
+        for words in (("compress", "-", out / "a.dlic", *FAST), ("decompress", "-", out / "a.png")):
+            assert "standard input: cannot be read (it has more than 1 MiB)" in inline(*words, status=2)[1]
 
 
 @pytest.mark.parametrize("target", ["photo.png", "photo.png/x", "loop", "/dev/null", "/dev/null/x", "/proc/x"])
