@@ -21,6 +21,7 @@ from lightning_dlic.codec.video import decode_frame
 
 _WHERE = "vvc payload"
 _LIBRARY = "libvvenc"
+_NEEDS = "base codec vvc needs "
 _BLOCK, _LEAST = 8, 16
 _ACCESS, _SEQUENCE, _PICTURE = b"\x00\xa1", b"\x00\x79", b"\x00\x81"
 _FILTER, _SLICE = b"\x00\x89", b"\x00\x41"
@@ -52,7 +53,11 @@ class VVC(BaseCodec):
 
     def missing(self) -> str | None:
         """See `BaseCodec.missing`."""
-        return None if encoder() else f"FFmpeg with {_LIBRARY}: pip install imageio-ffmpeg has one for most platforms"
+        try:
+            found = encoder()
+        except CodecError as error:
+            return str(error).removeprefix(_NEEDS)
+        return None if found else f"FFmpeg with {_LIBRARY}: pip install imageio-ffmpeg has one for most platforms"
 
     def encode(self, planes: Planes, quality: int, effort: int = 5) -> bytes:
         """See `BaseCodec.encode`; quality is 63 - QP, and the encoder knows one effort."""
@@ -148,23 +153,34 @@ def _parameter_sets(height: int, width: int, level: int) -> tuple[bytes, bytes]:
 
 @cache
 def encoder() -> str | None:
-    """The FFmpeg that encodes VVC; None where there is none."""
+    """The FFmpeg that encodes VVC; None where there is none.
+
+    Raises:
+        CodecError: There is one that does not say whether it does, which may be otherwise the next time.
+    """
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 
         program = str(get_ffmpeg_exe())
-        asked = [program, "-v", "error", "-h", f"encoder={_LIBRARY}"]
-        told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ANSWER, check=False)
-    except (ImportError, RuntimeError, OSError, subprocess.TimeoutExpired):
+        status, told, _ = _ran([program, "-v", "error", "-h", f"encoder={_LIBRARY}"], b"", _ANSWER)
+    except (ImportError, RuntimeError):
         return None
-    return program if f"Encoder {_LIBRARY}".encode() in told.stdout else None
+    except TimeoutError:
+        raise CodecError(
+            f"{_NEEDS}an answer of {program}, which took more than {_ANSWER} s: is the machine busy?"
+        ) from None
+    except OSError as error:
+        raise CodecError(f"{_NEEDS}{program} to start ({error.strerror or error})") from error
+    if status < 0:
+        raise CodecError(f"{_NEEDS}an answer of {program}, which was ended by signal {-status}: is memory short?")
+    return program if f"Encoder {_LIBRARY}".encode() in told else None
 
 
 def _vvenc(planes: Planes, height: int, width: int, qp: int, lagrange: float) -> bytes:
     """A VVC byte stream of one picture; ``lagrange`` times the usual is what a bit costs."""
     program = encoder()
     if program is None:
-        raise CodecError(f"base codec vvc needs FFmpeg with {_LIBRARY} to encode: pip install imageio-ffmpeg")
+        raise CodecError(f"{_NEEDS}FFmpeg with {_LIBRARY} to encode: pip install imageio-ffmpeg")
     half = chroma_size(height, width)
     chroma = (planes.cb, planes.cr) if planes.cb is not None and planes.cr is not None else ()
     parts = [pad(planes.y, height, width), *(pad(plane, *half) for plane in chroma)]
@@ -180,7 +196,7 @@ def _vvenc(planes: Planes, height: int, width: int, qp: int, lagrange: float) ->
     with TemporaryDirectory() as folder:
         out = Path(folder, "picture.266")
         try:
-            status, said = _ran([*command, str(out)], raw)
+            status, _, said = _ran([*command, str(out)], raw, _SECONDS)
         except TimeoutError as error:
             raise CodecError(f"vvenc took more than {_SECONDS} s for a picture of {width}x{height}") from error
         if status:
@@ -189,28 +205,28 @@ def _vvenc(planes: Planes, height: int, width: int, qp: int, lagrange: float) ->
         return out.read_bytes()
 
 
-def _ran(command: Sequence[str], given: bytes) -> tuple[int, bytes]:
-    """Status and standard error of a program that reads some bytes.
+def _ran(command: Sequence[str], given: bytes, seconds: float) -> tuple[int, bytes, bytes]:
+    """Status, standard output and standard error of a program that reads some bytes.
 
     Raises:
         TimeoutError: It takes too long; it is ended.
     """
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=subprocess.DEVNULL, stderr=pipe) as process:
-        rest, said = [given], b""
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        rest, told, said = [given], b"", b""
 
         def wait(seconds: float) -> bool:
-            nonlocal said
+            nonlocal told, said
             try:
-                _, said = process.communicate(rest.pop() if rest else None, seconds)
+                told, said = process.communicate(rest.pop() if rest else None, seconds)
             except subprocess.TimeoutExpired:
                 return False
             return True
 
         try:
-            if not patient(_SECONDS, wait):
+            if not patient(seconds, wait):
                 raise TimeoutError
         except BaseException:
             process.kill()
             raise
-        return process.returncode, said
+        return process.returncode, told, said

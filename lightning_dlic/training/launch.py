@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, MachineError
 from lightning_dlic.recipe.schema import TrainerSpec
 
 # Lightning starts further ranks with the same command line; this tells them that the folder is made already.
@@ -20,7 +20,8 @@ RANK_VARIABLE = "DLIC_RUN_DIR"
 _RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
 # Numbers from here on are not steps that srun starts, but the batch script and the interactive shell themselves.
 _SHELLS = 0xFFFFFFF0
-_PATIENCE = timedelta(minutes=2)
+# For the first process: one that ends takes the others with it, and a busy file system may take long.
+_PATIENCE = timedelta(minutes=30)
 _asked = count()
 
 
@@ -71,6 +72,7 @@ def agree(make: Callable[[str | None], Path], processes: int) -> Path:
 
     Raises:
         DlicError: It cannot be made, here or by the first process.
+        MachineError: Nothing was heard of the first process.
     """
     if processes > 1 and "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return _through_store(make)
@@ -88,23 +90,35 @@ def _through_store(make: Callable[[str | None], Path]) -> Path:
 
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     hosted = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-    first = is_first_rank()
-    store = torch.distributed.TCPStore(  # type: ignore[attr-defined]
-        host, port, is_master=hosted and first, timeout=_PATIENCE, wait_for_workers=False, multi_tenant=True
-    )
     key = f"dlic/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}/{next(_asked)}"
-    if first:
-        try:
-            folder = make(None)
-        except DlicError as error:
-            store.set(key, f"!{error}")
-            raise
-        store.set(key, str(folder.resolve()))
-        return folder
-    told = store.get(key).decode()
+    first = is_first_rank()
+    try:
+        store = torch.distributed.TCPStore(  # type: ignore[attr-defined]
+            host, port, is_master=hosted and first, timeout=_PATIENCE, wait_for_workers=False, multi_tenant=True
+        )
+        if first:
+            return _made(make, lambda told: store.set(key, told))
+        told = str(store.get(key).decode())
+    except torch.distributed.DistError as error:
+        minutes = round(_PATIENCE.total_seconds() / 60)
+        raise MachineError(
+            f"the first process of this training has not said for {minutes} minutes at {host}:{port} where its run's "
+            "folder is: has it ended, or is that address not reached from here?"
+        ) from error
     if told.startswith("!"):
         raise DlicError(told[1:])
     return Path(told)
+
+
+def _made(make: Callable[[str | None], Path], tell: Callable[[str], object]) -> Path:
+    """Makes the folder, and tells the others of it, or why there is none."""
+    try:
+        folder = make(None)
+    except DlicError as error:
+        tell(f"!{error}")
+        raise
+    tell(str(folder.resolve()))
+    return folder
 
 
 def _slurm_step(processes: int) -> str | None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -198,6 +199,25 @@ def test_a_missing_encoder_names_its_remedy(monkeypatch: pytest.MonkeyPatch, mak
             base_codec(name).encode(make_planes(16, 16, False), 10)
     with pytest.warns(UserWarning, match="auto goes without base codec vvc, which needs FFmpeg with libvvenc"):
         assert list(usable_codecs(Settings())) == ["hevc", "avif"]
+    vvc.encoder.cache_clear()
+
+
+def test_an_encoder_that_does_not_answer_is_said_and_asked_again(
+    monkeypatch: pytest.MonkeyPatch, make_planes: MakePlanes, tmp_path: Path
+) -> None:
+    program = tmp_path / "ffmpeg"
+    for does, told in (("exec sleep 60", "an answer of .*, which took more than"), ("kill -SEGV $$", "by signal 11")):
+        program.write_text(f"#!/bin/sh\n{does}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+        monkeypatch.setattr(vvc, "_ANSWER", 0.5)
+        vvc.encoder.cache_clear()
+        with pytest.warns(UserWarning, match=f"auto goes without base codec vvc, which needs .*{told}"):
+            assert list(usable_codecs(Settings())) == ["hevc", "avif"]
+        with pytest.raises(CodecError, match=f"base codec vvc needs .*{told}"):
+            base_codec("vvc").encode(make_planes(16, 16, False), 10)
+    program.write_text("#!/bin/sh\necho Encoder libvvenc\n")
+    assert vvc.encoder() == str(program)
     vvc.encoder.cache_clear()
 
 

@@ -1,16 +1,18 @@
 """Whose folder is whose: no run is ever overwritten, however it was started, and none is burnt by a mistake."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from dlic_registry import DlicError
+from dlic_registry import DlicError, MachineError
 from lightning_dlic.recipe import Recipe, check, load_recipe
 from lightning_dlic.training.fit import fit
-from lightning_dlic.training.launch import launched, ranks
+from lightning_dlic.training.launch import agree, launched, ranks
 from lightning_dlic.training.run import Run, create
 
 Write = Callable[..., Path]
@@ -128,6 +130,18 @@ def test_processes_of_torchrun_agree_and_no_launch_takes_anothers_folder(write_r
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     lines = [line for line in done.stdout.splitlines() if line[:2] == "00"]
     assert sorted(lines) == ["002 False", "002 True", "003 False", "003 True"]
+
+
+def test_a_first_process_of_which_nothing_is_heard_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}
+    for name, value in (launch | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("lightning_dlic.training.launch._PATIENCE", timedelta(seconds=0.5))
+    with pytest.raises(MachineError, match=f"first process of this training(?s:.*)127.0.0.1:{port}"):
+        agree(lambda _: Path(), 2)
 
 
 @pytest.mark.parametrize(
