@@ -46,7 +46,7 @@ def command() -> str:
     script = Path(sys.argv[0]).resolve()
     words, skip = [script.relative_to(ROOT).as_posix() if script.is_relative_to(ROOT) else script.name], False
     for word in sys.argv[1:]:
-        if skip or word == "--json":
+        if skip or word in ("--json", "--plot"):
             skip = not skip
             continue
         words.append(shlex.quote(word))

@@ -122,6 +122,18 @@ def hints(found: Found) -> Iterator[str]:
     yield f"{len(found['pictures'])} pictures of Kodak; grey has {grey['psnr_rgb']:.2f} dB / {grey['lpips']:.3f}."
 
 
+def hints_curve(found: Found) -> Iterator[str]:
+    """PSNR-RGB of hints by their bytes and ways."""
+    curves = {name: points for name, points in found["curve"].items() if not name.endswith("chroma")}
+    body = []
+    for each in zip(*curves.values(), strict=True):
+        most = max(spent for spent, _ in each)
+        body.append([f"at most {most:.0f} bytes", *(f"{psnr:.2f}" for _, psnr in each)])
+    yield from rows(["PSNR-RGB, dB", *curves], body)
+    yield ""
+    yield f"{len(found['pictures'])} pictures of Kodak."
+
+
 def tiny(found: Found) -> Iterator[str]:
     """PSNR-RGB and LPIPS of placeholders by budget; how many pictures a codec misses."""
     budgets = sorted({row["budget"] for row in found["summary"]})
@@ -234,6 +246,7 @@ TABLES: dict[str, Callable[[Found], Iterator[str]]] = {
     "inference": inference,
     "intra": intra,
     "hints": hints,
+    "hints_curve": hints_curve,
     "tiny": tiny,
     "photographs": photographs,
     "between_scales": between_scales,
