@@ -14,6 +14,7 @@ from typing import Any
 
 from dlic_registry import DlicError
 from dlic_registry.terminal import printable, say
+from lightning_dlic.cli import asked
 from lightning_dlic.cli.guarded import guard, memory_limit, too_little
 
 # A user mends these by giving another name; what is left is the machine's.
@@ -33,7 +34,7 @@ _COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")
 def run(command: Any, program: str) -> None:
     """Runs a command and ends the process with its status.
 
-    Status 2 is a mistake that the user can mend, 1 a failure of the machine or of ours, 130 Ctrl-C.
+    Status 2 is a mistake that the user can mend, 1 a failure of the machine or of ours, 130 Ctrl-C, 143 SIGTERM.
 
     Args:
         command: A command of typer.
@@ -41,6 +42,7 @@ def run(command: Any, program: str) -> None:
     """
     _open_streams()
     guard(program)
+    asked.listen()
     try:
         if "" in sys.argv[1:]:
             # As a path it would be this folder.
@@ -51,12 +53,14 @@ def run(command: Any, program: str) -> None:
             for step in ("make_context", "invoke"):
                 setattr(command, step, partial(_disarmed, getattr(command, step)))
             command.main(prog_name=program)
-        except SystemExit:
+        except SystemExit as end:
             # Here rather than at the interpreter's end, where it could not be caught.
             sys.stdout.flush()
+            if end.code:
+                end.code = asked.status(end.code if isinstance(end.code, int) else 1)
             raise
     except KeyboardInterrupt:
-        _leave(130)
+        _leave(asked.status(130))
     except BrokenPipeError:
         _leave(1)
     except Exception as error:
