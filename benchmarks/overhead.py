@@ -92,7 +92,7 @@ def framework(steps: int) -> tuple[float, ...]:
                 *("data.name=resident", "data.args=null", "data.args={crop: 96}", f"trainer.max_steps={steps + WARM}"),
                 *(f"trainer.val_every={10**9}", f"trainer.checkpoint_every={10**9}", "trainer.compile=false"),
                 *("trainer.accelerator=cpu", "trainer.precision=32-true", "trainer.progress=true"),
-                *("trainer.ema=null", "logger=null", f"run.root={folder}"),
+                *("losses.pixel.name=l1", "trainer.ema=null", "logger=null", f"run.root={folder}"),
             ],
         )
         fit(recipe)
