@@ -35,6 +35,7 @@ from lightning_dlic.training.interrupt import Interrupt, Interrupted
 from lightning_dlic.training.launch import RANK_VARIABLE, is_first_rank, ranks
 from lightning_dlic.training.lock import hold
 from lightning_dlic.training.loggers import Concluding, ended
+from lightning_dlic.training.memory import keep_memory
 from lightning_dlic.training.metrics_file import MetricsFile
 from lightning_dlic.training.places import placed
 from lightning_dlic.training.progress import progress_bar
@@ -164,6 +165,8 @@ def _train_logged(
     begun = time.monotonic()
     with quiet(), explained(run, stage):
         trainer = build_trainer(recipe, run, stage, loggers, callbacks)
+        if trainer.strategy.root_device.type == "cpu":
+            keep_memory()
         _run(trainer, stage, data, point)
     final = read_checkpoint(run.last) if run.last.is_file() else None
     batches = int(final["dlic_batches"]) if final else 0
