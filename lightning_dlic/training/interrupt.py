@@ -112,7 +112,8 @@ class Interrupt(pl.Callback):
         """Saves, by when the average has given the parameters back; also where there is nothing to validate on."""
         assert isinstance(pl_module, Stage)
         unread = isinstance(exception, DataError) and self._validating and not trainer.sanity_checking
-        if unread or (isinstance(exception, Interrupted) and not self._at_once):
+        # Before the first batch there is nothing to keep.
+        if (unread and pl_module.batches) or (isinstance(exception, Interrupted) and not self._at_once):
             self.checkpoints.save(trainer, pl_module)
             if self._after_batch:
                 others = [logger for logger in trainer.loggers if not isinstance(logger, MetricsFile)]
