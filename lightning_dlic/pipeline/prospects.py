@@ -19,6 +19,7 @@ from lightning_dlic.pipeline.resolve import Chain, open_chain, reason
 from lightning_dlic.pipeline.settings import Settings
 from lightning_dlic.pipeline.source import Source
 from lightning_dlic.pipeline.spent import Spent
+from lightning_dlic.pipeline.trials import UNUSED, first_trials
 
 _T = TypeVar("_T")
 # By effort: at how many of the scout's best scales the other codecs are tried, pictures that networks make before it is
@@ -26,12 +27,8 @@ _T = TypeVar("_T")
 _SCALES_KEPT = (1, 1, 1, 1, 1, 2, 3, 3, 16)
 _LOOKS = (1, 1, 1, 1, 1, 2, 3, 4, 8)
 _FILLING = (2, 3, 3, 3, 3, 5, 5, 5, 6)
-# What may be left of a file unused, as a power of two: one in a hundred bytes.
-_UNUSED = 0.0145
 # By how much fewer bytes must score more to be preferred, as a share of what twice the bytes would bring.
 _CHANCE = 0.03
-# How far from the limit a first idea may be, and what it may take.
-_NEAR, _IDEAS = 0.2, 3
 # Scales are tried from coarse to fine until a score falls by what this share of twice the bytes would bring.
 _FALL = 0.3
 # Two scales are as good as one another where the same share of twice the bytes would make up for the difference.
@@ -69,27 +66,6 @@ class Prospect:
     def networked(self) -> bool:
         """Whether networks are worth running."""
         return self.branch.has_net and (self.gain is None or self.gain > 0 or self.branch.needs_net)
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """What a few encodings have told.
-
-    Attributes:
-        branch: The base codec and the scale.
-        quality: Where the limit is expected to be met.
-        near: The quality nearest to it that has been tried.
-        score: There, by interpolation.
-        left: By how much the limit exceeds the bytes there, as a power of two.
-        slope: What twice the bytes add to the score; None where one encoding was enough.
-    """
-
-    branch: Branch
-    quality: float
-    near: float
-    score: float
-    left: float
-    slope: float | None
 
 
 class Prospects:
@@ -167,7 +143,7 @@ class Prospects:
     def _glanced(self, branches: list[Branch], limit: int) -> list[Prospect]:
         """What some branches promise; none begins with what another finds out meanwhile."""
         starts = {id(branch): self._expected(branch, limit) for branch in branches}
-        seen = self.each(branches, lambda branch: _tried(branch, limit, starts[id(branch)]))
+        seen = self.each(branches, lambda branch: first_trials(branch, limit, starts[id(branch)]))
         for trial in seen:
             scale, octave = trial.branch.scale, trial.branch.codec.start[1]
             if trial.slope is not None:
@@ -196,7 +172,7 @@ class Prospects:
         octave = branch.codec.start[1]
         # Those that begin with whole qualities are quick, and have farther to go.
         trials = _FILLING[self.settings.effort - 1] + (0 if branch.smooth else 3)
-        rate = rate or Rate(start, octave, trials, _UNUSED, whole=not branch.smooth)
+        rate = rate or Rate(start, octave, trials, UNUSED, whole=not branch.smooth)
         found = approach(lambda quality: branch.size(quality, net), branch.codec.steps, limit, rate, branch.tried)
         fits = sorted((quality for quality, excess in found.items() if excess <= 0), key=found.__getitem__)[-2:]
         if len(fits) > 1 and found[fits[0]] < found[fits[1]] - 0.1:
@@ -335,21 +311,6 @@ def opened(pipeline: Pipeline, scale: float, *, hints: bool) -> Chain:
         instead = "A filter" if hints else "Bicubic"
         warnings.warn(f"pipeline {pipeline.name}: {reason(error)} {instead} instead.", stacklevel=4)
         return Chain()
-
-
-def _tried(branch: Branch, limit: int, start: float) -> _Trial | None:
-    """Encodes a few times, near a limit; None where not even the coarsest quality fits."""
-    steps, octave = branch.codec.steps, branch.codec.start[1]
-    known = [quality for quality in branch.tried if quality == int(quality)]
-    found = approach(branch.size, steps, limit, Rate(start, octave, _IDEAS, _NEAR, _NEAR), known)
-    if found.get(0.0, 0.0) > 0:
-        return None
-    near, *others = sorted(found, key=lambda quality: (abs(found[quality]), quality))
-    score, slope = branch.interpolated(near).score, None
-    if others and abs(found[near] - found[others[0]]) > _UNUSED:
-        slope = (score - branch.interpolated(others[0]).score) / (found[near] - found[others[0]])
-    left = 0.0 if near >= steps - 1 and found[near] <= 0 else -found[near]
-    return _Trial(branch, min(max(near + left * octave, 0.0), steps - 1.0), near, score, left, slope)
 
 
 def _worth(prospect: Prospect) -> float:
