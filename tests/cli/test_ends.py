@@ -195,6 +195,7 @@ run(Verb(), "dlic")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 def test_where_memory_is_limited_whatever_a_library_does_is_a_sentence() -> None:
     for how, status in (("crash", 1), ("wait", 1), ("abort", 1), ("raise", 1), ("told", 143), ("else", 3)):

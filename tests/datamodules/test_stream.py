@@ -335,6 +335,7 @@ def test_a_half_read_stream_ends_with_its_program(folder: Path) -> None:
         assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_loader_process_ends_in_one_sentence(folder: Path) -> None:
     data = FolderDataModule(str(folder), crop=16, batch_size=2, workers=2)
     data.configure(steps=100_000)
