@@ -132,6 +132,7 @@ def test_info_of_a_file(inline: Dlic, net: Path, tmp_path: Path) -> None:
     assert "absent.dlic: no such file" in inline("info", tmp_path / "absent.dlic", status=2)[1]
 
 
+@pytest.mark.slow
 def test_the_zoo_is_listed_and_each_has_its_card(inline: Dlic) -> None:
     listed = json.loads(inline("list", "zoo", "--json")[0])
     assert listed == json.loads(inline("info", "--json")[0])

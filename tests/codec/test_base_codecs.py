@@ -202,6 +202,7 @@ def test_a_missing_encoder_names_its_remedy(monkeypatch: pytest.MonkeyPatch, mak
     vvc.encoder.cache_clear()
 
 
+@pytest.mark.slow
 def test_an_encoder_that_does_not_answer_is_said_and_asked_again(
     monkeypatch: pytest.MonkeyPatch, make_planes: MakePlanes, tmp_path: Path
 ) -> None:

@@ -133,6 +133,7 @@ def test_an_earlier_part_is_taken_up_or_replaced(server: Server, tmp_path: Path)
     assert load(b"other", md5=_md5(data)) == "bytes=5-"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heeds", [True, False])
 def test_a_part_of_another_version_is_not_gone_on_with(heeds: bool, server: Server, tmp_path: Path) -> None:
     def break_off(name: str) -> None:
@@ -329,6 +330,7 @@ def _archives(server: Server) -> list[Archive]:
     return archives
 
 
+@pytest.mark.slow
 def test_div2k_from_nothing_to_a_cached_set(server: Server, tmp_path: Path) -> None:
     archives = _archives(server)
     server.break_after = 4000
@@ -409,6 +411,7 @@ def test_odd_archives_are_refused_whole(data: bytes, message: str, tmp_path: Pat
     assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.slow
 def test_prepare_without_a_network_says_what_to_fetch(tmp_path: Path, inline: Callable[..., tuple[str, str]]) -> None:
     _, message = inline("prepare", "div2k", "--root", tmp_path, "--url", "http://127.0.0.1:1/DIV2K", status=2)
     for part in (

@@ -158,6 +158,18 @@ def test_lpips_vgg19_compares_directions_of_features(tmp_path: Path, monkeypatch
     assert float(loss(x, y)) == pytest.approx(float(value), rel=1e-4)
 
 
+def test_lpips_vgg19_of_smaller_pictures_does_not_see_what_is_finer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vgg_file(tmp_path)
+    monkeypatch.setenv("DLIC_WEIGHTS", str(tmp_path))
+    x = torch.rand(2, 3, 64, 64)
+    checks = torch.tensor([[0.1, -0.1], [-0.1, 0.1]]).tile(32, 32)
+    seen = {str(by): float(LPIPSVGG19(layers=["1_2"], shrink=by)(x + checks, x)) for by in ([1], [2], [1, 2])}
+    assert seen["[1]"] > 100 * seen["[2]"]
+    assert seen["[1, 2]"] == pytest.approx((seen["[1]"] + seen["[2]"]) / 2, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -165,6 +177,8 @@ def test_lpips_vgg19_compares_directions_of_features(tmp_path: Path, monkeypatch
         ({"layers": ["2_2", "1_2"]}, "order"),
         ({"layers": ["1_2"], "weights": [1.0, 2.0]}, "weights"),
         ({"jitter": -1}, "jitter"),
+        ({"shrink": [0]}, "shrink"),
+        ({"shrink": []}, "shrink"),
     ],
 )
 def test_lpips_vgg19_refuses(arguments: dict[str, Any], told: str) -> None:

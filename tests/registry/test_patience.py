@@ -26,6 +26,7 @@ print(patient(0.6, wait, 0.1), time.monotonic() - begun)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is stopped there")
 def test_a_stopped_program_has_as_much_time_left_as_before() -> None:
     process = subprocess.Popen([sys.executable, "-c", CODE], stdout=subprocess.PIPE, text=True)
