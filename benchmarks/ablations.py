@@ -32,6 +32,7 @@ from lightning_dlic.training.fit import fit
 from lightning_dlic.versions import versions
 
 FEATURES, LOOK, PIXELS = "zoo/decoder_features", "zoo/decoder_look", "zoo/decoder_pixel"
+VIVID = "zoo/decoder_vivid"
 _ARGS = "stages.reconstruction.args"
 _START = "stages.reconstruction.init=zoo:decoder_pixel"
 _FRESH = "stages.reconstruction.init=null"
@@ -51,6 +52,12 @@ GROUPS: dict[str, dict[str, Variant]] = {
         "pixels alone": Variant(FEATURES, (_START, "losses.content=null")),
         "features": Variant(FEATURES, (_START,)),
         "one layer": Variant(FEATURES, (_START, "losses.content.layers=['3_4']")),
+    },
+    # How large the pictures are that VGG-19 compares.
+    "shrink": {
+        "as they are": Variant(VIVID, ("losses.content.shrink=[1]",)),
+        "half": Variant(VIVID, ("losses.content.shrink=[2]",)),
+        "half and a quarter": Variant(VIVID),
     },
     "discriminator": {
         "none": Variant(FEATURES, (_START,)),

@@ -141,7 +141,7 @@ class DecoderUNet(nn.Module):
         x = torch.cat((ycbcr[:, :1] - 0.5, ycbcr[:, 1:]), dim=1)
         added = self._added(x, conditions, scale)
         if self.views == 2 and not self.training:
-            added = (added + self._added(x.mT, conditions, scale).mT) / 2
+            added = (added + self._added(x.transpose(2, 3), conditions, scale).transpose(2, 3)) / 2
         plain: Tensor = self.plain[str(scale)](ycbcr)
         return ycbcr_to_rgb(plain.add_(added) if torch.is_inference_mode_enabled() else plain + added)
 
