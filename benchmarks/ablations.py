@@ -32,7 +32,6 @@ from lightning_dlic.training.fit import fit
 from lightning_dlic.versions import versions
 
 FEATURES, LOOK, PIXELS = "zoo/decoder_features", "zoo/decoder_look", "zoo/decoder_pixel"
-VIVID = "zoo/decoder_vivid"
 _ARGS = "stages.reconstruction.args"
 _START = "stages.reconstruction.init=zoo:decoder_pixel"
 _FRESH = "stages.reconstruction.init=null"
@@ -55,9 +54,9 @@ GROUPS: dict[str, dict[str, Variant]] = {
     },
     # How large the pictures are that VGG-19 compares.
     "shrink": {
-        "as they are": Variant(VIVID, ("losses.content.shrink=[1]",)),
-        "half": Variant(VIVID, ("losses.content.shrink=[2]",)),
-        "half and a quarter": Variant(VIVID),
+        "as they are": Variant(FEATURES, (_START,)),
+        "half": Variant(FEATURES, (_START, "losses.content.shrink=[2]")),
+        "half and a quarter": Variant(FEATURES, (_START, "losses.content.shrink=[2, 4]")),
     },
     "discriminator": {
         "none": Variant(FEATURES, (_START,)),

@@ -45,29 +45,6 @@ def test_conditions_change_the_picture_once_trained() -> None:
         assert all(float((picture - other).abs().max()) > 1e-3 for other in made[:index])
 
 
-def test_of_two_views_rows_for_columns_make_no_difference_but_in_training() -> None:
-    one, two = _tiny(), DecoderUNet(scales=[2, 3], widths=[8, 8, 8], blocks=1, views=2)
-    for parameter in one.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    two.load_state_dict(one.state_dict())
-    base, told = _base(7, 12)[:1], (torch.tensor([4.0]), 3, torch.ones(1))
-
-    def odd(net: DecoderUNet) -> float:
-        with torch.inference_mode():
-            return float((net(base.mT, *told).mT - net(base, *told)).abs().max())
-
-    assert odd(one.eval()) > 1e-2
-    assert odd(two.eval()) < 1e-4
-    with torch.no_grad():
-        assert torch.equal(two.train()(base, *told), one.train()(base, *told))
-
-
-@pytest.mark.parametrize("views", [0, 3])
-def test_other_views_are_refused(views: int) -> None:
-    with pytest.raises(ValueError, match="views"):
-        DecoderUNet(views=views)
-
-
 def test_it_fits_five_megabytes_in_half_precision() -> None:
     assert sum(p.numel() for p in DecoderUNet().parameters()) * 2 < 5_000_000
 

@@ -103,8 +103,6 @@ def streams() -> dict[str, Bitstream]:
         "photo_4_x1.5": plain(1.5, True, 4),
         **{f"look_5_x{scale}": vivid(plain(scale, True, 5), alpha) for scale, alpha in ((2, 1.0), (3, 0.5), (4, 1.0))},
         **{f"face_6_x{scale}": vivid(plain(scale, True, 6), 1.0) for scale in (2, 3, 4)},
-        **{f"look_8_x{scale}": vivid(plain(scale, True, 8), alpha) for scale, alpha in ((2, 1.0), (3, 0.5), (4, 1.0))},
-        **{f"face_9_x{scale}": vivid(plain(scale, True, 9), 1.0) for scale in (2, 3, 4)},
         **{f"tiny_7_x{scale}": plain(scale, True, 7) for scale in (2, 3, 4)},
     }
 

@@ -48,11 +48,7 @@ class DecoderUNet(nn.Module):
     """
 
     def __init__(
-        self,
-        scales: Sequence[int] = (2, 3, 4),
-        widths: Sequence[int] = (48, 96, 144),
-        blocks: int = 4,
-        views: int = 1,
+        self, scales: Sequence[int] = (2, 3, 4), widths: Sequence[int] = (48, 96, 144), blocks: int = 4
     ) -> None:
         """Builds the network.
 
@@ -60,18 +56,14 @@ class DecoderUNet(nn.Module):
             scales: Whole factors that it enlarges by.
             widths: Channels of each level, finest first; each level has half the resolution of the one before.
             blocks: Residual blocks of the coarsest level; the others have one down and one up, the finest two up.
-            views: With 2 it sees, but in training, the base layer a second time with rows for columns, and gives the
-                mean of both (Timofte et al. 2016): what it makes up amiss differs, and half of it goes.
 
         Raises:
-            ValueError: No scale is given, or one below 1, or other views than 1 or 2.
+            ValueError: No scale is given, or one below 1.
         """
         super().__init__()
         if not scales or min(scales) < 1:
             raise ValueError(f"scales must be whole numbers of at least 1, not {list(scales)}")
-        if views not in (1, 2):
-            raise ValueError(f"views must be 1 or 2, not {views}")
-        self.scales, self.views, conditions = tuple(scales), views, 64
+        self.scales, conditions = tuple(scales), 64
         self.conditions = nn.Sequential(nn.Linear(3 + len(scales), conditions), nn.LeakyReLU(_SLOPE))
         self.head = nn.Conv2d(3, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_Block(width, conditions) for width in widths[:-1])
@@ -137,20 +129,14 @@ class DecoderUNet(nn.Module):
         if scale not in self.scales:
             raise ValueError(f"scale must be one of {', '.join(map(str, self.scales))}, not {scale}")
         conditions = self.conditions(self._conditions(quality, scale, alpha).to(ycbcr.dtype))
+        height, width = ycbcr.shape[-2:]
+        below, right = -height % self.multiple, -width % self.multiple
         # Centring the input halves what the first layers have to unlearn.
         x = torch.cat((ycbcr[:, :1] - 0.5, ycbcr[:, 1:]), dim=1)
-        added = self._added(x, conditions, scale)
-        if self.views == 2 and not self.training:
-            added = (added + self._added(x.transpose(2, 3), conditions, scale).transpose(2, 3)) / 2
-        plain: Tensor = self.plain[str(scale)](ycbcr)
-        return ycbcr_to_rgb(plain.add_(added) if torch.is_inference_mode_enabled() else plain + added)
-
-    def _added(self, x: Tensor, conditions: Tensor, scale: int) -> Tensor:
-        """What makes bicubic the picture, in Y'CbCr."""
-        height, width = x.shape[-2:]
-        below, right = -height % self.multiple, -width % self.multiple
         x = self._features(F.pad(x, (0, right, 0, below), mode="replicate"), conditions)[..., :height, :width]
-        return F.pixel_shuffle(self.tails[str(scale)](x), scale)
+        x = F.pixel_shuffle(self.tails[str(scale)](x), scale)
+        plain: Tensor = self.plain[str(scale)](ycbcr)
+        return ycbcr_to_rgb(plain.add_(x) if torch.is_inference_mode_enabled() else plain + x)
 
     def _conditions(self, quality: Tensor, scale: int, alpha: Tensor) -> Tensor:
         known = ~quality.isnan()
