@@ -200,7 +200,6 @@ def test_a_port_that_is_taken_is_named_and_the_end_leaves_nothing(demo: Demo, tm
     assert not list(tmp_path.glob("dlic-demo-*"))
 
 
-@pytest.mark.slow
 def test_who_sends_no_more_is_answered_and_costs_no_other_visitor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
